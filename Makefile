@@ -1,0 +1,44 @@
+# make train   set up once, then train and test the default experiment (minutes on two CPU cores)
+# make test    set up once, then run the tests
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+UV := VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv
+ARGS ?=
+
+.PHONY: train test check bench setup lock clean
+.DEFAULT_GOAL := train
+
+train: setup
+	$(PY) tools/train.py configs/eanet/pap_st_ps.py $(ARGS)
+
+test: setup
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal -q $(ARGS)
+
+check: setup
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -q -m "not slow and not gpu" $(ARGS)
+
+bench: setup
+	$(PY) tools/bench.py $(ARGS)
+
+setup: $(VENV)/.ready
+
+# The stamp is written last, so an interrupted set-up is done again.
+$(VENV)/.ready: requirements/lock.txt setup.py
+	$(PYTHON) -c "import sys; sys.exit('reidkit needs Python >= 3.10, this is ' + sys.version.split()[0] + '; try: make PYTHON=python3.11') if sys.version_info < (3, 10) else None"
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check uv==0.13.8
+	$(UV) pip install --no-deps -r requirements/lock.txt
+	$(UV) pip install --no-deps --no-build-isolation -e .
+	touch $@
+
+lock: setup
+	$(VENV)/bin/uv pip compile requirements/lock.in --override requirements/overrides.txt --universal \
+	  --python-version 3.10 --no-annotate --no-emit-index-url --custom-compile-command "make lock" \
+	  -o requirements/lock.txt
+
+clean:
+	rm -rf $(VENV) build *.egg-info

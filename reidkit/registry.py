@@ -1,0 +1,215 @@
+"""Every kind of component, its contract, and the strict registry that holds it.
+
+A component is registered under its class name; while a plugin is being loaded the loader puts the
+plugin's name in front (``eanet/PAPHead``), never the author. Names are never overwritten, unknown
+names are never imported, and constructors must have closed signatures so that options can be checked.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import mmengine.registry as _roots
+from mmengine.registry import Registry as _MMRegistry
+
+_prefix = ""
+
+
+@contextmanager
+def registering(prefix: str) -> Iterator[None]:
+    """Names registered inside the block start with ``prefix`` (``"eanet/"``); used by the loader."""
+    global _prefix
+    before, _prefix = _prefix, prefix
+    try:
+        yield
+    finally:
+        _prefix = before
+
+
+class Registry(_MMRegistry):
+    """A strict registry: closed signatures, no overwriting, no dotted imports, errors that suggest.
+
+    Args:
+        name: the kind in the singular, as in messages ("loss").
+        contract: what a component of this kind takes and returns; becomes ``__doc__``.
+        parent: the mmengine root whose Runner also builds this kind, if any.
+
+    Example:
+        >>> GREETINGS = Registry("greeting", "callable, returns text")
+        >>> @GREETINGS.register_module()
+        ... class Hello:
+        ...     def __init__(self, name: str = "you"):
+        ...         self.name = name
+        >>> GREETINGS.build(dict(type="Hello", name="Ada")).name
+        'Ada'
+        >>> GREETINGS.build(dict(type="Helo"))
+        Traceback (most recent call last):
+        KeyError: "no greeting named 'Helo'; did you mean 'Hello'? available: Hello"
+    """
+
+    def __init__(self, name: str, contract: str, parent: _MMRegistry | None = None):
+        super().__init__(name, parent=parent, scope="reidkit")
+        self.__doc__ = contract
+        self.kind = name
+
+    def _register_module(self, module, module_name=None, force=False) -> None:  # type: ignore[override]
+        if force:
+            raise ValueError(f"{self.kind} {module_name or module.__name__}: force is not allowed")
+        names = [module_name] if isinstance(module_name, str) else module_name or [module.__name__]
+        for parameter in signature(module).values():
+            if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+                raise TypeError(
+                    f"{self.kind} {names[0]}: the constructor takes *{parameter.name}; name every "
+                    "option, or misspelt options cannot be found"
+                )
+        for name in names:
+            full = _prefix + name
+            if full in self._module_dict:
+                old = self._module_dict[full]
+                raise KeyError(
+                    f"{self.kind} '{full}' is registered twice: {origin(old)} and {origin(module)}"
+                )
+            self._module_dict[full] = module
+
+    def names(self) -> list[str]:
+        """All registered names, sorted."""
+        return sorted(self._module_dict)
+
+    def get(self, key: str):
+        """The component of that name in this registry or, for kinds of the Runner, its root.
+
+        Raises:
+            KeyError: no such component; the text suggests and lists what there is.
+        """
+        if not isinstance(key, str):
+            raise TypeError(f"{self.kind}: type must be a name, got {key!r}")
+        if key in self._module_dict:
+            return self._module_dict[key]
+        root = self.parent
+        if root is not None and "." not in key:
+            root.import_from_location()
+            if key in root.module_dict:
+                return root.module_dict[key]
+        raise KeyError(self.unknown(key))
+
+    def unknown(self, key: str) -> str:
+        """The sentence that refuses ``key``: nearest name, then everything available."""
+        near = difflib.get_close_matches(key, self.names(), n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        return f"no {self.kind} named {key!r}; {hint}available: {', '.join(self.names()) or 'none'}"
+
+    def build(self, cfg: dict, **derived: Any) -> Any:
+        """Build ``cfg["type"]`` with the other keys as options.
+
+        Args:
+            cfg: a dict with ``type`` and the component's options.
+            derived: numbers the framework knows (feature width, number of identities, ...);
+                passed only where the constructor declares them, and never overriding an option.
+
+        Raises:
+            KeyError: unknown type.  TypeError: no ``type``, or unknown or missing options.
+        """
+        if not isinstance(cfg, dict) or "type" not in cfg:
+            raise TypeError(f"{self.kind}: expected a dict with 'type', got {cfg!r}")
+        options = dict(cfg)
+        component = self.get(options.pop("type"))
+        declared = signature(component)
+        for name, value in derived.items():
+            if name in declared:
+                options.setdefault(name, value)
+        try:
+            inspect.signature(component).bind(**options)
+        except TypeError as error:
+            shown = ", ".join(str(p) for p in declared.values()) or "none"
+            raise TypeError(f"{self.kind} {cfg['type']}: {error}; options: {shown}") from None
+        return component(**options)
+
+
+def signature(component: Callable) -> dict[str, inspect.Parameter]:
+    """Constructor or call parameters by name, without ``self``."""
+    return dict(inspect.signature(component).parameters)
+
+
+def origin(component: Callable) -> str:
+    """Where a component was defined, as ``module:line``."""
+    try:
+        line = inspect.getsourcelines(component)[1]
+    except (OSError, TypeError):
+        line = 0
+    return f"{component.__module__}:{line}"
+
+
+BACKBONES = Registry(
+    "backbone",
+    "images (N, 3, H, W) float -> dict of named maps (N, C, h, w); ``specs``: dict name -> "
+    "FeatureSpec. The last name is the deepest map.",
+)
+HEADS = Registry(
+    "head",
+    "forward(maps: dict, batch: ReIDBatch) -> HeadOutput. The constructor may declare ``features`` "
+    "(dict name -> FeatureSpec) and ``num_identities``: the framework supplies both.",
+)
+LOSSES = Registry(
+    "loss",
+    "forward(named tensors) -> scalar: only the formula. Parameter names say what it needs: "
+    "vectors, maps, logits, visibility, masks, identities, cameras, part_map, keypoints.",
+)
+SAMPLERS = Registry(
+    "sampler",
+    "Batch samplers: iterate lists of indices, a pure function of (seed, epoch, rank) and of what "
+    "refresh(model) gave; __len__, set_epoch(int), state_dict, load_state_dict. The constructor may "
+    "declare identities, cameras, batch_size, seed, rank, world_size. Frame samplers: (length, "
+    "generator) -> frame indices.",
+    parent=_roots.DATA_SAMPLERS,
+)
+EVALUATORS = Registry(
+    "evaluator",
+    "evaluate(query: Embedding, gallery: Embedding, query_info, gallery_info, matcher) -> result with "
+    "numbers; never tunes anything on the test set.",
+    parent=_roots.METRICS,
+)
+DATASETS = Registry(
+    "dataset",
+    "A reader of one layout: constructed with root and options; splits() -> dict name -> Split.",
+    parent=_roots.DATASETS,
+)
+TRANSFORMS = Registry(
+    "transform",
+    "mmcv BaseTransform on a ReIDBatch, batched on the device; randomness only from batch.generator.",
+    parent=_roots.TRANSFORMS,
+)
+MATCHERS = Registry(
+    "matcher",
+    "forward(query: Embedding [q], gallery: Embedding [g]) -> distances (q, g) float32: smaller is "
+    "closer. ``bounds``: (lowest, highest) possible distance.",
+)
+MODELS = Registry(
+    "model",
+    "train_step({domain: ReIDBatch}, optim_wrapper) -> dict of log values; embed(batch) -> Embedding; "
+    "``matcher``.",
+    parent=_roots.MODELS,
+)
+HOOKS = Registry("hook", "an mmengine Hook.", parent=_roots.HOOKS)
+LABELLERS = Registry(
+    "labeller",
+    "label(images: list of (H, W, 3) uint8 RGB crops) -> (N, 17, 3) float32 COCO keypoints: x, y in "
+    "crop pixels, confidence; ``provenance``: dict that identifies model and weights.",
+)
+
+KINDS: dict[str, Registry] = {
+    "backbones": BACKBONES,
+    "heads": HEADS,
+    "losses": LOSSES,
+    "samplers": SAMPLERS,
+    "evaluators": EVALUATORS,
+    "datasets": DATASETS,
+    "transforms": TRANSFORMS,
+    "matchers": MATCHERS,
+    "models": MODELS,
+    "hooks": HOOKS,
+    "labellers": LABELLERS,
+}
