@@ -1,0 +1,215 @@
+"""The base of all readers: find a data set, check its counts, explain what is missing."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from reidkit.data.split import Split
+from reidkit.errors import UserError
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+SHOWN = 12  # entries of a folder named in a message
+
+
+def list_images(folder: Path, recursive: bool = False) -> list[str]:
+    """Image files under ``folder``: sorted relative paths with forward slashes.
+
+    Hidden files (".", macOS "._") and other suffixes (Thumbs.db, .mat) are left out.
+
+    Args:
+        folder: where to look.
+        recursive: also in sub-folders.
+    """
+    found: list[str] = []
+    pending = [""]
+    while pending:
+        prefix = pending.pop()
+        with os.scandir(folder / prefix) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.name.lower().endswith(IMAGE_SUFFIXES):
+                    found.append(prefix + entry.name)
+                elif recursive and entry.is_dir():
+                    pending.append(f"{prefix}{entry.name}/")
+    return sorted(found)
+
+
+class Reader:
+    """A reader of one layout; sub-classes name the tree they expect and list the crops.
+
+    ``prepare()`` finds the folder (in ``data_root/root``, in the nestings in which the archives
+    unpack, and in ``data_root`` itself) and verifies it; ``splits()`` lists it. Nothing is written.
+
+    Args:
+        data_root: the folder in which all data sets lie.
+        root: the data set's own folder, relative to ``data_root`` (or absolute).
+        check_counts: "auto" compares the numbers of images and identities with the published
+            ones when at least half of the published number of training images is there (of query
+            images for sets without training images): then the full set is meant, and another
+            count is an error. Smaller trees are taken as deliberate subsets, which
+            ``describe()`` says. "always" compares in any case, "never" in none.
+
+    Raises:
+        ValueError: unknown ``check_counts``.
+    """
+
+    name: str = ""
+    title: ClassVar[str] = ""
+    needed: ClassVar[tuple[str, ...]] = ()  # must exist in the folder
+    nestings: ClassVar[tuple[str, ...]] = ()  # sub-folders in which archives unpack
+    counts: dict[str, tuple[int, int]] = {}  # split -> published images, identities
+    how: ClassVar[str] = ""  # how to lay it out, one sentence
+
+    def __init__(self, data_root: str, root: str, check_counts: str = "auto"):
+        if check_counts not in ("auto", "always", "never"):
+            raise ValueError(
+                f"check_counts must be 'auto', 'always' or 'never', got {check_counts!r}"
+            )
+        self.data_root = Path(data_root)
+        self.root = root
+        self.check_counts = check_counts
+        self._splits: dict[str, Split] | None = None
+
+    # -- to be written by sub-classes -------------------------------------------------------
+    def read(self, folder: Path) -> dict[str, Split]:
+        """List the splits found in ``folder``, which holds everything in ``needed``."""
+        raise NotImplementedError(f"{type(self).__name__} must implement read(folder)")
+
+    # -- for users --------------------------------------------------------------------------
+    def prepare(self) -> None:
+        """Verify that the data is there and complete.
+
+        Raises:
+            UserError: not found (with the tree expected, what is there and how to lay it out), a
+                file whose name does not fit, or counts that differ from the published ones.
+        """
+        self.splits()
+
+    def splits(self) -> dict[str, Split]:
+        """The splits by name ("train", "query", "gallery"); listed once, then remembered."""
+        if self._splits is None:
+            folder = self.find()
+            splits = self.read(folder)
+            self._check(splits, folder)
+            self._splits = splits
+        return self._splits
+
+    def find(self) -> Path:
+        """The folder that holds everything in ``needed``.
+
+        Raises:
+            UserError: no candidate does.
+        """
+        for folder in self.candidates():
+            if all((folder / entry).exists() for entry in self.needed):
+                return folder
+        raise UserError(self._not_found())
+
+    def candidates(self) -> list[Path]:
+        """Folders in which the data set may lie, most wanted first."""
+        own = self.data_root / self.root
+        bases = [own, self.data_root] if own != self.data_root else [own]
+        return [base / nest for base in bases for nest in ("", *self.nestings)]
+
+    def describe(self) -> list[str]:
+        """One line per split for a run's first lines: counts, and whether it is a subset."""
+        lines = []
+        for key, split in self.splits().items():
+            line = (
+                f"{self.name}/{key}: {len(split):,} images, {split.num_identities:,} identities, "
+                f"{len(np.unique(split.cameras))} cameras"
+            )
+            if key in self.counts and len(split) != self.counts[key][0]:
+                line += f" (the published set has {self.counts[key][0]:,} images)"
+            lines.append(line)
+        return lines
+
+    # -- helpers ----------------------------------------------------------------------------
+    def _not_found(self) -> str:
+        tree = [f"      {entry}" for entry in self.needed]
+        own = self.data_root / self.root
+        also = ", ".join(f"{own.as_posix()}/{nest}" for nest in self.nestings)
+        lines = [
+            f"{self.title or self.name}: not found in {own.as_posix()}",
+            f"  expected: {own.as_posix()}/ with",
+            *tree,
+            *([f"  also looked in: {also}, {self.data_root.as_posix()}"] if also else []),
+            f"  found: {_found(own, self.data_root)}",
+            f"  to mend: {self.how or 'put the data set there'}; or set settings.data_root or the "
+            "reader's option root",
+        ]
+        return "\n".join(lines)
+
+    def _check(self, splits: dict[str, Split], folder: Path) -> None:
+        empty = [key for key, split in splits.items() if not len(split)]
+        if empty:
+            raise UserError(
+                f"{self.title or self.name}: no images for {', '.join(empty)} in "
+                f"{folder.as_posix()}; unpack the archive again"
+            )
+        if self.check_counts == "never" or not self.counts:
+            return
+        anchor = "train" if "train" in self.counts else "query"
+        found = len(splits[anchor]) if anchor in splits else 0
+        if self.check_counts == "auto" and 2 * found < self.counts[anchor][0]:
+            return
+        rows = []
+        for key, (images, identities) in self.counts.items():
+            if key in splits:
+                have = (len(splits[key]), splits[key].num_identities)
+                if have != (images, identities):
+                    rows.append(
+                        f"  {key}: expected {images:,} images of {identities:,} identities, "
+                        f"found {have[0]:,} of {have[1]:,}"
+                    )
+        if rows:
+            raise UserError(
+                f"{self.title or self.name}: {folder.as_posix()} differs from the published set\n"
+                + "\n".join(rows)
+                + '\n  to mend: unpack the archive again, or set check_counts="never" to use it as '
+                "it is"
+            )
+
+
+def _found(own: Path, data_root: Path) -> str:
+    """What lies where the data set should be, for a message."""
+    for folder in (own, data_root):
+        if folder.is_dir():
+            names = sorted(e.name + ("/" if e.is_dir() else "") for e in os.scandir(folder))
+            shown = ", ".join(names[:SHOWN]) or "nothing"
+            rest = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+            missing = "" if folder == own else f"no folder {own.as_posix()}; "
+            return f"{missing}{folder.as_posix()} holds {shown}{rest}"
+    return f"no folder {own.as_posix()} and no folder {data_root.as_posix()}"
+
+
+def parse_names(
+    paths: Sequence[str], pattern: re.Pattern[str], example: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Identities and cameras from file names.
+
+    Args:
+        paths: relative paths; only the base name is looked at.
+        pattern: matched from the start of the base name; groups: identity, camera.
+        example: a name that fits, for the message.
+
+    Raises:
+        UserError: the first path whose name does not fit.
+    """
+    found = np.empty((len(paths), 2), dtype=np.int64)
+    for row, path in enumerate(paths):
+        match = pattern.match(path.rpartition("/")[2])
+        if match is None:
+            raise UserError(
+                f"{path}: the name does not tell identity and camera; expected something like "
+                f"{example}. Rename or remove the file"
+            )
+        found[row] = match.groups()
+    return found[:, 0].copy(), found[:, 1].copy()

@@ -1,0 +1,118 @@
+"""One list of crops with what is known of each: the currency between all layers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+_PER_ROW = ("identities", "cameras", "times", "keypoints", "boxes")
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """The crops of one split of one data set, in sorted order, with identity and camera of each.
+
+    Args:
+        dataset: name of the data set, as printed with every result ("market1501").
+        name: "train", "query" or "gallery".
+        root: folder that ``paths`` are relative to.
+        paths: M file paths with forward slashes, sorted.
+        identities: raw identities (int64); -1 is junk, 0 a distractor where the set has one.
+        cameras: raw cameras (int64).
+        times: seconds on the cameras' clock (float64), or None.
+        keypoints: COCO joints the data set itself brings: x, y in crop pixels, confidence or flag.
+        part_label_paths: part-label PNGs it brings, one per crop, relative to ``root``.
+        boxes: x, y, width, height in file pixels: the crop is this part of the file.
+        label_key: name of its label store; default "<dataset>/<name>". A style-transferred copy
+            keeps the key of the original and is matched with it by base name.
+
+    Shape:
+        identities, cameras, times (M,); keypoints (M, 17, 3); boxes (M, 4).
+
+    Raises:
+        ValueError: an array that does not have one row per path.
+
+    Example:
+        >>> split = Split("toy", "train", Path("toy"), ("a.jpg", "b.jpg"), [7, 3], [1, 2])
+        >>> len(split), split.label_key, split.relabel()
+        (2, 'toy/train', (array([1, 0]), 2))
+        >>> split.select([1]).paths
+        ('b.jpg',)
+    """
+
+    dataset: str
+    name: str
+    root: Path
+    paths: tuple[str, ...]
+    identities: np.ndarray
+    cameras: np.ndarray
+    times: np.ndarray | None = None
+    keypoints: np.ndarray | None = None
+    part_label_paths: tuple[str, ...] | None = None
+    boxes: np.ndarray | None = None
+    label_key: str = ""
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "root", Path(self.root))
+        put(self, "paths", tuple(self.paths))
+        put(self, "label_key", self.label_key or f"{self.dataset}/{self.name}")
+        for field in _PER_ROW:
+            value = getattr(self, field)
+            if value is not None:
+                whole = field in ("identities", "cameras")
+                put(self, field, np.asarray(value, dtype=np.int64 if whole else np.float64))
+        if self.part_label_paths is not None:
+            put(self, "part_label_paths", tuple(self.part_label_paths))
+        count = len(self.paths)
+        shapes = {"keypoints": (count, 17, 3), "boxes": (count, 4)}
+        for field in _PER_ROW:
+            value, wanted = getattr(self, field), shapes.get(field, (count,))
+            if value is not None and value.shape != wanted:
+                raise ValueError(f"Split.{field} must be {wanted}, got {value.shape}")
+        labels = self.part_label_paths
+        if labels is not None and len(labels) != count:
+            raise ValueError(f"Split.part_label_paths: {len(labels)} for {count} paths")
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @property
+    def num_identities(self) -> int:
+        """Number of different identities, junk (-1) not counted."""
+        return int((np.unique(self.identities) >= 0).sum())
+
+    def file(self, index: int) -> Path:
+        """The image file of one crop."""
+        return self.root / self.paths[index]
+
+    def fingerprint(self) -> str:
+        """sha256 over relative paths, identities, cameras and boxes: what a label store fits."""
+        digest = hashlib.sha256("\n".join(self.paths).encode())
+        for array in (self.identities, self.cameras, self.boxes):
+            if array is not None:
+                digest.update(b"\0" + array.astype(array.dtype.newbyteorder("<")).tobytes())
+        return digest.hexdigest()
+
+    def relabel(self) -> tuple[np.ndarray, int]:
+        """Identities as 0..K-1 by sorted raw identity, and K."""
+        known, labels = np.unique(self.identities, return_inverse=True)
+        return labels.reshape(-1).astype(np.int64), len(known)
+
+    def select(self, index: Sequence[int] | np.ndarray) -> Split:
+        """The split with only these rows, in this order; the label key stays.
+
+        Args:
+            index: row numbers, or a boolean mask of M.
+        """
+        rows = np.asarray(index)
+        rows = np.flatnonzero(rows) if rows.dtype == bool else rows.astype(np.int64)
+        kept = {f: v[rows] for f in _PER_ROW if (v := getattr(self, f)) is not None}
+        labels = self.part_label_paths
+        if labels is not None:
+            kept["part_label_paths"] = tuple(labels[i] for i in rows)
+        return replace(self, paths=tuple(self.paths[i] for i in rows), **kept)
