@@ -1,0 +1,230 @@
+"""Matchers: how far a query is from a gallery image, a block of pairs at a time.
+
+Shape letters: q queries and g gallery images of a block, P parts, D dims.
+
+The contract of every matcher is the class `Matcher`. What depends on one side only (normalising,
+folding weights in) happens in ``prepare``, once per image; ``order`` and ``compare`` then run once
+per block of pairs and should be little more than one matrix product.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from reidkit.registry import MATCHERS
+from reidkit.structures import Embedding
+
+SIDES = ("query", "gallery")
+EPS = 1e-12
+
+
+class Matcher(nn.Module):
+    """Distances between two sets of embeddings: smaller is closer.
+
+    A new matcher overrides ``prepare`` (optional), ``compare``, ``order`` (optional) and sets
+    ``bounds``. ``forward`` is always ``compare(prepare(query), prepare(gallery))``, so a matcher is
+    right on raw embeddings; ranking calls ``prepare`` once for each side and then only slices of
+    what it returned, so nothing that is prepared is computed twice. A plain module that has only
+    ``forward(query, gallery)`` can be ranked too; it is just called on raw slices.
+
+    Attributes:
+        bounds: (lowest, highest) possible distance; ``math.inf`` where there is none.
+
+    Example:
+        >>> class CityBlockMatcher(Matcher):
+        ...     bounds = (0.0, math.inf)
+        ...     def compare(self, query, gallery, out=None):
+        ...         return torch.cdist(query.vectors.flatten(1), gallery.vectors.flatten(1), p=1)
+        >>> CityBlockMatcher()(Embedding(torch.zeros(1, 1, 2)), Embedding(torch.ones(3, 1, 2)))
+        tensor([[2., 2., 2.]])
+    """
+
+    bounds: tuple[float, float] = (-math.inf, math.inf)
+
+    def __init__(self) -> None:  # closes the signature of nn.Module for the registry
+        super().__init__()
+
+    def prepare(self, embedding: Embedding, side: str) -> Embedding:
+        """What ``compare`` and ``order`` want instead of the raw embedding of one side.
+
+        The result has as many rows as ``embedding``, on the same device, and can be sliced by rows;
+        what its fields mean is between this method, ``compare`` and ``order``. It must not change
+        ``embedding`` and may share its memory. Rows must not depend on each other.
+
+        Args:
+            embedding: raw embeddings, of any float type.
+            side: "query" or "gallery".
+        """
+        return embedding
+
+    def compare(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
+        """Distances between prepared embeddings.
+
+        Args:
+            query: q prepared queries.
+            gallery: g prepared gallery images.
+            out: (q, g) float32 memory that may be used for the result; only without gradients.
+
+        Shape:
+            returns (q, g), float32: the smaller, the closer.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define compare")
+
+    def order(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
+        """Values that sort each query's gallery as ``compare`` does, where those are cheaper.
+
+        Ranking uses these: a constant per query or a monotone function (square root, one minus)
+        costs a pass over all pairs and rounds, which makes false ties.
+        """
+        return self.compare(query, gallery, out)
+
+    def forward(self, query: Embedding, gallery: Embedding) -> Tensor:
+        """Distances (q, g), float32, between raw embeddings."""
+        return self.compare(self.prepare(query, "query"), self.prepare(gallery, "gallery"))
+
+
+@MATCHERS.register_module()
+class CosineMatcher(Matcher):
+    """One minus the cosine of the two embeddings; 0 is the same direction, 2 the opposite one.
+
+    With several parts, each part is brought to length 1, the parts are joined, and the cosine of
+    the joined vectors is taken: the mean cosine of the parts when no part is zero. A zero vector
+    is at distance 1 from everything. Visibility is not used.
+
+    Shape:
+        vectors (q, P, D) and (g, P, D), any float type.
+        returns (q, g), float32, in [0, 2].
+
+    Raises:
+        ValueError: embeddings without vectors; sides that differ in parts or dims.
+
+    Source:
+        EANet, arXiv 1812.11369, as the released code tests GlobalPool and PCB.
+
+    Example:
+        >>> query = Embedding(torch.tensor([[[1.0, 0], [0, 1], [3, 4]]]))
+        >>> both = torch.tensor([[[1.0, 0], [1, 0], [4, 3]], [[0, 2], [0, 1], [0, 0]]])
+        >>> CosineMatcher()(query, Embedding(both))
+        tensor([[0.3467, 0.5918]])
+    """
+
+    bounds = (0.0, 2.0)
+
+    def prepare(self, embedding: Embedding, side: str) -> Embedding:
+        """Joined vectors (n, 1, P*D); queries negated, gallery with 1 / length as visibility.
+
+        The gallery's vectors are copied only when they are not float32 or have several parts.
+        """
+        joined = join_parts(vectors_of(embedding, self))
+        scale = joined.norm(dim=1, keepdim=True).clamp_min(EPS).reciprocal()
+        if side == "query":
+            return Embedding((joined * -scale)[:, None])
+        return Embedding(joined[:, None], visibility=scale)
+
+    def order(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
+        """Minus the cosine."""
+        values = inner(query, gallery, out)
+        scale = gallery.visibility.T  # (1, g)
+        return values * scale if values.requires_grad else values.mul_(scale)
+
+    def compare(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
+        """One minus the cosine, kept within the bounds."""
+        return (self.order(query, gallery, out) + 1.0).clamp(*self.bounds)
+
+
+@MATCHERS.register_module()
+class EuclideanMatcher(Matcher):
+    """The straight-line distance of the two embeddings (not squared); 0 is equal.
+
+    Parts are joined as they are, unless ``normalize`` brings each to length 1 first. Distances are
+    made from one matrix product, so those far below the vectors' length are rounded: with vectors
+    of length 50, a true distance of 0.0045 may read 0.04. They are never negative or NaN.
+
+    Args:
+        normalize: bring every part to length 1 first. For one part the ranking is then that of
+            `CosineMatcher`.
+
+    Shape:
+        vectors (q, P, D) and (g, P, D), any float type.
+        returns (q, g), float32, >= 0.
+
+    Raises:
+        ValueError: embeddings without vectors; sides that differ in parts or dims.
+
+    Example:
+        >>> EuclideanMatcher()(Embedding(torch.zeros(1, 1, 2)), Embedding(torch.ones(1, 1, 2) * 3))
+        tensor([[4.2426]])
+    """
+
+    bounds = (0.0, math.inf)
+
+    def __init__(self, normalize: bool = False):
+        super().__init__()
+        self.normalize = normalize
+
+    def prepare(self, embedding: Embedding, side: str) -> Embedding:
+        """Joined vectors (n, 1, P*D); queries negated; half the squared length as visibility."""
+        vectors = vectors_of(embedding, self)
+        joined = (unit_parts(vectors) if self.normalize else vectors.float()).flatten(1)
+        half = joined.square().sum(dim=1, keepdim=True) / 2
+        return Embedding((-joined if side == "query" else joined)[:, None], visibility=half)
+
+    def order(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
+        """Half the squared distance less what depends on the query alone."""
+        values = inner(query, gallery, out)
+        half = gallery.visibility.T  # (1, g)
+        return values + half if values.requires_grad else values.add_(half)
+
+    def compare(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
+        """The distance; the square is clamped at 0 before its root."""
+        half = self.order(query, gallery, out) + query.visibility
+        return (2 * half).clamp_min(0.0).sqrt()
+
+
+def vectors_of(embedding: Embedding, matcher: nn.Module) -> Tensor:
+    """The vectors (n, P, D) of an embedding.
+
+    Raises:
+        ValueError: there are none.
+    """
+    if embedding.vectors is None:
+        raise ValueError(f"{type(matcher).__name__} compares vectors; the embedding has only maps")
+    return embedding.vectors
+
+
+def unit_parts(vectors: Tensor) -> Tensor:
+    """Float32 vectors (n, P, D) with every part at length 1; a zero part stays zero (eps 1e-12)."""
+    return nn.functional.normalize(vectors.float(), dim=2, eps=EPS)
+
+
+def join_parts(vectors: Tensor) -> Tensor:
+    """Parts (n, P, D) side by side (n, P*D), float32; each at length 1 if there are several."""
+    return (unit_parts(vectors) if vectors.shape[1] > 1 else vectors.float()).flatten(1)
+
+
+def inner(query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
+    """Inner products (q, g) float32 of the flattened vectors, into ``out`` when given.
+
+    On the CPU without gradients this is numpy's product, 1.2 to 1.5 times as fast as torch's on
+    AMD processors; elsewhere it is torch's.
+
+    Raises:
+        ValueError: the sides differ in parts or dims.
+    """
+    if query.vectors.shape[1:] != gallery.vectors.shape[1:]:
+        raise ValueError(
+            "query and gallery embeddings differ in (parts, dims): "
+            f"{tuple(query.vectors.shape[1:])} and {tuple(gallery.vectors.shape[1:])}"
+        )
+    left, right = query.vectors.flatten(1), gallery.vectors.flatten(1).T
+    if torch.is_grad_enabled() and (left.requires_grad or right.requires_grad):
+        return left @ right
+    if left.device.type != "cpu":
+        return torch.mm(left, right) if out is None else torch.mm(left, right, out=out)
+    out = left.new_empty(left.shape[0], right.shape[1]) if out is None else out
+    np.matmul(left.detach().numpy(), right.detach().numpy(), out=out.numpy())
+    return out
