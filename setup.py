@@ -37,7 +37,7 @@ setup(
     install_requires=[
         "torch>=2.6",
         "torchvision",
-        "numpy>=1.26",
+        "numpy>=2",
         "mmengine>=0.10.7",
         "yacs",
         "scipy",
@@ -46,6 +46,7 @@ setup(
         "safetensors",
         "matplotlib",
         "rich",
+        "tqdm",
         "packaging",
         "pyyaml",
         "tensorboard",

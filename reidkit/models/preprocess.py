@@ -1,0 +1,68 @@
+"""From loaded crops to what a model sees, on the device: move, then the configured transforms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.model import BaseDataPreprocessor
+from torch import nn
+
+from reidkit.registry import MODELS, TRANSFORMS
+from reidkit.structures import ReIDBatch
+
+
+@MODELS.register_module()
+class ReIDPreprocessor(BaseDataPreprocessor):
+    """Moves uint8 batches to the device and runs the batch transforms there.
+
+    Args:
+        train: TRANSFORMS configs applied in training, in order.
+        test: TRANSFORMS configs applied otherwise.
+        map_size: (h, w) of the deepest feature map; supplied by the framework to transforms that
+            declare it.
+        channels_last: whether images are laid out channels last, which CPUs and tensor cores prefer.
+
+    Example:
+        >>> import torch, reidkit.data
+        >>> prepare = ReIDPreprocessor(train=[dict(type="Normalize")], test=[dict(type="Normalize")])
+        >>> batch = ReIDBatch(torch.zeros(2, 3, 8, 4, dtype=torch.uint8))
+        >>> prepare({"source": batch})["source"].images.dtype
+        torch.float32
+    """
+
+    def __init__(
+        self,
+        train: Sequence[dict] = (),
+        test: Sequence[dict] = (),
+        map_size: tuple[int, int] | None = None,
+        channels_last: bool = True,
+    ):
+        super().__init__(non_blocking=True)
+        derived = {} if map_size is None else {"map_size": map_size}
+        self.train_steps = [TRANSFORMS.build(cfg, **derived) for cfg in train]
+        self.test_steps = [TRANSFORMS.build(cfg, **derived) for cfg in test]
+        self.channels_last = channels_last
+
+    def one(self, batch: ReIDBatch, training: bool = False) -> ReIDBatch:
+        """Prepare one domain's batch."""
+        batch = batch.to(self.device, non_blocking=True)
+        for step in self.train_steps if training else self.test_steps:
+            batch = step(batch)
+        if self.channels_last:
+            batch.images = batch.images.contiguous(memory_format=torch.channels_last)
+        return batch
+
+    def forward(self, data: dict[str, ReIDBatch], training: bool = False) -> dict[str, ReIDBatch]:
+        """Prepare every domain's batch."""
+        return {domain: self.one(batch, training) for domain, batch in data.items()}
+
+
+def module_device(module: nn.Module) -> torch.device:
+    """The device a module's parameters are on.
+
+    Example:
+        >>> module_device(nn.Linear(1, 1))
+        device(type='cpu')
+    """
+    return next(module.parameters()).device

@@ -1,0 +1,195 @@
+"""The model that joins a backbone, heads, losses in roles, and a matcher."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from mmengine.model import BaseModel
+from torch import Tensor, nn
+
+from reidkit.models.preprocess import ReIDPreprocessor
+from reidkit.registry import BACKBONES, HEADS, LOSSES, MATCHERS, MODELS
+from reidkit.structures import Embedding, HeadOutput, ReIDBatch
+
+# what a loss may ask for by naming a parameter of its forward
+FROM_HEAD = ("vectors", "maps", "logits")
+FROM_BATCH = ("identities", "cameras", "part_map", "keypoints", "masks")
+LOSS_ARGUMENTS = (*FROM_HEAD, "visibility", *FROM_BATCH)
+
+
+class LossRole(nn.Module):
+    """One loss in one role: on which domain, after which head, with which weight.
+
+    Args:
+        loss: LOSSES config.
+        on: the domain whose batches it sees.
+        head: "embed" for the embedding head, or the name of an auxiliary head.
+        weight: factor on the loss, >= 0.
+
+    Raises:
+        ValueError: the loss asks for a parameter that nothing supplies.
+
+    Example:
+        >>> role = LossRole(dict(type="CrossEntropyLoss"), on="source", weight=2.0)
+        >>> role.needs
+        ('logits', 'identities')
+    """
+
+    def __init__(self, loss: dict, on: str = "source", head: str = "embed", weight: float = 1.0):
+        super().__init__()
+        self.loss = LOSSES.build(loss)
+        self.on, self.head, self.weight = on, head, weight
+        self.needs = tuple(inspect.signature(self.loss.forward).parameters)
+        unknown = [name for name in self.needs if name not in LOSS_ARGUMENTS]
+        if unknown:
+            raise ValueError(
+                f"loss {loss['type']} asks for {unknown}; a loss may ask for {list(LOSS_ARGUMENTS)}"
+            )
+
+    def forward(self, output: HeadOutput, batch: ReIDBatch) -> Tensor:
+        """The weighted loss of one batch."""
+        known = {name: getattr(batch, name) for name in FROM_BATCH}
+        known["visibility"] = batch.visibility
+        known["logits"] = output.logits
+        if output.embedding is not None:
+            known["vectors"], known["maps"] = output.embedding.vectors, output.embedding.maps
+            if output.embedding.visibility is not None:
+                known["visibility"] = output.embedding.visibility
+        missing = [name for name in self.needs if known.get(name) is None]
+        if missing:
+            raise ValueError(
+                f"{type(self.loss).__name__} on domain '{self.on}' needs {missing}, but neither the "
+                f"'{self.head}' head nor the batch has it; labels.train.{self.on} in the config says "
+                "which labels are loaded"
+            )
+        return self.weight * self.loss(**{name: known[name] for name in self.needs})
+
+
+@MODELS.register_module()
+class ReIDModel(BaseModel):
+    """Backbone, embedding head, auxiliary heads, losses in roles, matcher; trained on several domains.
+
+    One training step runs every domain forward in the order of the loss roles, adds the losses and
+    runs backward once, so batch-norm statistics are per domain and gradients add up.
+
+    Args:
+        backbone: BACKBONES config.
+        head: HEADS config of the embedding head.
+        losses: role name -> dict of ``loss``, ``on``, ``head``, ``weight``.
+        matcher: MATCHERS config.
+        transforms: {"train": [...], "test": [...]}, TRANSFORMS configs run on the device.
+        aux_heads: name -> HEADS config, run in training only, where a loss role names them.
+        num_identities: number K of training identities. Supplied by the framework.
+        input_size: (height, width) of the images in pixels. Supplied by the framework.
+        precision: "fp32" or "bf16" (autocast of the forward pass; losses see float32 logits).
+        channels_last: memory layout of images and weights.
+
+    Example:
+        >>> import reidkit.data, reidkit.evaluation
+        >>> model = ReIDModel(
+        ...     backbone=dict(type="ResNet", depth=18, width=8, stages=2),
+        ...     head=dict(type="BNNeckHead"),
+        ...     losses=dict(id=dict(on="source", loss=dict(type="CrossEntropyLoss"))),
+        ...     matcher=dict(type="CosineMatcher"),
+        ...     transforms=dict(train=[dict(type="Normalize")], test=[dict(type="Normalize")]),
+        ...     num_identities=4, input_size=(32, 16))
+        >>> model.domains
+        ['source']
+        >>> model.embed(ReIDBatch(torch.zeros(2, 3, 32, 16, dtype=torch.uint8))).vectors.shape
+        torch.Size([2, 1, 16])
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        head: dict,
+        losses: dict[str, dict],
+        matcher: dict,
+        transforms: dict[str, list],
+        aux_heads: dict[str, dict] | None = None,
+        num_identities: int = 1,
+        input_size: tuple[int, int] = (256, 128),
+        precision: str = "fp32",
+        channels_last: bool = True,
+    ):
+        net = BACKBONES.build(backbone)
+        deepest = net.specs[list(net.specs)[-1]]
+        map_size = (-(-input_size[0] // deepest.stride), -(-input_size[1] // deepest.stride))
+        super().__init__(
+            ReIDPreprocessor(
+                transforms.get("train", []), transforms.get("test", []), map_size, channels_last
+            )
+        )
+        derived = dict(features=net.specs, num_identities=num_identities, map_size=map_size)
+        self.backbone = net
+        self.head = HEADS.build(head, **derived)
+        self.aux_heads = nn.ModuleDict(
+            {name: HEADS.build(cfg, **derived) for name, cfg in (aux_heads or {}).items()}
+        )
+        self.losses = nn.ModuleDict({name: LossRole(**role) for name, role in losses.items()})
+        self.matcher = MATCHERS.build(matcher)
+        self.precision = precision
+        self.channels_last = channels_last
+        if channels_last:
+            self.to(memory_format=torch.channels_last)
+
+    @property
+    def domains(self) -> list[str]:
+        """The training domains in the order of the loss roles."""
+        return list(dict.fromkeys(role.on for role in self.losses.values()))
+
+    def new_parameters(self) -> list[nn.Parameter]:
+        """Parameters of the heads and losses, which recipes may train faster than the backbone."""
+        old = {id(p) for p in self.backbone.parameters()}
+        return [p for p in self.parameters() if id(p) not in old]
+
+    def forward(self, *args, mode: str = "loss", **domains: ReIDBatch):
+        """Losses by role for prepared batches ``domain=batch`` (mode "loss"), as mmengine calls it."""
+        if mode != "loss":
+            raise ValueError(f"ReIDModel.forward knows mode 'loss'; use embed(batch) instead of {mode!r}")
+        out: dict[str, Tensor] = {}
+        for domain in self.domains:
+            batch = domains[domain]
+            roles = {name: role for name, role in self.losses.items() if role.on == domain}
+            outputs = self._run_heads(batch, {role.head for role in roles.values()})
+            for name, role in roles.items():
+                out[f"loss_{name}"] = role(outputs[role.head], batch)
+        return out
+
+    def _run_heads(self, batch: ReIDBatch, names: set[str]) -> dict[str, HeadOutput]:
+        """Outputs of the named heads on one forward pass of the backbone; logits in float32."""
+        with self._autocast():
+            maps = self.backbone(batch.images)
+            outputs = {
+                name: (self.head if name == "embed" else self.aux_heads[name])(maps, batch)
+                for name in sorted(names)
+            }
+        for output in outputs.values():
+            if output.logits is not None:
+                output.logits = output.logits.float()
+        return outputs
+
+    @contextmanager
+    def _autocast(self) -> Iterator[None]:
+        device = self.data_preprocessor.device.type
+        with torch.autocast(device, torch.bfloat16, enabled=self.precision == "bf16"):
+            yield
+
+    @torch.no_grad()
+    def embed(self, batch: ReIDBatch) -> Embedding:
+        """Embedding of one loaded batch, in eval mode, float32.
+
+        Shape:
+            batch.images (N, 3, H, W) uint8 -> vectors (N, P, D) float32, visibility (N, P).
+        """
+        training = self.training
+        self.eval()
+        try:
+            prepared = self.data_preprocessor.one(batch, training=False)
+            embedding = self._run_heads(prepared, {"embed"})["embed"].embedding
+            return embedding.to(torch.float32)
+        finally:
+            self.train(training)
