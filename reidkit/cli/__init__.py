@@ -1,0 +1,1 @@
+"""Command lines; each module has ``main(argv)`` and is imported only when its command is called."""

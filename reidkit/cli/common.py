@@ -1,0 +1,85 @@
+"""What every command line shares: errors that speak, one way to end, ``key=value`` arguments."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from reidkit.errors import UserError
+
+Main = Callable[[list[str]], int | None]
+
+
+def run_cli(main: Main, argv: Sequence[str] | None = None) -> int:
+    """Run ``main(argv)`` and turn what it raises into an exit status.
+
+    A ``UserError`` is printed on standard error without a traceback (exit status 2), an interrupt
+    as one line (130), a reader that went away ends silently (as ``| head`` does). ``--debug``
+    anywhere among the arguments is taken out and lets every exception through with its traceback.
+
+    Args:
+        main: takes the arguments; may return an exit status, None meaning 0.
+        argv: the arguments after the program's name; ``sys.argv[1:]`` by default.
+
+    Example:
+        >>> run_cli(lambda argv: print(argv), ["a", "--debug"])
+        ['a']
+        0
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    try:
+        return int(main(arguments) or 0)
+    except UserError as error:
+        if debug:
+            raise
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        if debug:
+            raise
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def door(main: Main) -> None:
+    """Run ``main`` on the command line's arguments and leave Python; for ``tools/*.py``."""
+    sys.exit(run_cli(main))
+
+
+def parser(prog: str, description: str, epilog: str = "") -> argparse.ArgumentParser:
+    """An argument parser in the house style: line breaks kept, ``--debug`` explained.
+
+    Args:
+        prog: the command as typed ("reidkit train").
+        description: what it does.
+        epilog: examples, shown below the options.
+    """
+    made = argparse.ArgumentParser(
+        prog=prog,
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("--debug", action="store_true", help="show tracebacks of problems, too")
+    return made
+
+
+def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Part ``key=value``, ``+key=value`` and ``~key`` from the other arguments, keeping the order.
+
+    Example:
+        >>> split_overrides(["--amp", "data=market1501", "~model.losses.ps", "+a.b=1"])
+        (['data=market1501', '~model.losses.ps', '+a.b=1'], ['--amp'])
+    """
+    overrides, others = [], []
+    for argument in arguments:
+        is_override = argument.startswith("~") or (not argument.startswith("-") and "=" in argument)
+        (overrides if is_override else others).append(argument)
+    return overrides, others

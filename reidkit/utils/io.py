@@ -1,0 +1,150 @@
+"""Files and folders that appear complete under their name or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+_MODES = ("w", "wb", "w+", "wb+", "w+b")
+
+
+def _beside(path: Path) -> Path:
+    """A name no other process uses, hidden, in the folder of ``path``."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename inside ``folder`` durable, where the system can."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:  # not possible on every system
+        return
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def atomic_write(
+    path: str | os.PathLike[str], mode: str = "wb", encoding: str | None = None
+) -> Iterator[IO[Any]]:
+    """A file to write that takes its name only when the block ends without an exception.
+
+    It is written beside its place, flushed to the disk and renamed; a reader sees the old file or
+    the whole new one. After an exception nothing is left and an old file is untouched.
+
+    Args:
+        path: the final name; missing folders above it are made.
+        mode: "wb" for bytes, "w" for text ("+" to read back as well).
+        encoding: of text; UTF-8 by default.
+
+    Raises:
+        ValueError: a mode that does not start a new file.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> with atomic_write(folder / "deep" / "note.txt", "w") as file:
+        ...     _ = file.write("whole")
+        >>> (folder / "deep" / "note.txt").read_text()
+        'whole'
+    """
+    if mode not in _MODES:
+        raise ValueError(f"atomic_write: mode must be one of {', '.join(_MODES)}; got {mode!r}")
+    final = Path(path)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    beside = _beside(final)
+    text_encoding = None if "b" in mode else encoding or "utf-8"
+    try:
+        with open(beside, mode, encoding=text_encoding) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, final)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    _sync_folder(final.parent)
+
+
+@contextmanager
+def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """An empty folder to fill that takes its name only when the block ends without an exception.
+
+    Args:
+        path: the final name; it must not exist when the block ends (an empty folder may).
+
+    Raises:
+        FileExistsError: the folder exists already and holds something.
+
+    Example:
+        >>> import tempfile
+        >>> final = Path(tempfile.mkdtemp()) / "set"
+        >>> with atomic_folder(final) as folder:
+        ...     _ = (folder / "a.txt").write_text("a")
+        >>> [file.name for file in final.iterdir()]
+        ['a.txt']
+    """
+    final = Path(path)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    if final.is_dir() and any(final.iterdir()):
+        raise FileExistsError(f"{final} exists already and is not empty")
+    beside = _beside(final)
+    beside.mkdir()
+    try:
+        yield beside
+        for folder, _, files in os.walk(beside):
+            for name in files:
+                _sync_file(Path(folder, name))
+        _rename_folder(beside, final)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
+    _sync_folder(final.parent)
+
+
+def _rename_folder(beside: Path, final: Path) -> None:
+    if final.is_dir():
+        try:
+            final.rmdir()  # an empty folder gives way; a filled one does not
+        except OSError:
+            raise FileExistsError(f"{final} exists already and is not empty") from None
+    os.rename(beside, final)
+
+
+def _sync_file(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sha256_file(path: str | os.PathLike[str], block: int = 1 << 20) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal, read block by block.
+
+    Args:
+        path: the file.
+        block: bytes read at a time.
+
+    Example:
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp()) / "abc"
+        >>> _ = file.write_bytes(b"abc")
+        >>> sha256_file(file)[:16]
+        'ba7816bf8f01cfea'
+    """
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(block):
+            digest.update(chunk)
+    return digest.hexdigest()
