@@ -1,0 +1,204 @@
+"""Which gallery images count for a query: right, wrong, or left out.
+
+Every gallery image is, for one query (identity p, camera c):
+
+- **junk**, left out, neither right nor wrong: identity -1 for every query; identity p under the
+  same camera c (``market``), or the query image itself (``single-camera``);
+- **good**: identity p otherwise;
+- **bad**: everything else, distractors (identity 0) and same-camera images of others included.
+
+A query without a good image is *invalid*: it is listed with its reason, never dropped in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reidkit.errors import UserError
+
+JUNK, DISTRACTOR = -1, 0
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A named and versioned set of rules; its label stands beside every result.
+
+    Args:
+        name: as in configs, "market".
+        version: raised when the same name would give other numbers.
+        across_cameras: leave out gallery images of the query's identity under its own camera.
+        summary: one sentence for reports and documentation.
+
+    Example:
+        >>> PROTOCOLS["market"].label
+        'market-v1'
+    """
+
+    name: str
+    version: int
+    across_cameras: bool
+    summary: str
+
+    @property
+    def label(self) -> str:
+        """Name and version, as printed with results."""
+        return f"{self.name}-v{self.version}"
+
+
+PROTOCOLS = {
+    p.name: p
+    for p in (
+        Protocol("market", 1, True, "same identity under another camera is right; same camera out"),
+        Protocol("single-camera", 1, False, "same identity is right; only the query's file is out"),
+    )
+}
+
+
+def find_protocol(name: str) -> Protocol:
+    """The protocol of that name.
+
+    Raises:
+        ValueError: there is none; the text lists what there is.
+    """
+    if name not in PROTOCOLS:
+        raise ValueError(f"no protocol named {name!r}; available: {', '.join(PROTOCOLS)}")
+    return PROTOCOLS[name]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What is known of the images of one side.
+
+    Args:
+        identities: (M,) int64; -1 junk, 0 distractors.
+        cameras: (M,) int64.
+        paths: M file names, for messages and for the single-camera protocol; may be None.
+
+    Raises:
+        ValueError: lengths differ.
+    """
+
+    identities: NDArray[np.int64]
+    cameras: NDArray[np.int64]
+    paths: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("identities", "cameras"):
+            values = np.asarray(getattr(self, name))
+            if values.ndim != 1 or not np.issubdtype(values.dtype, np.integer):
+                raise ValueError(
+                    f"{name} must be one integer per image, got {values.dtype} {values.shape}"
+                )
+            object.__setattr__(self, name, values.astype(np.int64))
+        lengths = {"identities": len(self.identities), "cameras": len(self.cameras)}
+        if self.paths is not None:
+            lengths["paths"] = len(self.paths)
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"labels of one side differ in length: {lengths}")
+
+    def __len__(self) -> int:
+        return len(self.identities)
+
+    def file(self, index: int) -> str:
+        """The file name of an image, or its position when names are not known."""
+        return f"image {index}" if self.paths is None else str(self.paths[index])
+
+
+@dataclass(frozen=True)
+class Relations:
+    """For every query, the gallery images of its own identity; everything else is bad or junk.
+
+    Attributes:
+        starts: (Q + 1,) int64; query i owns ``own[starts[i]:starts[i + 1]]``.
+        own: gallery indices of the query's identity, ascending within a query.
+        good: bool, as long as ``own``: right (True) or left out (False).
+        junk: gallery indices left out for every query.
+        n_good: good gallery images of each query (Q,).
+        n_gallery: size of the gallery, junk included.
+        invalid: (query index, reason) for each query without a good image.
+    """
+
+    starts: NDArray[np.int64]
+    own: NDArray[np.int64]
+    good: NDArray[np.bool_]
+    junk: NDArray[np.int64]
+    n_good: NDArray[np.int64]
+    n_gallery: int
+    invalid: list[tuple[int, str]]
+
+    @property
+    def valid(self) -> NDArray[np.int64]:
+        """Indices of the valid queries, ascending."""
+        mask = np.ones(len(self.starts) - 1, bool)
+        mask[[index for index, _ in self.invalid]] = False
+        return np.flatnonzero(mask)
+
+    def of(self, query: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """(gallery indices of the query's identity, which of them are good)."""
+        part = slice(self.starts[query], self.starts[query + 1])
+        return self.own[part], self.good[part]
+
+
+def relate(protocol: Protocol, query: Labels, gallery: Labels) -> Relations:
+    """Sort the gallery into good, bad and junk for every query, without a query x gallery mask.
+
+    Raises:
+        UserError: empty query or gallery.
+        ValueError: the single-camera protocol without paths.
+
+    Example:
+        >>> import numpy as np
+        >>> gallery = Labels(np.array([7, -1, 0, 7, 5, 7, 7]), np.array([1, 3, 2, 2, 1, 1, 3]))
+        >>> found = relate(PROTOCOLS["market"], Labels(np.array([7]), np.array([1])), gallery)
+        >>> found.own[found.good].tolist(), found.own[~found.good].tolist(), found.junk.tolist()
+        ([3, 6], [0, 5], [1])
+    """
+    for side, labels in (("query", query), ("gallery", gallery)):
+        if not len(labels):
+            raise UserError(f"the {side} is empty: there is nothing to rank; check the data set")
+    kept = np.flatnonzero(gallery.identities != JUNK)
+    kept = kept[np.argsort(gallery.identities[kept], kind="stable")]
+    sorted_ids = gallery.identities[kept]
+    low = np.searchsorted(sorted_ids, query.identities, "left")
+    high = np.searchsorted(sorted_ids, query.identities, "right")
+    counts = np.where(query.identities > DISTRACTOR, high - low, 0)
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    rows = np.repeat(np.arange(len(query)), counts)
+    own = kept[np.arange(starts[-1]) - starts[rows] + low[rows]]
+    if protocol.across_cameras:
+        good = query.cameras[rows] != gallery.cameras[own]
+    else:
+        good = ~_same_file(query, gallery, rows, own)
+    n_good = np.bincount(rows[good], minlength=len(query))
+    invalid = [
+        (int(i), _reason(protocol, query, int(i), int(counts[i])))
+        for i in np.flatnonzero(n_good == 0)
+    ]
+    junk = np.flatnonzero(gallery.identities == JUNK)
+    return Relations(starts, own, good, junk, n_good, len(gallery), invalid)
+
+
+def _same_file(query: Labels, gallery: Labels, rows: NDArray, own: NDArray) -> NDArray[np.bool_]:
+    if query.paths is None or gallery.paths is None:
+        raise ValueError(
+            "protocol single-camera needs query_paths and gallery_paths, to leave each query's own "
+            "file out of its ranking"
+        )
+    left, right = np.asarray(query.paths), np.asarray(gallery.paths)
+    return left[rows] == right[own]
+
+
+def _reason(protocol: Protocol, query: Labels, index: int, n_own: int) -> str:
+    identity, camera = query.identities[index], query.cameras[index]
+    if identity <= DISTRACTOR:
+        name = {JUNK: "junk", DISTRACTOR: "distractors"}.get(int(identity), "no person")
+        return f"identity {identity} marks {name}; people are numbered from 1"
+    if n_own == 0:
+        return f"no gallery image of identity {identity}"
+    if protocol.across_cameras:
+        return f"identity {identity} is in the gallery only under the query's own camera {camera}"
+    return f"the gallery's only image of identity {identity} is the query itself"

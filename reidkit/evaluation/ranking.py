@@ -1,0 +1,233 @@
+"""Ranks of the right gallery images, counted in streamed blocks of distances, no rows sorted.
+
+AP, CMC and mINP need only the rank of each right image: one more than the number of closer valid
+images. So a block of queries is compared with the gallery, counted, and its memory used again.
+
+Shape letters: Q queries, G gallery images, b queries of a block, n right images of a query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from reidkit.errors import UserError
+from reidkit.evaluation.matchers import Matcher
+from reidkit.evaluation.protocols import Relations
+from reidkit.structures import Embedding
+
+MEGABYTE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Ranks of the right images of the valid queries, ascending within a query, 1 = closest.
+
+    Attributes:
+        starts: (V + 1,) int64; valid query i has ``ranks[starts[i]:starts[i + 1]]``.
+        ranks: images at exactly the same distance stand in gallery order.
+        lowest: the right images before all wrong ones at the same distance (optimistic).
+        highest: the right images behind all wrong ones at the same distance (pessimistic).
+    """
+
+    starts: NDArray[np.int64]
+    ranks: NDArray[np.int64]
+    lowest: NDArray[np.int64]
+    highest: NDArray[np.int64]
+
+
+def blocks(
+    query: Embedding,
+    gallery: Embedding,
+    matcher: nn.Module,
+    block_mb: float,
+    distances: bool = False,
+) -> Iterator[tuple[slice, Tensor]]:
+    """Blocks of values of some queries against the whole gallery, in one reused buffer.
+
+    Args:
+        query: raw query embeddings; moved to the gallery's device block by block.
+        gallery: raw gallery embeddings.
+        matcher: a `Matcher`, or any module with ``forward(query, gallery)``.
+        block_mb: memory of a block, megabytes; at least one query is taken at a time.
+        distances: give distances; otherwise values that order each row as distances do.
+
+    Shape:
+        yields (rows, values (b, G) float32); values are overwritten by the next block.
+    """
+    is_matcher = isinstance(matcher, Matcher)
+    device = _device(gallery)
+    ready = matcher.prepare(gallery, "gallery") if is_matcher else gallery
+    size = max(1, min(len(query), int(block_mb * MEGABYTE) // (4 * len(gallery))))
+    memory = torch.empty(size * len(gallery), dtype=torch.float32, device=device)
+    for start in range(0, len(query), size):
+        rows = slice(start, min(start + size, len(query)))
+        part, count = query[rows].to(device), rows.stop - start
+        out = memory[: count * len(gallery)].view(count, len(gallery))
+        if is_matcher:
+            part = matcher.prepare(part, "query")
+            values = (matcher.compare if distances else matcher.order)(part, ready, out)
+        else:
+            values = matcher(part, ready)
+        yield rows, _checked(values, count, len(gallery), matcher)
+
+
+def _device(embedding: Embedding) -> torch.device:
+    tensor = embedding.vectors if embedding.vectors is not None else embedding.maps
+    return tensor.device
+
+
+def _checked(values: Tensor, count: int, n_gallery: int, matcher: nn.Module) -> Tensor:
+    name = type(matcher).__name__
+    if values.shape != (count, n_gallery) or values.dtype != torch.float32:
+        raise ValueError(
+            f"matcher {name} must return ({count}, {n_gallery}) float32, "
+            f"got {tuple(values.shape)} {values.dtype}"
+        )
+    if not torch.isfinite(values.sum(dtype=torch.float64)):
+        bad = int((~torch.isfinite(values)).sum())
+        raise UserError(
+            f"matcher {name} gave {bad} distances that are NaN or infinite in one block of "
+            f"{count} x {n_gallery}; such distances cannot be ranked"
+        )
+    return values
+
+
+@torch.inference_mode()
+def rank_positives(
+    query: Embedding,
+    gallery: Embedding,
+    relations: Relations,
+    matcher: nn.Module,
+    block_mb: float = 64,
+) -> Ranks:
+    """Rank every right image of every valid query by counting closer images.
+
+    Memory beyond the embeddings (and what the matcher prepares) is about ``block_mb``, whatever
+    the gallery. On the CPU the counting is numpy's, on other devices torch's; both are exact
+    counts, so they agree wherever the distances do.
+
+    Args:
+        query: Q raw embeddings.
+        gallery: G raw embeddings.
+        relations: from `reidkit.evaluation.protocols.relate`.
+        matcher: smaller is closer.
+        block_mb: memory of a block of distances, megabytes.
+
+    Raises:
+        UserError: NaN or infinite distances.
+        ValueError: the matcher returns another shape or type.
+    """
+    valid = relations.valid
+    starts = np.concatenate([[0], np.cumsum(relations.n_good[valid])])
+    found = np.zeros((3, starts[-1]), np.int64)
+    chosen = query if len(valid) == len(query) else query[torch.from_numpy(valid)]
+    for rows, values in blocks(chosen, gallery, matcher, block_mb):
+        members = valid[rows]
+        count = _count_cpu if values.device.type == "cpu" else _count_device
+        found[:, starts[rows.start] : starts[rows.stop]] = count(values, members, relations)
+    return Ranks(starts, found[0], found[1], found[2])
+
+
+def _count_cpu(values: Tensor, queries: NDArray, relations: Relations) -> NDArray[np.int64]:
+    """(3, right images): ranks, lowest and highest; ``values`` is written to."""
+    table = values.numpy()
+    if len(relations.junk):
+        table[:, relations.junk] = np.inf
+    parts = [_count_row(row, *relations.of(q)) for row, q in zip(table, queries, strict=True)]
+    return np.concatenate(parts, axis=1)
+
+
+def _count_row(row: NDArray, own: NDArray, good: NDArray) -> NDArray[np.int64]:
+    mine = row[own]
+    row[own] = np.inf  # what is left are the bad images
+    right, columns = mine[good], own[good]
+    turn = np.argsort(right, kind="stable")  # columns ascend: ties stay in gallery order
+    right, columns = right[turn], columns[turn]
+    closer = row[row <= right[-1]]
+    closer.sort()
+    lowest = closer.searchsorted(right, "left")
+    highest = closer.searchsorted(right, "right")
+    ranks = lowest.copy()
+    for i in np.flatnonzero(lowest < highest):
+        ranks[i] += np.count_nonzero(row[: columns[i]] == right[i])
+    return np.stack([ranks, lowest, highest]) + np.arange(1, len(right) + 1)
+
+
+def _count_device(values: Tensor, queries: NDArray, relations: Relations) -> NDArray[np.int64]:
+    """As `_count_cpu`, with whole-block operations: one comparison per n, not per right image."""
+    device, width = values.device, values.shape[1]
+    rows, own, good = _flatten(queries, relations)
+    at = torch.from_numpy(rows * width + own).to(device)
+    mine = values.view(-1)[at].cpu().numpy()
+    values.view(-1)[at] = torch.inf
+    if len(relations.junk):
+        values[:, torch.from_numpy(relations.junk).to(device)] = torch.inf
+    turn = np.lexsort((own[good], mine[good], rows[good]))
+    rows, right, columns = (x[good][turn] for x in (rows, mine, own))
+    first = np.searchsorted(rows, np.arange(len(queries)))
+    nth = np.arange(len(rows)) - first[rows]
+    counts = np.bincount(rows, minlength=len(queries))
+    found = torch.zeros(3, len(rows), dtype=torch.int64, device=device)
+    for n in range(counts.max()):  # the queries that have an n-th right image, all at once
+        picked = np.flatnonzero(nth == n)
+        index = torch.from_numpy(rows[picked]).to(device)
+        limit = torch.from_numpy(right[picked]).to(device)[:, None]
+        block = values if len(picked) == len(queries) else values[index]
+        lowest, highest = (block < limit).sum(1), (block <= limit).sum(1)
+        found[1, picked], found[2, picked] = lowest, highest
+        found[0, picked] = lowest
+        tied = torch.nonzero(lowest < highest).flatten().tolist()
+        for i in tied:
+            found[0, picked[i]] += (block[i, : columns[picked[i]]] == limit[i]).sum()
+    return found.cpu().numpy() + nth + 1
+
+
+def _flatten(queries: NDArray, relations: Relations) -> tuple[NDArray, NDArray, NDArray]:
+    """Own images of several queries as flat (row in the block, gallery index, good)."""
+    parts = [relations.of(q) for q in queries]
+    rows = np.repeat(np.arange(len(parts)), [len(own) for own, _ in parts])
+    return rows, np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+
+
+@torch.inference_mode()
+def top_matches(
+    query: Embedding,
+    gallery: Embedding,
+    matcher: nn.Module,
+    relations: Relations,
+    k: int = 10,
+    block_mb: float = 64,
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The k closest gallery images of each query, junk left out; for pictures and lists.
+
+    Args:
+        relations: from `relate`; invalid queries are listed too.
+        k: length of the lists, >= 1.
+
+    Shape:
+        returns gallery indices (Q, k) int64 and distances (Q, k) float32; equal distances in
+        gallery order; -1 and NaN where fewer than k images remain.
+
+    Raises:
+        ValueError: k < 1.
+    """
+    if k < 1:
+        raise ValueError(f"k must be at least 1, got {k}")
+    indices = np.full((len(query), k), -1, np.int64)
+    distances = np.full((len(query), k), np.nan, np.float32)
+    for rows, values in blocks(query, gallery, matcher, block_mb, distances=True):
+        for q, row in zip(range(rows.start, rows.stop), values.cpu().numpy(), strict=True):
+            own, good = relations.of(q)
+            row[own[~good]] = np.inf
+            row[relations.junk] = np.inf
+            last = np.partition(row, k - 1)[k - 1] if k < len(row) else np.inf
+            near = np.flatnonzero((row <= last) & (row < np.inf))
+            near = near[np.argsort(row[near], kind="stable")[:k]]
+            indices[q, : len(near)], distances[q, : len(near)] = near, row[near]
+    return indices, distances

@@ -1,0 +1,107 @@
+"""The result of a ranking test: numbers, and what must stand beside them to compare them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+TIE_WIDTH = 1e-4  # bounds are reported when ties could move a number by more
+SHOWN_INVALID = 3
+
+
+@dataclass(frozen=True)
+class RankingResult:
+    """Scores of one test, as fractions in [0, 1].
+
+    Attributes:
+        metrics: "mAP" (step rule), "mAP_official" (trapezoid rule), "mINP", "R1", "R5", ...
+        bounds: lowest and highest value of each metric over all orders of tied images.
+        n_query: queries given.
+        n_valid: queries with at least one right gallery image.
+        n_gallery: gallery images without junk.
+        n_junk: gallery images of identity -1, left out for every query.
+        invalid: (query index, reason) of each query without a right image.
+        policy: what invalid queries do to the means: "drop" or "zero".
+        protocol: name and version, "market-v1".
+        matcher: name of the distance.
+        per_query: "AP", "AP_official", "INP", "first_rank" and "n_good", each (Q,); NaN if invalid.
+        data: data set and splits, as printed.
+    """
+
+    metrics: dict[str, float]
+    bounds: dict[str, tuple[float, float]]
+    n_query: int
+    n_valid: int
+    n_gallery: int
+    n_junk: int
+    invalid: list[tuple[int, str]]
+    policy: str
+    protocol: str
+    matcher: str
+    per_query: dict[str, NDArray] = field(default_factory=dict, repr=False)
+    data: str = ""
+
+    @property
+    def tied(self) -> dict[str, tuple[float, float]]:
+        """Bounds of the metrics that ties could move by more than 1e-4."""
+        return {n: (lo, hi) for n, (lo, hi) in self.bounds.items() if hi - lo > TIE_WIDTH}
+
+    def report(self) -> str:
+        """A table in points (0..100), with protocol, counts, matcher, and bounds if ties matter."""
+        first, last = ["mAP"], ["mINP", "mAP_official"]
+        names = first + [n for n in self.metrics if n not in first + last] + last
+        rows = {"": names, "points": [f"{100 * self.metrics[n]:.2f}" for n in names]}
+        if self.tied:
+            rows["ties, worst"] = [f"{100 * self.bounds[n][0]:.2f}" for n in names]
+            rows["ties, best"] = [f"{100 * self.bounds[n][1]:.2f}" for n in names]
+        margin = max(map(len, rows))
+        widths = [max(len(n), 6) for n in names]
+        lines = []
+        for label, cells in rows.items():
+            padded = [f"{c:>{w}}" for c, w in zip(cells, widths, strict=True)]
+            lines.append("  ".join([f"{label:<{margin}}", *padded]))
+        return "\n".join([self._title(), *lines, *self._notes()])
+
+    def _title(self) -> str:
+        data = f"{self.data}: " if self.data else ""
+        return (
+            f"{data}protocol {self.protocol}, {self.matcher}, {self.n_valid} of {self.n_query} "
+            f"queries valid, gallery {self.n_gallery} (+ {self.n_junk} junk)"
+        )
+
+    def _notes(self) -> list[str]:
+        notes = []
+        if self.tied:
+            notes.append(
+                "equal distances leave the ranking open: 'ties' are the extremes, the result takes "
+                "them in gallery order"
+            )
+        if self.invalid:
+            effect = {"drop": "not in the means", "zero": "count as 0"}[self.policy]
+            notes.append(f"{len(self.invalid)} invalid queries ({effect}):")
+            notes += [f"  query {i}: {reason}" for i, reason in self.invalid[:SHOWN_INVALID]]
+            if len(self.invalid) > SHOWN_INVALID:
+                notes.append(f"  and {len(self.invalid) - SHOWN_INVALID} more")
+        return notes
+
+    def to_json(self, path: str | Path | None = None) -> str:
+        """Everything but the per-query values as JSON text; written to ``path`` too, if given."""
+        content = asdict(self)
+        del content["per_query"]
+        text = json.dumps(content, indent=1, default=_plain)
+        if path is not None:
+            from reidkit.utils.io import atomic_write
+
+            with atomic_write(path) as file:
+                file.write(text.encode())
+        return text
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"cannot write {type(value).__name__} as JSON")
