@@ -164,7 +164,9 @@ class TorchvisionBackbone(nn.Module):
         from torchvision import models
 
         if name not in models.list_models():
-            raise UserError(f"torchvision has no network {name!r}; see torchvision.models.list_models()")
+            raise UserError(
+                f"torchvision has no network {name!r}; see torchvision.models.list_models()"
+            )
         network = models.get_model(name, weights=None)
         if pretrained is not None:
             network.load_state_dict(load_state(pretrained))

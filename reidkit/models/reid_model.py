@@ -149,7 +149,9 @@ class ReIDModel(BaseModel):
     def forward(self, *args, mode: str = "loss", **domains: ReIDBatch):
         """Losses by role for prepared batches ``domain=batch`` (mode "loss"), as mmengine calls it."""
         if mode != "loss":
-            raise ValueError(f"ReIDModel.forward knows mode 'loss'; use embed(batch) instead of {mode!r}")
+            raise ValueError(
+                f"ReIDModel.forward knows mode 'loss'; use embed(batch) instead of {mode!r}"
+            )
         out: dict[str, Tensor] = {}
         for domain in self.domains:
             batch = domains[domain]

@@ -1,0 +1,10 @@
+# CUHK03-NP detected to DukeMTMC-reID. Layout: docs/data.md
+_base_ = ["_real.py"]
+data = dict(
+    name="cuhk03np_to_dukemtmcreid",
+    domains=dict(
+        source=dict(type="CUHK03NP", part="detected"),
+        target=dict(type="DukeMTMCreID"),
+    ),
+    tests=["source", "target"],
+)

@@ -1,0 +1,21 @@
+# What every experiment starts from. A config, a recipe or the command line may change each key.
+groups = dict(data="synthped", recipe="quick")
+plugins = []
+input = dict(size=(256, 128), resize="cv2")  # height, width in pixels; resize: cv2 | pil
+labels = dict(train=dict(), test=[])  # part labels the method needs, by domain: keypoints, part_map
+train = dict(
+    epochs=60,
+    batch_size=32,
+    sampler=dict(type="ShuffleSampler"),
+    accumulate=1,  # batches per optimiser step
+    optimizer=dict(type="SGD", lr=0.01, momentum=0.9, weight_decay=5e-4),
+    new_lr_mult=1.0,  # learning rate of heads relative to the backbone's
+    schedule=None,
+    clip_grad=None,  # largest gradient norm
+    eval_every=0,  # epochs between tests during training, 0 for never
+    checkpoint_every=1,  # epochs
+    load_from=None,  # another run's checkpoint to start from
+    freeze=[],  # modules that are not trained
+)
+evaluation = dict(type="MarketEvaluator", topk=(1, 5, 10))
+hooks = []

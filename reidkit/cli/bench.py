@@ -1,0 +1,39 @@
+"""``reidkit bench``: speed against the straightforward way, in one run, as a table of ratios."""
+
+from __future__ import annotations
+
+import importlib
+import platform
+
+from reidkit.cli.common import parser
+from reidkit.errors import UserError
+
+TASKS = {
+    "data": "decoding and resizing against PIL + torchvision",
+    "train": "the training step against a plain float32 loop",
+    "labels": "part labels against a loop of mmpose.apis.inference_topdown",
+    "evaluation": "ranking against argsort and the bare matrix product",
+}
+
+
+def main(argv: list[str]) -> int:
+    """Run the named benchmarks, or all."""
+    listing = "\n".join(f"  {name:11} {text}" for name, text in TASKS.items())
+    made = parser("reidkit bench", "Measure speed as ratios in one run.", f"tasks:\n{listing}")
+    made.add_argument("task", nargs="*", help="one or more of the tasks; default: all")
+    args = made.parse_args(argv)
+    unknown = [task for task in args.task if task not in TASKS]
+    if unknown:
+        raise UserError(f"no benchmark named {unknown[0]!r}; available: {', '.join(TASKS)}")
+    import torch
+
+    from reidkit.bench.table import render
+
+    place = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor()
+    print(
+        f"{place or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+    )
+    for task in args.task or TASKS:
+        rows = importlib.import_module(f"reidkit.bench.{task}").run()
+        print(render(rows, title=f"\n{task}: {TASKS[task]}"), flush=True)
+    return 0

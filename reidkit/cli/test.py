@@ -1,0 +1,52 @@
+"""``reidkit test``: the final numbers of a run again, from its folder alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from reidkit.cli.common import parser, split_overrides
+from reidkit.errors import UserError
+
+EXAMPLES = """examples:
+  python tools/test.py runs/eanet-pap_st_ps-synthped-quick-s0
+  python tools/test.py RUN 'data.tests=["target"]'
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Test the weights of a run folder on its test sets."""
+    made = parser("reidkit test", "Test a finished run again.", EXAMPLES)
+    made.add_argument("run", help="run folder")
+    made.add_argument("--out", help="write the numbers there as JSON")
+    overrides, others = split_overrides(argv)
+    args = made.parse_args(others)
+    from reidkit.engine.load import load_run
+
+    folder = Path(args.run)
+    run = load_run(folder, overrides)
+    from reidkit.engine.evaluate import evaluate, numbers, table
+    from reidkit.engine.folder import write_json
+
+    tests = evaluate(run.cfg, run.model, run.domains)
+    print(table(tests, run.cfg.data.name))
+    if args.out:
+        write_json(Path(args.out), dict(data=run.cfg.data.name, tests=numbers(tests)))
+    stored = folder / "metrics.json"
+    if overrides or not stored.exists():
+        return 0
+    before = {k: v["metrics"] for k, v in json.loads(stored.read_text())["tests"].items()}
+    now = {k: v["metrics"] for k, v in numbers(tests).items()}
+    if before == now:
+        print(f"equal to {stored}, to the last digit")
+        return 0
+    gaps = {
+        f"{test} {name}": (before[test].get(name), value)
+        for test, metrics in now.items()
+        for name, value in metrics.items()
+        if before.get(test, {}).get(name) != value
+    }
+    raise UserError(
+        f"{stored}: {len(gaps)} numbers differ from this test (stored, now): {gaps}. "
+        "Other data, another device or other library versions would explain it."
+    )

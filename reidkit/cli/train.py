@@ -1,0 +1,88 @@
+"""``reidkit train``: a config, overrides, and the run they describe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reidkit.cli.common import parser, split_overrides
+from reidkit.errors import UserError
+
+EXAMPLES = """examples:
+  python tools/train.py configs/eanet/pap_st_ps.py
+  python tools/train.py configs/eanet/pcb.py settings.seed=1 train.epochs=4
+  python tools/train.py configs/eanet/pap.py recipe=paper data=market1501_to_dukemtmcreid
+  python tools/train.py configs/eanet/pap.py model.backbone=TorchvisionBackbone --check
+  torchrun --nproc-per-node 4 tools/train.py configs/eanet/pap.py recipe=paper
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Train and test one experiment."""
+    args, overrides = _arguments(argv)
+    from reidkit.config import check_config, load_config, problems_text, render
+    from reidkit.plugin import load_plugins
+
+    cfg = load_config(args.config, overrides)
+    for line in cfg.get("notices", []):
+        print(line)
+    load_plugins(cfg.get("plugins", []))
+    problems = check_config(cfg)
+    if problems:
+        raise UserError(problems_text(args.config, problems))
+    if args.print:
+        print(render(cfg))
+        return 0
+    if args.check:
+        print(f"{args.config}: no problems")
+        return 0
+    from reidkit.engine.folder import choose_folder, run_name
+    from reidkit.engine.train import train
+
+    name = run_name(args.config, cfg.groups.data, cfg.groups.recipe, cfg.settings.seed)
+    folder = (
+        Path(args.work_dir)
+        if args.work_dir
+        else choose_folder(Path(cfg.settings.work_dir), name, args.resume)
+    )
+    if (folder / "metrics.json").exists() and not args.resume:
+        raise UserError(f"{folder}: holds a finished run; choose another --work-dir")
+    train(cfg, folder, resume=args.resume, launcher=args.launcher)
+    return 0
+
+
+def _arguments(argv: list[str]):
+    made = parser("reidkit train", "Train a method and test it.", EXAMPLES)
+    made.add_argument("config", help="config file, or a name such as eanet/pap_st_ps")
+    made.add_argument(
+        "overrides",
+        nargs="*",
+        help="key=value changes, +key=value adds, ~key removes; data=, recipe=",
+    )
+    made.add_argument("--check", action="store_true", help="list all problems and stop")
+    made.add_argument("--print", action="store_true", help="show the resolved config and stop")
+    made.add_argument("--work-dir", help="run folder (default: settings.work_dir/<name>)")
+    made.add_argument("--resume", action="store_true", help="continue an unfinished run")
+    made.add_argument("--amp", action="store_true", help="same as settings.precision=auto")
+    made.add_argument(
+        "--launcher",
+        default="auto",
+        choices=["auto", "none", "pytorch", "slurm", "mpi"],
+        help="how several processes were started; auto knows torchrun",
+    )
+    made.add_argument(
+        "--cfg-options",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE",
+        help="mmengine's way to override",
+    )
+    overrides, others = split_overrides(argv)
+    args = made.parse_args(others)
+    overrides += args.cfg_options
+    if args.amp:
+        overrides.append("settings.precision=auto")
+    if args.overrides:
+        raise UserError(
+            f"{args.overrides[0]!r} is no override; write key=value, +key=value or ~key"
+        )
+    return args, overrides

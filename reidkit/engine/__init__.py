@@ -1,0 +1,1 @@
+"""The training engine: what mmengine's Runner lacks, and nothing else."""

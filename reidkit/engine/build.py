@@ -1,0 +1,115 @@
+"""A model from the config, with the numbers that only the data knows, and its starting weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.config import ConfigDict
+from torch import nn
+
+from reidkit.errors import UserError
+from reidkit.registry import MODELS
+from reidkit.utils.checkpoint import load_state
+
+
+def build_model(
+    cfg: ConfigDict, domains, precision: str = "fp32", num_identities: int | None = None
+):
+    """Build ``cfg.model`` with the number of identities, the input size and the precision.
+
+    Args:
+        cfg: the resolved config.
+        domains: gives the training split of the first domain; may be None with ``num_identities``.
+        precision: "fp32", "bf16" or "fp16".
+        num_identities: taken from a checkpoint instead of from the training split.
+    """
+    torch.manual_seed(cfg.settings.seed)
+    if num_identities is None:
+        roles = cfg.model.get("losses", {})
+        first = next((role.on for role in roles.values()), "source")
+        num_identities = domains.split(first, "train").relabel()[1]
+    return MODELS.build(
+        cfg.model.to_dict(),
+        num_identities=num_identities,
+        input_size=tuple(cfg.input.size),
+        precision=precision,
+        channels_last=cfg.settings.channels_last,
+    )
+
+
+def load_initial_weights(model: nn.Module, path: str | None) -> None:
+    """Start from another run's weights; classifiers of another number of identities start anew.
+
+    Args:
+        model: with ``head.classifier_parameters()``.
+        path: a checkpoint, or None for nothing.
+
+    Raises:
+        UserError: a weight other than a classifier's is missing or of another shape.
+    """
+    if path is None:
+        return
+    state, own = load_state(path), model.state_dict()
+    fresh = classifier_names(model)
+    for name in fresh:
+        state.pop(name, None)
+    wrong = [
+        n for n in own if n not in fresh and (n not in state or state[n].shape != own[n].shape)
+    ]
+    extra = [n for n in state if n not in own]
+    if wrong or extra:
+        raise UserError(
+            f"train.load_from={path}: weights of another model: {len(wrong)} missing or of another "
+            f"shape (first: {wrong[:3]}), {len(extra)} unknown (first: {extra[:3]})"
+        )
+    model.load_state_dict({**own, **state})
+
+
+def classifier_names(model: nn.Module) -> set[str]:
+    """Names of the parameters that belong to the training identities."""
+    heads = [m for m in model.modules() if hasattr(m, "classifier_parameters")]
+    wanted = {id(p) for head in heads for p in head.classifier_parameters()}
+    return {name for name, p in model.named_parameters() if id(p) in wanted}
+
+
+def freeze(model: nn.Module, modules: Sequence[str]) -> None:
+    """Fix modules by name: no gradient, and always in eval mode (batch-norm statistics stay).
+
+    Args:
+        model: the whole model.
+        modules: names such as "backbone"; "!classifiers" means everything but the classifiers.
+
+    Raises:
+        UserError: the model has no such module.
+
+    Example:
+        >>> net = nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 2))
+        >>> freeze(net, ["0"])
+        >>> net.train()[0].training, [p.requires_grad for p in net.parameters()]
+        (False, [False, False, True, True])
+    """
+    if "!classifiers" in modules:
+        kept = classifier_names(model)
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(name in kept)
+        for module in model.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                _keep_in_eval(module)
+        return
+    for name in modules:
+        try:
+            module = model.get_submodule(name)
+        except AttributeError:
+            inner = ", ".join(n for n, _ in model.named_children())
+            raise UserError(
+                f"train.freeze: the model has no module {name!r}; it has: {inner}"
+            ) from None
+        module.requires_grad_(False)
+        for part in module.modules():
+            _keep_in_eval(part)
+
+
+def _keep_in_eval(module: nn.Module) -> None:
+    module.training = False
+    module.train = lambda mode=True: module  # type: ignore[method-assign]

@@ -1,0 +1,134 @@
+"""From the config's data node to splits, part labels and loaders, everything made or verified first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import ConfigDict
+from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
+
+from reidkit.data.crops import CropDataset
+from reidkit.data.loader import DomainLoader, make_loader
+from reidkit.data.split import Split
+from reidkit.errors import UserError
+from reidkit.pose.generate import ensure_labels
+from reidkit.registry import DATASETS, LABELLERS, SAMPLERS
+
+
+class Domains:
+    """The data sets of one run by domain name, with the part labels the method asks for.
+
+    Readers are built and prepared on first use, so a domain that nothing names costs nothing and
+    may be missing. Part labels are generated on first use and kept in ``data_root/part_labels``.
+
+    Args:
+        cfg: the resolved config.
+        device: where the labeller runs.
+    """
+
+    def __init__(self, cfg: ConfigDict, device: Any = "cpu"):
+        self.cfg, self.device = cfg, device
+        self.data_root = Path(cfg.settings.data_root)
+        self._splits: dict[str, dict[str, Split]] = {}
+        self._stores: dict[str, Any] = {}
+
+    def splits(self, domain: str) -> dict[str, Split]:
+        """All splits of a domain; the first process makes or verifies the data, the others wait.
+
+        Raises:
+            UserError: unknown domain, or data that is missing.
+        """
+        if domain not in self._splits:
+            known = self.cfg.data.domains
+            if domain not in known:
+                raise UserError(
+                    f"data group '{self.cfg.data.name}' has no domain {domain!r}; "
+                    f"it has: {', '.join(known)}. This method needs another data group."
+                )
+            reader = DATASETS.build(dict(known[domain]), data_root=str(self.data_root))
+            if is_main_process():
+                reader.prepare()
+            barrier()
+            self._splits[domain] = reader.splits()
+        return self._splits[domain]
+
+    def split(self, domain: str, name: str) -> Split:
+        """One split of a domain.
+
+        Raises:
+            UserError: the data set has no such split.
+        """
+        splits = self.splits(domain)
+        if name not in splits:
+            raise UserError(f"domain '{domain}' has no split '{name}'; it has: {', '.join(splits)}")
+        return splits[name]
+
+    def labels(self, split: Split, fields: list[str]):
+        """The label store of a split with the wanted fields, generated when missing; None for none."""
+        if not fields:
+            return None
+        if split.label_key not in self._stores:
+            self._stores[split.label_key] = ensure_labels(
+                split,
+                self.data_root / "part_labels" / split.label_key,
+                self._labeller,
+                part_maps=(48, 16) if "part_map" in fields else None,
+                workers=self.cfg.settings.workers,
+            )
+        return self._stores[split.label_key]
+
+    def _labeller(self):
+        return LABELLERS.build(dict(self.cfg.data.labeller), device=str(self.device))
+
+    def train_dataset(self, domain: str) -> CropDataset:
+        """The training crops of a domain with the labels that the method asks for there."""
+        split = self.split(domain, "train")
+        fields = list(self.cfg.labels.get("train", {}).get(domain, []))
+        return CropDataset(
+            split,
+            tuple(self.cfg.input.size),
+            self.cfg.input.resize,
+            labels=self.labels(split, fields),
+            fields=tuple(fields),
+            relabel=True,
+            domain=domain,
+        )
+
+    def train_loader(self, domains: list[str]) -> DomainLoader:
+        """Loader of one batch per training domain; the first domain decides the epoch's length.
+
+        The sampler of the config serves the first domain; further domains, whose identities are not
+        used, are shuffled.
+        """
+        train, seed = self.cfg.train, self.cfg.settings.seed
+        loaders = {}
+        for position, domain in enumerate(domains):
+            dataset = self.train_dataset(domain)
+            sampler_cfg = dict(train.sampler) if position == 0 else dict(type="ShuffleSampler")
+            sampler = SAMPLERS.build(
+                sampler_cfg,
+                num_samples=len(dataset),
+                identities=dataset.identities,
+                cameras=dataset.split.cameras,
+                batch_size=train.batch_size,
+                seed=seed + position,
+                rank=get_rank(),
+                world_size=get_world_size(),
+            )
+            loaders[domain] = make_loader(
+                dataset,
+                batch_sampler=sampler,
+                workers=self.cfg.settings.workers,
+                pin=str(self.device).startswith("cuda"),
+            )
+        return DomainLoader(loaders)
+
+    def prepare(self, train_domains: list[str], tests: list[str]) -> None:
+        """Make or verify everything a run will read, before anything is built."""
+        fields = self.cfg.labels
+        for domain in train_domains:
+            self.labels(self.split(domain, "train"), list(fields.get("train", {}).get(domain, [])))
+        for domain in tests:
+            for name in ("query", "gallery"):
+                self.labels(self.split(domain, name), list(fields.get("test", [])))

@@ -1,0 +1,158 @@
+"""Hooks of every run: randomness by step, one whole checkpoint, progress that reads well, a NaN watch."""
+
+from __future__ import annotations
+
+import math
+import random
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.dist import get_rank, is_main_process
+from mmengine.hooks import Hook
+
+from reidkit.errors import UserError
+from reidkit.registry import HOOKS
+from reidkit.utils.progress import clock
+
+
+def mixed_seed(*numbers: int) -> int:
+    """One 63-bit seed from several numbers, well mixed and the same on every machine.
+
+    Example:
+        >>> mixed_seed(0, 1, 2) == mixed_seed(0, 1, 2), mixed_seed(0, 1, 2) == mixed_seed(0, 2, 1)
+        (True, False)
+    """
+    words = np.random.SeedSequence([int(n) for n in numbers]).generate_state(2, np.uint32)
+    return (int(words[0]) << 31) ^ int(words[1])
+
+
+@HOOKS.register_module()
+class RandomnessHook(Hook):
+    """Randomness as a function of (seed, rank, step): a resumed run draws what an unbroken one would.
+
+    Every batch gets its own generator for the batch transforms; the global generators (dropout and
+    the like) are set at the start of each epoch.
+
+    Args:
+        seed: of the run.
+    """
+
+    priority = "VERY_HIGH"
+
+    def __init__(self, seed: int = 0):
+        self.seed = seed
+
+    def before_train_epoch(self, runner) -> None:
+        """Set the global generators and tell samplers the epoch."""
+        word = mixed_seed(self.seed, get_rank(), 1, runner.epoch)
+        torch.manual_seed(word)
+        np.random.seed(word % 2**32)
+        random.seed(word)
+        runner.train_dataloader.set_epoch(runner.epoch)
+
+    def before_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None) -> None:
+        """Give every domain's batch its generator."""
+        for i, batch in enumerate((data_batch or {}).values()):
+            word = mixed_seed(self.seed, get_rank(), 2, runner.iter, i)
+            batch.generator = torch.Generator().manual_seed(word)
+
+
+@HOOKS.register_module()
+class LastCheckpointHook(Hook):
+    """Keeps ``checkpoints/last.pth``, replaced whole after every ``every`` epochs and at the end.
+
+    Args:
+        every: epochs between two checkpoints, >= 1.
+    """
+
+    priority = "VERY_LOW"
+
+    def __init__(self, every: int = 1):
+        self.every = every
+
+    def after_train_epoch(self, runner) -> None:
+        """Write the checkpoint when it is due."""
+        last = runner.epoch + 1 == runner.max_epochs
+        if is_main_process() and (last or (runner.epoch + 1) % self.every == 0):
+            folder = Path(runner.work_dir, "checkpoints")
+            folder.mkdir(parents=True, exist_ok=True)
+            runner.save_checkpoint(folder, "last.pth", by_epoch=True)
+
+
+@HOOKS.register_module()
+class FiniteLossHook(Hook):
+    """Stops a run whose loss is not a number, naming the part and the last good checkpoint."""
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        """Look at the summed loss; one number per step is read back."""
+        if outputs is None or math.isfinite(float(outputs["loss"])):
+            return
+        bad = [k for k, v in outputs.items() if not math.isfinite(float(v))]
+        raise UserError(
+            f"training: {', '.join(bad)} is {float(outputs['loss'])} at epoch {runner.epoch + 1}, "
+            f"step {batch_idx + 1}. The checkpoint of the last finished epoch is kept in "
+            f"{Path(runner.work_dir, 'checkpoints')}; try a lower train.optimizer.lr, "
+            "+train.clip_grad=10.0 or settings.precision=fp32, then --resume."
+        )
+
+
+@HOOKS.register_module()
+class ProgressHook(Hook):
+    """One line per epoch, moving on a terminal: loss with its parts, learning rate, images/s, ETA.
+
+    Args:
+        every: seconds between two refreshes of the moving line.
+    """
+
+    priority = "LOW"
+
+    def __init__(self, every: float = 1.0):
+        self.every = every
+        self.live = sys.stdout.isatty()
+
+    def before_train(self, runner) -> None:
+        """Start the clock of the ETA."""
+        self.start, self.start_iter = time.time(), runner.iter
+
+    def before_train_epoch(self, runner) -> None:
+        """Start the sums of the epoch."""
+        self.sums: dict[str, float] = {}
+        self.images, self.steps, self.epoch_start, self.shown = 0, 0, time.time(), 0.0
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        """Add up, and refresh the line when due."""
+        self.steps += 1
+        self.images += sum(len(b) for b in (data_batch or {}).values())
+        for name, value in (outputs or {}).items():
+            self.sums[name] = self.sums.get(name, 0.0) + float(value)
+        if self.live and time.time() - self.shown > self.every:
+            self.shown = time.time()
+            self._print(runner, end="\r")
+
+    def after_train_epoch(self, runner) -> None:
+        """Finish the line."""
+        self._print(runner, end="\n")
+
+    def _print(self, runner, end: str) -> None:
+        if not is_main_process():
+            return
+        mean = {name: value / max(1, self.steps) for name, value in self.sums.items()}
+        parts = "  ".join(
+            f"{k.removeprefix('loss_')} {v:.3f}" for k, v in mean.items() if k != "loss"
+        )
+        rate = self.images / max(1e-9, time.time() - self.epoch_start)
+        done = runner.iter + 1 - self.start_iter
+        left = (time.time() - self.start) / done * (runner.max_iters - runner.iter - 1)
+        lr = runner.optim_wrapper.get_lr()["lr"][0]
+        width = len(str(runner.max_epochs))
+        line = (
+            f"epoch {runner.epoch + 1:{width}d}/{runner.max_epochs}  "
+            f"step {self.steps}/{len(runner.train_dataloader)}  loss {mean.get('loss', 0):.3f} "
+            f"({parts})  lr {lr:.2g}  {rate:.0f} images/s  ETA {clock(max(0, left))}"
+        )
+        print(f"{line:<100}" if self.live else line, end=end, flush=True)
+        if end == "\n":
+            runner.logger.info(line)

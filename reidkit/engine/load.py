@@ -1,0 +1,126 @@
+"""A run or its checkpoint back as a model that takes images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.config import Config
+
+from reidkit.config import check_config, load_config, problems_text
+from reidkit.engine.build import build_model, classifier_names
+from reidkit.engine.devices import choose_device
+from reidkit.engine.domains import Domains
+from reidkit.engine.folder import CHECKPOINT
+from reidkit.errors import UserError
+from reidkit.plugin import load_plugins
+from reidkit.structures import Embedding, ReIDBatch
+from reidkit.utils.checkpoint import load_state
+
+
+@dataclass
+class LoadedRun:
+    """A run read back: its config, the model in eval mode on its device, and its data."""
+
+    cfg: Config
+    model: torch.nn.Module
+    domains: Domains
+
+
+def load_run(folder: str | Path, overrides: Sequence[str] = ()) -> LoadedRun:
+    """Read a run folder: config, plugins, weights.
+
+    Args:
+        folder: holds ``config.py`` and ``checkpoints/last.pth``.
+        overrides: as on the command line.
+
+    Raises:
+        UserError: not a run folder, or weights that do not fit its config.
+    """
+    folder = Path(folder)
+    for needed in ("config.py", CHECKPOINT):
+        if not (folder / needed).is_file():
+            raise UserError(f"{folder}: not a run folder, it has no {needed}")
+    cfg = load_config(str(folder / "config.py"), list(overrides))
+    load_plugins(cfg.get("plugins", []))
+    problems = check_config(cfg)
+    if problems:
+        raise UserError(problems_text(str(folder / "config.py"), problems))
+    device = choose_device(cfg.settings.device)
+    state = load_state(folder / CHECKPOINT)
+    model = build_model(cfg, None, num_identities=_num_identities(cfg, state))
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise UserError(f"{folder / CHECKPOINT}: does not fit config.py: {error}") from None
+    return LoadedRun(cfg, model.to(device).eval(), Domains(cfg, device))
+
+
+def _num_identities(cfg: Config, state: dict) -> int:
+    """The number of training identities, read off the stored classifier."""
+    probe = build_model(cfg, None, num_identities=1)
+    names = sorted(n for n in classifier_names(probe) if n in state)
+    return int(state[names[0]].shape[_identity_axis(probe, names[0])]) if names else 1
+
+
+def _identity_axis(probe: torch.nn.Module, name: str) -> int:
+    """The axis of a classifier parameter that has one entry per identity: size 1 in the probe."""
+    return int(np.argmin(probe.get_parameter(name).shape))
+
+
+class Extractor:
+    """Images in, embeddings out: the trained model of one run.
+
+    Args:
+        folder: the run folder.
+
+    Example:
+        >>> extractor = Extractor("runs/eanet-pcb-synthped-quick-s0")  # doctest: +SKIP
+        >>> extractor(list_of_rgb_crops).vectors.shape                 # doctest: +SKIP
+        torch.Size([8, 6, 64])
+    """
+
+    def __init__(self, folder: str | Path):
+        run = load_run(folder)
+        self.cfg, self.model, self.matcher = run.cfg, run.model, run.model.matcher
+        self._domains = run.domains
+
+    def __call__(self, images: Sequence[np.ndarray], batch_size: int = 64) -> Embedding:
+        """Embed crops, with keypoints from the run's labeller where the method pools by them.
+
+        Args:
+            images: (H, W, 3) uint8 RGB arrays of any size.
+            batch_size: crops in one forward pass.
+
+        Raises:
+            ValueError: no images, or one that is not (H, W, 3) uint8.
+        """
+        import cv2
+
+        if not images:
+            raise ValueError("Extractor needs at least one image")
+        for i, image in enumerate(images):
+            if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+                raise ValueError(
+                    f"image {i} must be (H, W, 3) uint8, got {image.shape} {image.dtype}"
+                )
+        height, width = self.cfg.input.size
+        points = None
+        if "keypoints" in self.cfg.labels.get("test", []):
+            points = torch.from_numpy(np.asarray(self._domains._labeller().label(list(images))))
+        sizes = torch.tensor([image.shape[:2] for image in images])
+        resized = np.stack([cv2.resize(image, (width, height)) for image in images])
+        pixels = torch.from_numpy(resized).permute(0, 3, 1, 2)
+        parts = []
+        for i in range(0, len(images), batch_size):
+            rows = slice(i, i + batch_size)
+            keypoints = None if points is None else points[rows].double()
+            parts.append(
+                self.model.embed(
+                    ReIDBatch(pixels[rows], keypoints=keypoints, image_sizes=sizes[rows])
+                ).cpu()
+            )
+        return Embedding.cat(parts)

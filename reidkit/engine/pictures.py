@@ -1,0 +1,72 @@
+"""The pictures every run leaves: ranked lists, part labels, the loss curve."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from mmengine.config import ConfigDict
+from mmengine.logging import MessageHub
+
+from reidkit.data.crops import CropDataset
+from reidkit.engine.domains import Domains
+from reidkit.engine.evaluate import TestRun
+from reidkit.viz import curve, part_sheet, rank_sheet
+
+
+def draw_pictures(
+    folder: Path, cfg: ConfigDict, model, domains: Domains, tests: list[TestRun]
+) -> None:
+    """Write ``ranks_<domain>.png``, ``parts_<domain>.png`` (where labels are used) and ``loss.png``."""
+    for run in tests:
+        rank_sheet(
+            folder / f"ranks_{run.domain}.png",
+            run.query,
+            run.gallery,
+            run.query_embedding,
+            run.gallery_embedding,
+            model.matcher,
+            seed=cfg.settings.seed,
+        )
+    for domain, fields in cfg.labels.get("train", {}).items():
+        if fields and domain in model.domains:
+            _parts(folder / f"parts_{domain}.png", cfg, model, domains, domain)
+    scalars = MessageHub.get_current_instance().log_scalars
+    losses = {
+        name.removeprefix("train/").removeprefix("loss_"): buffer.data[0]
+        for name, buffer in scalars.items()
+        if name.startswith("train/loss")
+    }
+    if losses:
+        curve(folder / "loss.png", losses)
+
+
+def _parts(
+    path: Path, cfg: ConfigDict, model, domains: Domains, domain: str, count: int = 12
+) -> None:
+    """Crops of a training split as the model gets them, with joints, part map and region masks."""
+    dataset: CropDataset = domains.train_dataset(domain)
+    rows = np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int).tolist()
+    batch = dataset.__getitems__(rows)
+    prepared = model.data_preprocessor.one(batch)
+    part_sheet(
+        path,
+        batch.images.permute(0, 2, 3, 1).numpy(),
+        None if batch.keypoints is None else scaled(batch),
+        None if batch.part_map is None else batch.part_map.numpy(),
+        None if prepared.masks is None else prepared.masks.cpu().numpy(),
+    )
+
+
+def scaled(batch) -> np.ndarray:
+    """Keypoints of a batch in pixels of the resized images.
+
+    Shape:
+        returns (N, 17, 3) float64.
+    """
+    height, width = batch.images.shape[-2:]
+    stored = batch.image_sizes.to(batch.keypoints.dtype)
+    points = batch.keypoints.clone()
+    points[..., 0] *= width / stored[:, 1, None]
+    points[..., 1] *= height / stored[:, 0, None]
+    return points.numpy()

@@ -1,0 +1,194 @@
+"""A paper's table from one command: every variant, several seeds, mean and spread, directions."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+
+from reidkit.errors import UserError
+
+METRICS = ("mAP", "R1")
+
+
+@dataclass
+class Plan:
+    """What a table is made of; read from ``configs/<plugin>/reproduce.yaml``.
+
+    Attributes:
+        title: of the page.
+        seeds: one run each.
+        runs: row name -> ``config`` and ``overrides``.
+        retests: row name -> ``of`` (rows tested again) and ``overrides`` for the test.
+        directions: pairs that should show: ``better``, ``worse``, ``test``, ``why``.
+    """
+
+    title: str
+    seeds: list[int]
+    runs: dict[str, dict]
+    retests: dict[str, dict] = field(default_factory=dict)
+    directions: list[dict] = field(default_factory=list)
+
+
+def read_plan(path: Path) -> Plan:
+    """Read a plan.
+
+    Raises:
+        UserError: no such file, or keys that a plan does not have.
+    """
+    if not path.is_file():
+        found = ", ".join(
+            sorted(p.parent.name for p in path.parent.parent.glob("*/reproduce.yaml"))
+        )
+        raise UserError(f"{path}: no plan for this table; there are plans for: {found or 'none'}")
+    content = yaml.safe_load(path.read_text())
+    try:
+        return Plan(**content)
+    except TypeError as error:
+        raise UserError(f"{path}: {error}; a plan has {', '.join(Plan.__annotations__)}") from None
+
+
+def run_all(plan: Plan, folder: Path, overrides: Sequence[str], jobs: int) -> None:
+    """Train and retest everything that is not there yet; each run is a process of its own.
+
+    Args:
+        plan: the table.
+        folder: holds one run folder per row and seed; finished ones are kept.
+        overrides: added to every run.
+        jobs: runs at a time; each gets one CPU thread when there are several.
+    """
+    train = [
+        (row, seed, _train_command(spec, seed, folder / _slug(row, seed), overrides))
+        for seed in plan.seeds
+        for row, spec in plan.runs.items()
+        if not (folder / _slug(row, seed) / "metrics.json").exists()
+    ]
+    print(f"{len(train)} runs to train, {jobs} at a time, in {folder}", flush=True)
+    _execute(train, folder, jobs)
+    retest = [
+        (f"{row}, {name}", seed, _retest_command(spec, folder / _slug(row, seed), out))
+        for seed in plan.seeds
+        for name, spec in plan.retests.items()
+        for row in spec["of"]
+        if not (out := folder / _slug(row, seed) / f"retest_{_slug(name)}.json").exists()
+    ]
+    print(f"{len(retest)} tests to repeat", flush=True)
+    _execute(retest, folder, jobs)
+
+
+def _execute(work: list[tuple], folder: Path, jobs: int) -> None:
+    environment = dict(os.environ)
+    if jobs > 1:
+        environment.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def one(row: str, seed: int, command: list[str]) -> str:
+        log = folder / f"{_slug(row, seed)}.txt"
+        with open(log, "w") as file:
+            status = subprocess.run(command, stdout=file, stderr=file, env=environment).returncode
+        if status:
+            tail = "\n".join(log.read_text().splitlines()[-5:])
+            raise UserError(f"{row}, seed {seed} failed; the end of {log}:\n{tail}")
+        return f"{row}, seed {seed}"
+
+    with ThreadPoolExecutor(jobs) as pool:
+        pending = [pool.submit(one, *item) for item in work]
+        for number, future in enumerate(as_completed(pending), 1):
+            if future.exception():
+                for other in pending:
+                    other.cancel()
+            print(f"{number}/{len(pending)} {future.result()}", flush=True)
+
+
+def _train_command(spec: dict, seed: int, out: Path, overrides: Sequence[str]) -> list[str]:
+    base = [sys.executable, "-m", "reidkit.cli.main", "train", spec["config"]]
+    seeded = [f"settings.seed={seed}", *spec.get("overrides", []), *overrides]
+    resume = ["--resume"] if (out / "checkpoints" / "last.pth").exists() else []
+    return [*base, *seeded, "--work-dir", str(out), *resume]
+
+
+def _retest_command(spec: dict, run: Path, out: Path) -> list[str]:
+    base = [sys.executable, "-m", "reidkit.cli.main", "test", str(run)]
+    return [*base, *spec["overrides"], "--out", str(out)]
+
+
+def _slug(name: str, seed: int | None = None) -> str:
+    kept = "".join(c if c.isalnum() else "_" for c in name.lower()).strip("_")
+    return kept if seed is None else f"{kept}-s{seed}"
+
+
+def collect(plan: Plan, folder: Path) -> dict[str, dict[str, np.ndarray]]:
+    """Row -> "<test> <metric>" -> one value per seed, in percent."""
+    files = {
+        row: [folder / _slug(row, seed) / "metrics.json" for seed in plan.seeds]
+        for row in plan.runs
+    }
+    for name, spec in plan.retests.items():
+        for row in spec["of"]:
+            out = f"retest_{_slug(name)}.json"
+            files[f"{row}, {name}"] = [folder / _slug(row, seed) / out for seed in plan.seeds]
+    table: dict[str, dict[str, np.ndarray]] = {}
+    for row, paths in files.items():
+        tests = [json.loads(path.read_text())["tests"] for path in paths]
+        table[row] = {
+            f"{test} {metric}": np.array([100 * t[test]["metrics"][metric] for t in tests])
+            for test in tests[0]
+            for metric in METRICS
+        }
+    return table
+
+
+def markdown(plan: Plan, table: dict, command: str, note: str = "") -> str:
+    """The page: what was run where, the table, and which directions show."""
+    columns = list(next(iter(table.values())))
+    machine = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU only"
+    lines = [
+        f"# {plan.title}",
+        "",
+        f"Made by `{command}` on {platform.machine()}, {os.cpu_count()} cores, {machine}, "
+        f"torch {torch.__version__}. {len(plan.seeds)} seeds; mean ± standard deviation, in percent. "
+        "SynthPed is synthetic: these numbers say nothing about real photographs.",
+        note,
+        "",
+        "| | " + " | ".join(columns) + " |",
+        "|---|" + "---|" * len(columns),
+    ]
+    for row, values in table.items():
+        cells = [
+            f"{v.mean():.1f} ± {v.std(ddof=1) if len(v) > 1 else 0:.1f}" if v is not None else ""
+            for v in (values.get(c) for c in columns)
+        ]
+        lines.append(f"| {row} | " + " | ".join(cells) + " |")
+    lines += ["", "## Directions", "", "| claim | difference by seed | verdict |", "|---|---|---|"]
+    lines += [_direction(spec, table) for spec in plan.directions]
+    return "\n".join(lines) + "\n"
+
+
+def _direction(spec: dict, table: dict) -> str:
+    """One claim: paired differences by seed; it shows when the mean is above twice its error."""
+    key = f"{spec.get('test', 'target')} {spec.get('metric', 'mAP')}"
+    gap = _value(spec["better"], table, key) - _value(spec["worse"], table, key)
+    error = gap.std(ddof=1) / np.sqrt(len(gap)) if len(gap) > 1 else np.inf
+    verdict = (
+        "shows" if gap.mean() > 2 * error else "reversed" if -gap.mean() > 2 * error else "tie"
+    )
+    claim = spec.get("claim") or f"{spec['better']} > {spec['worse']} ({key})"
+    return f"| {claim} | {', '.join(f'{g:+.1f}' for g in gap)} | {verdict} |"
+
+
+def _value(name: str, table: dict, key: str) -> np.ndarray:
+    """A row's values, or the difference of two rows written "A - B"."""
+    if " - " in name:
+        first, second = name.split(" - ")
+        return table[first][key] - table[second][key]
+    return table[name][key]

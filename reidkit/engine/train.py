@@ -1,0 +1,194 @@
+"""One run from a checked config: data, labels, model, training, test, pictures."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+
+from reidkit.config import render
+from reidkit.engine.build import build_model, freeze, load_initial_weights
+from reidkit.engine.devices import choose_device, choose_precision, start_processes
+from reidkit.engine.domains import Domains
+from reidkit.engine.evaluate import TestRun, evaluate, numbers, table
+from reidkit.engine.folder import CHECKPOINT, write_json
+from reidkit.engine.hooks import FiniteLossHook, LastCheckpointHook, ProgressHook, RandomnessHook
+from reidkit.engine.optim import build_optim, build_schedule
+from reidkit.engine.pictures import draw_pictures
+from reidkit.engine.runner import ReIDRunner
+from reidkit.registry import HOOKS
+from reidkit.utils.io import atomic_write
+from reidkit.utils.progress import clock
+
+
+@dataclass
+class Finished:
+    """What a finished run leaves: its folder, the test sets with embeddings, the text table."""
+
+    folder: Path
+    tests: list[TestRun]
+    table: str
+
+
+def train(cfg: Config, folder: Path, resume: bool = False, launcher: str = "auto") -> Finished:
+    """Run a resolved and checked config to its result.
+
+    Args:
+        cfg: of ``load_config``; plugins are loaded, nothing else is built yet.
+        folder: the run folder; made if missing.
+        resume: continue from ``checkpoints/last.pth`` if it is there.
+        launcher: as ``start_processes``.
+
+    Returns:
+        The finished run; under several processes every rank returns the same numbers.
+
+    Raises:
+        UserError: missing data, labels that do not fit, a loss that is not a number.
+    """
+    device = choose_device(cfg.settings.device)
+    precision = choose_precision(cfg.settings.precision, device)
+    launcher = start_processes(launcher, device)
+    say = print if is_main_process() else (lambda *a, **k: None)
+    say(opening(cfg, folder, device, precision))
+    began = time.time()
+    domains = Domains(cfg, device)
+    model_domains = list(dict.fromkeys(role.on for role in cfg.model.get("losses", {}).values()))
+    domains.prepare(model_domains or ["source"], list(cfg.data.tests))
+    prepared = time.time()
+    runner = build_runner(cfg, folder, domains, device, precision, resume, launcher)
+    if is_main_process():
+        with atomic_write(folder / "config.py", "w") as file:
+            file.write(render(cfg))
+    runner.train()
+    trained = time.time()
+    runner.load_checkpoint(folder / CHECKPOINT, map_location=device)
+    model = runner.model.module if hasattr(runner.model, "module") else runner.model
+    tests = evaluate(cfg, model, domains)
+    text = table(tests, f"{cfg.data.name}/{domains.split(model.domains[0], 'train').dataset}")
+    if is_main_process():
+        draw_pictures(folder, cfg, model, domains, tests)
+        seconds = dict(
+            prepare=prepared - began, train=trained - prepared, test=time.time() - trained
+        )
+        result = dict(data=cfg.data.name, groups=dict(cfg.groups), seed=cfg.settings.seed)
+        write_json(
+            folder / "metrics.json",
+            dict(
+                result,
+                device=str(device),
+                precision=precision,
+                seconds={k: round(v, 1) for k, v in seconds.items()},
+                tests=numbers(tests),
+            ),
+        )
+        say(closing(cfg, folder, text, seconds))
+    return Finished(folder, tests, text)
+
+
+def build_runner(
+    cfg: Config,
+    folder: Path,
+    domains: Domains,
+    device: torch.device,
+    precision: str,
+    resume: bool,
+    launcher: str,
+) -> ReIDRunner:
+    """Model, loaders, optimiser, schedule and hooks joined in mmengine's Runner."""
+    train_cfg, settings = cfg.train, cfg.settings
+    model = build_model(cfg, domains, precision)
+    load_initial_weights(model, train_cfg.get("load_from"))
+    freeze(model, train_cfg.get("freeze") or [])
+    loader = domains.train_loader(model.domains)
+    steps = len(loader)
+    hooks: list[Hook] = [RandomnessHook(settings.seed), ProgressHook(), FiniteLossHook()]
+    hooks.append(LastCheckpointHook(train_cfg.get("checkpoint_every", 1)))
+    if train_cfg.get("eval_every"):
+        hooks.append(EvaluateHook(cfg, domains, train_cfg.eval_every))
+    if settings.ema:
+        from mmengine.hooks import EMAHook
+
+        hooks.append(EMAHook(momentum=0.001))
+    hooks += [HOOKS.build(dict(hook)) for hook in cfg.get("hooks", [])]
+    backends = [dict(type="TensorboardVisBackend")] if settings.tensorboard else []
+    backends += [dict(type="WandbVisBackend")] if settings.wandb else []
+    last = folder / CHECKPOINT
+    return ReIDRunner(
+        device,
+        model=model,
+        work_dir=str(folder),
+        train_dataloader=loader,
+        train_cfg=dict(by_epoch=True, max_epochs=train_cfg.epochs),
+        optim_wrapper=build_optim(model, train_cfg, precision),
+        param_scheduler=build_schedule(train_cfg.get("schedule"), train_cfg.epochs, steps) or None,
+        default_hooks=dict(
+            logger=dict(type="LoggerHook", interval=10), checkpoint=None, sampler_seed=None
+        ),
+        custom_hooks=hooks,
+        visualizer=dict(type="Visualizer", vis_backends=backends),
+        randomness=dict(seed=settings.seed, deterministic=settings.deterministic),
+        env_cfg=dict(dist_cfg=dict(backend="nccl" if device.type == "cuda" else "gloo")),
+        launcher=launcher,
+        load_from=str(last) if resume and last.exists() else None,
+        resume=bool(resume and last.exists()),
+        experiment_name=folder.name,
+        cfg=Config(dict(find_unused_parameters=bool(train_cfg.get("freeze")))),
+    )
+
+
+class EvaluateHook(Hook):
+    """Tests the model every few epochs; the numbers are shown and logged, never used to choose.
+
+    Args:
+        cfg: the resolved config.
+        domains: gives the test sets.
+        every: epochs between two tests.
+    """
+
+    def __init__(self, cfg: Config, domains: Domains, every: int):
+        self.cfg, self.domains, self.every = cfg, domains, every
+
+    def after_train_epoch(self, runner) -> None:
+        """Test when due; the last epoch is tested by the run itself."""
+        epoch = runner.epoch + 1
+        if epoch % self.every or epoch == runner.max_epochs:
+            return
+        model = runner.model.module if hasattr(runner.model, "module") else runner.model
+        for run in evaluate(self.cfg, model, self.domains):
+            mean, first = run.result.metrics["mAP"], run.result.metrics["R1"]
+            runner.visualizer.add_scalar(f"test/{run.domain}/mAP", mean, runner.iter)
+            if is_main_process():
+                print(f"  test {run.query.dataset}: mAP {100 * mean:.1f}  R1 {100 * first:.1f}")
+        model.train()
+
+
+def opening(cfg: Config, folder: Path, device: torch.device, precision: str) -> str:
+    """The run's first lines: what it uses and what it will write."""
+    plugins = ", ".join(cfg.get("plugins", [])) or "none"
+    return (
+        f"data    {cfg.data.name} (data={cfg.groups.data}), folder {cfg.settings.data_root}\n"
+        f"recipe  {cfg.groups.recipe}: {cfg.train.epochs} epochs of batches of "
+        f"{cfg.train.batch_size}, input {'x'.join(map(str, cfg.input.size))}\n"
+        f"device  {device}, {precision}; plugins: {plugins}; seed {cfg.settings.seed}\n"
+        f"writes  {folder}"
+    )
+
+
+def closing(cfg: Config, folder: Path, text: str, seconds: dict[str, float]) -> str:
+    """The run's last lines: the table, where everything lies, and what to run next."""
+    times = ", ".join(f"{name} {clock(value)}" for name, value in seconds.items())
+    lines = ["", text, "", f"time    {times}", f"run     {folder}"]
+    lines.append(f"again   python tools/test.py {folder}")
+    if cfg.groups.recipe == "quick":
+        lines.append(
+            f"paper   python tools/train.py {cfg.source} recipe=paper "
+            "data=market1501_to_dukemtmcreid   (needs a GPU and the real data: docs/data.md)"
+        )
+    sys.stdout.flush()
+    return "\n".join(lines)
