@@ -1,0 +1,137 @@
+"""Crops of a split as batches: decoded and resized, nothing random, everything still uint8."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset, get_worker_info
+
+from reidkit.data.decode import RESIZES, load_into, read_bytes
+from reidkit.data.split import Split
+from reidkit.structures import ReIDBatch
+
+FIELDS = ("keypoints", "part_map")
+
+
+class CropDataset(Dataset):
+    """The crops of a split with their labels, handed out a batch at a time.
+
+    A whole batch is decoded straight into one array; images stay uint8 and lie in memory as
+    channels_last. Flipping, normalising and erasing are batch transforms and run on the device.
+
+    Args:
+        split: what to read.
+        size: (height, width) in pixels that crops are resized to.
+        resize: "cv2" (fast) or "pil" (exactly torchvision's); see ``load_into``.
+        labels: a label store with one row per crop: ``keypoints``, ``image_sizes``,
+            ``part_maps``; None for none.
+        fields: labels that batches must carry, of "keypoints" and "part_map"; default: all that
+            ``labels`` (or the split itself, for keypoints) has.
+        relabel: give identities as 0..K-1 by sorted raw identity (training).
+        domain: name of the domain, copied into every batch.
+
+    Shape:
+        batch.images (N, 3, height, width) uint8; batch.image_sizes (N, 2): crop as stored, or as
+        the label store saw it where keypoints come from there.
+
+    Raises:
+        ValueError: unknown ``resize`` or field, a size that is not positive, labels of another
+            length, or a field that is asked for and not there.
+        UserError: on reading, a damaged image.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        size: tuple[int, int],
+        resize: str = "cv2",
+        labels: Any | None = None,
+        fields: Sequence[str] | None = None,
+        relabel: bool = False,
+        domain: str = "",
+    ):
+        if resize not in RESIZES:
+            raise ValueError(f"resize must be one of {RESIZES}, got {resize!r}")
+        if len(size) != 2 or min(size) < 1:
+            raise ValueError(f"size must be (height, width) in pixels, got {size!r}")
+        self.split, self.size, self.resize = split, (int(size[0]), int(size[1])), resize
+        self.domain, self.labels = domain, labels
+        self.identities = split.identities
+        self.num_identities = split.num_identities
+        if relabel:
+            self.identities, self.num_identities = split.relabel()
+        self.keypoints, self.label_sizes, self.part_maps = self._wanted(fields)
+        self._base = f"{split.root.as_posix()}/"
+
+    def _wanted(self, fields: Sequence[str] | None) -> tuple[Any, Any, Any]:
+        """The label arrays that batches carry: keypoints, sizes seen by them, part maps."""
+        wanted = FIELDS if fields is None else tuple(fields)
+        unknown = [name for name in wanted if name not in FIELDS]
+        if unknown:
+            raise ValueError(f"fields must be of {FIELDS}, got {unknown[0]!r}")
+        labels, split, sizes = self.labels, self.split, None
+        keypoints = split.keypoints if labels is None else labels.keypoints
+        part_maps = None if labels is None else labels.part_maps
+        if labels is not None:
+            sizes = labels.image_sizes
+            for name, array in (("keypoints", keypoints), ("part_maps", part_maps)):
+                if array is not None and len(array) != len(split):
+                    raise ValueError(
+                        f"{split.dataset}/{split.name}: labels.{name} has {len(array)} rows for "
+                        f"{len(split)} crops"
+                    )
+        have = {"keypoints": keypoints, "part_map": part_maps}
+        for name in wanted if fields is not None else ():
+            if have[name] is None:
+                raise ValueError(f"{split.dataset}/{split.name}: no {name} in its labels")
+        if "keypoints" not in wanted or keypoints is None:
+            keypoints = sizes = None
+        return keypoints, sizes, part_maps if "part_map" in wanted else None
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getitem__(self, index: int) -> ReIDBatch:
+        return self.__getitems__([index])
+
+    def __getitems__(self, indices: Sequence[int]) -> ReIDBatch:
+        """The crops of these rows as one batch, in this order."""
+        rows = np.asarray(indices, dtype=np.int64)
+        images = torch.empty((len(rows), *self.size, 3), dtype=torch.uint8)
+        if get_worker_info() is not None:
+            images.share_memory_()  # decoded where the main process will read it
+        sizes = self._decode(rows, images.numpy())
+        split = self.split
+        keypoints, part_map = self.keypoints, self.part_maps
+        if self.label_sizes is not None:
+            sizes = np.asarray(self.label_sizes[rows], dtype=np.int64)
+        return ReIDBatch(
+            images=images.permute(0, 3, 1, 2),  # (N, 3, H, W), channels_last in memory
+            identities=torch.from_numpy(self.identities[rows]),
+            cameras=torch.from_numpy(split.cameras[rows]),
+            indices=torch.from_numpy(rows),
+            paths=[split.paths[row] for row in rows],
+            domain=self.domain,
+            image_sizes=torch.from_numpy(sizes),
+            keypoints=None if keypoints is None else _tensor(keypoints[rows], np.float64),
+            part_map=None if part_map is None else _tensor(part_map[rows], np.int64),
+            times=None if split.times is None else torch.from_numpy(split.times[rows]),
+        )
+
+    def _decode(self, rows: np.ndarray, out: np.ndarray) -> np.ndarray:
+        """Fill ``out`` (N, H, W, 3); the stored sizes (N, 2)."""
+        sizes = np.empty((len(rows), 2), dtype=np.int64)
+        paths, boxes, resize = self.split.paths, self.split.boxes, self.resize
+        for place, row in enumerate(rows):
+            path = paths[row]
+            address = path if "://" in path else self._base + path
+            box = None if boxes is None else boxes[row]
+            sizes[place] = load_into(out[place], read_bytes(address), address, resize, box)
+        return sizes
+
+
+def _tensor(array: np.ndarray, dtype: type) -> torch.Tensor:
+    return torch.from_numpy(np.array(array, dtype=dtype))
