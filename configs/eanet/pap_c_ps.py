@@ -1,0 +1,15 @@
+# PAP-C-PS: identities from the source, body parts from a second set that has drawn part labels
+# (COCO persons for real photographs, domain "parts"). Needs keypoints of the source and the test
+# sets; for real data also COCO persons with part labels, see docs/data.md.
+# python tools/train.py configs/eanet/pap_c_ps.py
+# python tools/train.py configs/eanet/pap_c_ps.py recipe=paper data=market1501_to_dukemtmcreid
+# Another weight: model.losses.ps_parts.weight=0.5
+_base_ = ["_base_pap.py"]
+labels = dict(train=dict(source=["keypoints"], parts=["part_map"]))
+model = dict(
+    aux_heads=dict(ps=dict(type="eanet/PartSegHead")),
+    losses=dict(
+        id=dict(on="source", loss=dict(type="eanet/VisibleIDLoss")),
+        ps_parts=dict(on="parts", head="ps", weight=1.0, loss=dict(type="eanet/PartSegLoss")),
+    ),
+)

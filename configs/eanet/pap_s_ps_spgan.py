@@ -1,0 +1,17 @@
+# PAP-S-PS-SPGAN: PAP-S-PS on source images that were given the style of the target (domain
+# "source_styled": made beforehand by SPGAN for Market-1501 and DukeMTMC-reID, see docs/data.md).
+# Needs keypoints and part maps of the source (style transfer keeps them) and keypoints of the test
+# sets.
+# python tools/train.py configs/eanet/pap_s_ps_spgan.py
+# python tools/train.py configs/eanet/pap_s_ps_spgan.py recipe=paper \
+#     data=market1501_to_dukemtmcreid
+# Another weight: model.losses.ps.weight=0.5
+_base_ = ["_base_pap.py"]
+labels = dict(train=dict(source_styled=["keypoints", "part_map"]))
+model = dict(
+    aux_heads=dict(ps=dict(type="eanet/PartSegHead")),
+    losses=dict(
+        id=dict(on="source_styled", loss=dict(type="eanet/VisibleIDLoss")),
+        ps=dict(on="source_styled", head="ps", weight=1.0, loss=dict(type="eanet/PartSegLoss")),
+    ),
+)

@@ -1,0 +1,13 @@
+# PAP-S-PS with a batch-hard triplet loss on three groups of parts, on batches of several images per
+# identity. An extra of the authors' repository, not in the paper. Needs keypoints and part maps of
+# the source, keypoints of the test sets.
+# python tools/train.py configs/eanet/pap_s_ps_triplet.py
+# python tools/train.py configs/eanet/pap_s_ps_triplet.py recipe=paper data=market1501
+# Another margin: model.losses.triplet.loss.margin=0.5
+_base_ = ["_base_pap_ps.py"]
+model = dict(
+    losses=dict(
+        triplet=dict(on="source", weight=0.1, loss=dict(type="eanet/PartGroupTripletLoss")),
+    ),
+)
+train = dict(sampler=dict(type="PKSampler"))  # p identities of k images: the recipe

@@ -1,0 +1,18 @@
+# PAP-StC-PS: body parts from the source and from a second set with drawn part labels, as it is and
+# in the style of the source (domains "parts" and "parts_styled"). Needs keypoints and part maps of
+# the source, keypoints of the test sets; for real data also COCO persons in both forms, see
+# docs/data.md.
+# python tools/train.py configs/eanet/pap_stc_ps.py
+# python tools/train.py configs/eanet/pap_stc_ps.py recipe=paper data=market1501_to_dukemtmcreid
+# Without the source's own part maps: ~model.losses.ps
+_base_ = ["_base_pap_ps.py"]
+labels = dict(train=dict(parts=["part_map"], parts_styled=["part_map"]))
+model = dict(
+    losses=dict(
+        # halves of one set with weight 1: the paper mixes both in one batch
+        ps_parts=dict(on="parts", head="ps", weight=0.5, loss=dict(type="eanet/PartSegLoss")),
+        ps_parts_styled=dict(
+            on="parts_styled", head="ps", weight=0.5, loss=dict(type="eanet/PartSegLoss")
+        ),
+    ),
+)
