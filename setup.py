@@ -1,4 +1,4 @@
-"""Installs the core as ``reidkit``, the shipped plugins as ``reidkit_plugins``, the configs as ``reidkit_configs``."""
+"""Installs the core (reidkit), the shipped plugins (reidkit_plugins) and the configs."""
 
 import re
 from pathlib import Path

@@ -15,7 +15,9 @@ train = dict(
     eval_every=0,  # epochs between tests during training, 0 for never
     checkpoint_every=1,  # epochs
     load_from=None,  # another run's checkpoint to start from
-    freeze=[],  # modules that are not trained
+    freeze=[],  # modules that are not trained; "!classifiers": all but the classifiers
+    new="heads",  # what new_lr_mult applies to: heads | classifiers
+    stages=[],  # changes to these keys, one dict per stage; each starts from the one before
 )
 evaluation = dict(type="MarketEvaluator", topk=(1, 5, 10))
 hooks = []

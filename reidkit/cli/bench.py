@@ -31,7 +31,8 @@ def main(argv: list[str]) -> int:
 
     place = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor()
     print(
-        f"{place or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+        f"{place or platform.machine()}, {torch.get_num_threads()} threads, "
+        f"torch {torch.__version__}"
     )
     for task in args.task or TASKS:
         rows = importlib.import_module(f"reidkit.bench.{task}").run()

@@ -33,13 +33,14 @@ def build_model(
         cfg.model.to_dict(),
         num_identities=num_identities,
         input_size=tuple(cfg.input.size),
+        settings=cfg.settings,
         precision=precision,
         channels_last=cfg.settings.channels_last,
     )
 
 
 def load_initial_weights(model: nn.Module, path: str | None) -> None:
-    """Start from another run's weights; classifiers of another number of identities start anew.
+    """Start from another run's weights; a classifier of another size starts anew, and that is said.
 
     Args:
         model: with ``head.classifier_parameters()``.
@@ -51,9 +52,12 @@ def load_initial_weights(model: nn.Module, path: str | None) -> None:
     if path is None:
         return
     state, own = load_state(path), model.state_dict()
-    fresh = classifier_names(model)
+    named = classifier_names(model)
+    fresh = {n for n in named if n not in state or state[n].shape != own[n].shape}
     for name in fresh:
         state.pop(name, None)
+    if fresh:
+        print(f"{path}: the classifiers are of another number of identities and start anew")
     wrong = [
         n for n in own if n not in fresh and (n not in state or state[n].shape != own[n].shape)
     ]

@@ -1,4 +1,4 @@
-"""From the config's data node to splits, part labels and loaders, everything made or verified first."""
+"""From the config's data node to splits, part labels and loaders; all is made or verified first."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Domains:
         return splits[name]
 
     def labels(self, split: Split, fields: list[str]):
-        """The label store of a split with the wanted fields, generated when missing; None for none."""
+        """The label store of a split, generated when missing; None when no field is wanted."""
         if not fields:
             return None
         if split.label_key not in self._stores:

@@ -1,4 +1,4 @@
-"""Hooks of every run: randomness by step, one whole checkpoint, progress that reads well, a NaN watch."""
+"""Hooks of every run: randomness by step, whole checkpoints, readable progress, a NaN watch."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def mixed_seed(*numbers: int) -> int:
 
 @HOOKS.register_module()
 class RandomnessHook(Hook):
-    """Randomness as a function of (seed, rank, step): a resumed run draws what an unbroken one would.
+    """Randomness by (seed, rank, step): a resumed run draws what an unbroken one would.
 
     Every batch gets its own generator for the batch transforms; the global generators (dropout and
     the like) are set at the start of each epoch.

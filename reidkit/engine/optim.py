@@ -6,6 +6,7 @@ import torch
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.registry import OPTIMIZERS
 
+from reidkit.engine.build import classifier_names
 from reidkit.models.reid_model import ReIDModel
 
 
@@ -15,7 +16,8 @@ def build_optim(model: ReIDModel, train: dict, precision: str = "fp32") -> Optim
     Args:
         model: gives ``new_parameters()``; parameters without gradient are left out.
         train: the config's ``train`` node: ``optimizer`` (a torch optimiser by name),
-            ``new_lr_mult``, ``accumulate`` (steps per update), ``clip_grad`` (largest norm or None).
+            ``new_lr_mult``, ``accumulate`` (steps per update), ``clip_grad`` (largest norm or
+            None), ``new`` ("heads" or "classifiers": which layers count as new).
         precision: "fp16" adds a gradient scaler; bf16 and fp32 need none.
 
     Example:
@@ -27,7 +29,7 @@ def build_optim(model: ReIDModel, train: dict, precision: str = "fp32") -> Optim
         [0.01, 0.02]
     """
     options = dict(train["optimizer"])
-    new = {id(p) for p in model.new_parameters()}
+    new = {id(p) for p in _new_parameters(model, train.get("new", "heads"))}
     trained = [p for p in model.parameters() if p.requires_grad]
     groups = [
         dict(params=[p for p in trained if id(p) not in new], lr=options["lr"]),
@@ -46,6 +48,15 @@ def build_optim(model: ReIDModel, train: dict, precision: str = "fp32") -> Optim
     if precision == "fp16":
         return AmpOptimWrapper(dtype="float16", **common)
     return OptimWrapper(**common)
+
+
+def _new_parameters(model: ReIDModel, which: str) -> list[torch.nn.Parameter]:
+    if which == "heads":
+        return model.new_parameters()
+    if which == "classifiers":
+        names = classifier_names(model)
+        return [p for name, p in model.named_parameters() if name in names]
+    raise ValueError(f"train.new must be 'heads' or 'classifiers', got {which!r}")
 
 
 def build_schedule(schedule: dict | None, epochs: int, steps_per_epoch: int) -> list[dict]:

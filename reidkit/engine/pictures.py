@@ -17,7 +17,7 @@ from reidkit.viz import curve, part_sheet, rank_sheet
 def draw_pictures(
     folder: Path, cfg: ConfigDict, model, domains: Domains, tests: list[TestRun]
 ) -> None:
-    """Write ``ranks_<domain>.png``, ``parts_<domain>.png`` (where labels are used) and ``loss.png``."""
+    """Write ``ranks_<domain>.png``, ``parts_<domain>.png`` (with part labels) and ``loss.png``."""
     for run in tests:
         rank_sheet(
             folder / f"ranks_{run.domain}.png",

@@ -156,7 +156,8 @@ def markdown(plan: Plan, table: dict, command: str, note: str = "") -> str:
         f"# {plan.title}",
         "",
         f"Made by `{command}` on {platform.machine()}, {os.cpu_count()} cores, {machine}, "
-        f"torch {torch.__version__}. {len(plan.seeds)} seeds; mean ± standard deviation, in percent. "
+        f"torch {torch.__version__}. {len(plan.seeds)} seeds; mean ± standard deviation, "
+        "in percent. "
         "SynthPed is synthetic: these numbers say nothing about real photographs.",
         note,
         "",

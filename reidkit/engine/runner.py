@@ -1,4 +1,4 @@
-"""mmengine's Runner with the four things it lacks: safe loading, whole files, any device, a quiet start."""
+"""mmengine's Runner with what it lacks: safe loading, whole files, any device, a quiet start."""
 
 from __future__ import annotations
 

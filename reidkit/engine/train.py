@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,11 +63,12 @@ def train(cfg: Config, folder: Path, resume: bool = False, launcher: str = "auto
     model_domains = list(dict.fromkeys(role.on for role in cfg.model.get("losses", {}).values()))
     domains.prepare(model_domains or ["source"], list(cfg.data.tests))
     prepared = time.time()
-    runner = build_runner(cfg, folder, domains, device, precision, resume, launcher)
     if is_main_process():
         with atomic_write(folder / "config.py", "w") as file:
             file.write(render(cfg))
-    runner.train()
+    for stage, stage_folder in stages(cfg, folder):
+        runner = build_runner(stage, stage_folder, domains, device, precision, resume, launcher)
+        runner.train()
     trained = time.time()
     runner.load_checkpoint(folder / CHECKPOINT, map_location=device)
     model = runner.model.module if hasattr(runner.model, "module") else runner.model
@@ -89,6 +92,25 @@ def train(cfg: Config, folder: Path, resume: bool = False, launcher: str = "auto
         )
         say(closing(cfg, folder, text, seconds))
     return Finished(folder, tests, text)
+
+
+def stages(cfg: Config, folder: Path) -> Iterator[tuple[Config, Path]]:
+    """The parts of a run that train differently, each with its config and folder, in order.
+
+    ``train.stages`` is a list of changes to ``train``; every stage but the last lies in a folder of
+    its own, and each starts from the weights of the one before. A run without stages is one stage.
+    """
+    changes = cfg.train.get("stages") or [{}]
+    before = cfg.train.get("load_from")
+    for number, change in enumerate(changes, 1):
+        last = number == len(changes)
+        place = folder if last else folder / f"stage{number}"
+        stage = copy.deepcopy(cfg)
+        stage.train.update(dict(change, load_from=before))
+        if len(changes) > 1 and is_main_process():
+            print(f"stage {number}/{len(changes)}: {dict(change)}")
+        yield stage, place
+        before = str(place / CHECKPOINT)
 
 
 def build_runner(

@@ -32,8 +32,8 @@ class ResNet(nn.Module):
         width: channels of the first stage before block expansion; 64 is the published network.
         stages: how many of the four stages to keep, 1 to 4.
         strides: vertical and horizontal stride of each kept stage; None takes (1, 2, 2, 2).
-        last_stride: stride of the last kept stage, replacing its entry in ``strides`` (re-id commonly
-            takes 1 for a map twice as fine); None keeps the entry.
+        last_stride: stride of the last kept stage, replacing its entry in ``strides`` (re-id
+            commonly takes 1 for a map twice as fine); None keeps the entry.
         pretrained: path of a state dict with torchvision's names; None starts from random weights.
 
     Shape:
@@ -44,7 +44,8 @@ class ResNet(nn.Module):
         UserError: ``pretrained`` is missing or does not fit.
 
     Source:
-        He et al., arXiv 1512.03385; stride on the 3x3 convolution of the bottleneck as in torchvision.
+        He et al., arXiv 1512.03385; the bottleneck strides in its 3x3 convolution as in
+        torchvision.
 
     Example:
         >>> net = ResNet(depth=18, width=8, stages=3, strides=(1, 2, 1))
@@ -128,7 +129,8 @@ def _load_pretrained(net: nn.Module, path: str) -> None:
         raise UserError(
             f"{path}: weights do not fit {type(net).__name__}: "
             f"{len(wrong)} missing or of another shape (first: {wrong[:3]}), "
-            f"{len(extra)} unknown (first: {extra[:3]}). Use a state dict of the same depth and width."
+            f"{len(extra)} unknown (first: {extra[:3]}). "
+            "Use a state dict of the same depth and width."
         )
     net.load_state_dict({k: v for k, v in state.items() if k in own})
 

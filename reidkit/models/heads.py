@@ -11,7 +11,7 @@ from reidkit.structures import Embedding, FeatureSpec, HeadOutput, ReIDBatch
 
 @HEADS.register_module()
 class BNNeckHead(nn.Module):
-    """One pooled vector, batch-normalised before a bias-free classifier: the strong baseline's head.
+    """One pooled vector, batch-normalised before a bias-free classifier: the strong baseline.
 
     Args:
         features: specs of the backbone's maps; the deepest is used. Supplied by the framework.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from mmengine.model import BaseDataPreprocessor
@@ -21,11 +21,12 @@ class ReIDPreprocessor(BaseDataPreprocessor):
         test: TRANSFORMS configs applied otherwise.
         map_size: (h, w) of the deepest feature map; supplied by the framework to transforms that
             declare it.
-        channels_last: whether images are laid out channels last, which CPUs and tensor cores prefer.
+        settings: the settings of the run; supplied by the framework to transforms that declare it.
+        channels_last: lay images out channels last, which CPUs and tensor cores prefer.
 
     Example:
         >>> import torch, reidkit.data
-        >>> prepare = ReIDPreprocessor(train=[dict(type="Normalize")], test=[dict(type="Normalize")])
+        >>> prepare = ReIDPreprocessor(train=[dict(type="Normalize")])
         >>> batch = ReIDBatch(torch.zeros(2, 3, 8, 4, dtype=torch.uint8))
         >>> prepare({"source": batch})["source"].images.dtype
         torch.float32
@@ -36,10 +37,13 @@ class ReIDPreprocessor(BaseDataPreprocessor):
         train: Sequence[dict] = (),
         test: Sequence[dict] = (),
         map_size: tuple[int, int] | None = None,
+        settings: Mapping | None = None,
         channels_last: bool = True,
     ):
         super().__init__(non_blocking=True)
-        derived = {} if map_size is None else {"map_size": map_size}
+        derived: dict = dict(settings=settings)
+        if map_size is not None:
+            derived["map_size"] = map_size
         self.train_steps = [TRANSFORMS.build(cfg, **derived) for cfg in train]
         self.test_steps = [TRANSFORMS.build(cfg, **derived) for cfg in test]
         self.channels_last = channels_last

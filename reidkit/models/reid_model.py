@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -61,16 +61,16 @@ class LossRole(nn.Module):
         missing = [name for name in self.needs if known.get(name) is None]
         if missing:
             raise ValueError(
-                f"{type(self.loss).__name__} on domain '{self.on}' needs {missing}, but neither the "
-                f"'{self.head}' head nor the batch has it; labels.train.{self.on} in the config says "
-                "which labels are loaded"
+                f"{type(self.loss).__name__} on domain '{self.on}' needs {missing}, but neither "
+                f"the '{self.head}' head nor the batch has it; labels.train.{self.on} in the config "
+                "says which labels are loaded"
             )
         return self.weight * self.loss(**{name: known[name] for name in self.needs})
 
 
 @MODELS.register_module()
 class ReIDModel(BaseModel):
-    """Backbone, embedding head, auxiliary heads, losses in roles, matcher; trained on several domains.
+    """Backbone, heads, losses in roles and a matcher, trained on one or several domains.
 
     One training step runs every domain forward in the order of the loss roles, adds the losses and
     runs backward once, so batch-norm statistics are per domain and gradients add up.
@@ -84,6 +84,7 @@ class ReIDModel(BaseModel):
         aux_heads: name -> HEADS config, run in training only, where a loss role names them.
         num_identities: number K of training identities. Supplied by the framework.
         input_size: (height, width) of the images in pixels. Supplied by the framework.
+        settings: the settings of the run, for transforms. Supplied by the framework.
         precision: "fp32" or "bf16" (autocast of the forward pass; losses see float32 logits).
         channels_last: memory layout of images and weights.
 
@@ -112,6 +113,7 @@ class ReIDModel(BaseModel):
         aux_heads: dict[str, dict] | None = None,
         num_identities: int = 1,
         input_size: tuple[int, int] = (256, 128),
+        settings: Mapping | None = None,
         precision: str = "fp32",
         channels_last: bool = True,
     ):
@@ -120,7 +122,11 @@ class ReIDModel(BaseModel):
         map_size = (-(-input_size[0] // deepest.stride), -(-input_size[1] // deepest.stride))
         super().__init__(
             ReIDPreprocessor(
-                transforms.get("train", []), transforms.get("test", []), map_size, channels_last
+                transforms.get("train", []),
+                transforms.get("test", []),
+                map_size,
+                settings,
+                channels_last,
             )
         )
         derived = dict(features=net.specs, num_identities=num_identities, map_size=map_size)
@@ -147,11 +153,9 @@ class ReIDModel(BaseModel):
         return [p for p in self.parameters() if id(p) not in old]
 
     def forward(self, *args, mode: str = "loss", **domains: ReIDBatch):
-        """Losses by role for prepared batches ``domain=batch`` (mode "loss"), as mmengine calls it."""
+        """Losses by role for prepared batches ``domain=batch``, as mmengine calls it."""
         if mode != "loss":
-            raise ValueError(
-                f"ReIDModel.forward knows mode 'loss'; use embed(batch) instead of {mode!r}"
-            )
+            raise ValueError(f"ReIDModel.forward knows mode 'loss', not {mode!r}; see embed(batch)")
         out: dict[str, Tensor] = {}
         for domain in self.domains:
             batch = domains[domain]
