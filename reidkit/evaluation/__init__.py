@@ -1,7 +1,7 @@
 """Exact, streamed evaluation: matchers, protocols, ranks by counting, and metrics from ranks.
 
 In reading order: `matchers` (how far), `protocols` (right, wrong or left out), `ranking` (ranks
-from blocks of distances), `metrics` (numbers from ranks), `result` and `evaluator` (what people see).
+from blocks of distances), `metrics` (numbers from ranks), `result` and `evaluator` (what is shown).
 """
 
 from reidkit.evaluation.evaluator import MarketEvaluator, rank, score
