@@ -29,6 +29,10 @@ def mixed_seed(*numbers: int) -> int:
     return (int(words[0]) << 31) ^ int(words[1])
 
 
+def _number(value: torch.Tensor | float) -> float:
+    return float(value.detach()) if isinstance(value, torch.Tensor) else float(value)
+
+
 @HOOKS.register_module()
 class RandomnessHook(Hook):
     """Randomness by (seed, rank, step): a resumed run draws what an unbroken one would.
@@ -88,11 +92,11 @@ class FiniteLossHook(Hook):
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Look at the summed loss; one number per step is read back."""
-        if outputs is None or math.isfinite(float(outputs["loss"])):
+        if outputs is None or math.isfinite(_number(outputs["loss"])):
             return
-        bad = [k for k, v in outputs.items() if not math.isfinite(float(v))]
+        bad = [k for k, v in outputs.items() if not math.isfinite(_number(v))]
         raise UserError(
-            f"training: {', '.join(bad)} is {float(outputs['loss'])} at epoch {runner.epoch + 1}, "
+            f"training: {', '.join(bad)} is {_number(outputs['loss'])} at epoch {runner.epoch + 1}, "
             f"step {batch_idx + 1}. The checkpoint of the last finished epoch is kept in "
             f"{Path(runner.work_dir, 'checkpoints')}; try a lower train.optimizer.lr, "
             "+train.clip_grad=10.0 or settings.precision=fp32, then --resume."
@@ -127,7 +131,7 @@ class ProgressHook(Hook):
         self.steps += 1
         self.images += sum(len(b) for b in (data_batch or {}).values())
         for name, value in (outputs or {}).items():
-            self.sums[name] = self.sums.get(name, 0.0) + float(value)
+            self.sums[name] = self.sums.get(name, 0.0) + _number(value)
         if self.live and time.time() - self.shown > self.every:
             self.shown = time.time()
             self._print(runner, end="\r")

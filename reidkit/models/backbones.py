@@ -5,6 +5,8 @@ Shape letters: N images, C channels, h w feature cells.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -228,4 +230,4 @@ def _measure(body: nn.Module, side: int = 128) -> FeatureSpec:
     with torch.no_grad():
         out = body(torch.zeros(1, 3, side, side))
     body.train(training)
-    return FeatureSpec(out.shape[1], round(side / out.shape[2]))
+    return FeatureSpec(out.shape[1], 2 ** round(math.log2(side / out.shape[2])))

@@ -64,7 +64,7 @@ class BatchHardTripletLoss(nn.Module):
     Example:
         >>> vectors = torch.tensor([[[0.0]], [[1.0]], [[1.5]], [[4.0]]])
         >>> BatchHardTripletLoss(margin=0.3)(vectors, torch.tensor([0, 0, 1, 1]))
-        tensor(1.3500)
+        tensor(0.7750)
     """
 
     def __init__(self, margin: float | None = 0.3, normalize: bool = False):

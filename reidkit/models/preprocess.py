@@ -28,7 +28,7 @@ class ReIDPreprocessor(BaseDataPreprocessor):
         >>> import torch, reidkit.data
         >>> prepare = ReIDPreprocessor(train=[dict(type="Normalize")])
         >>> batch = ReIDBatch(torch.zeros(2, 3, 8, 4, dtype=torch.uint8))
-        >>> prepare({"source": batch})["source"].images.dtype
+        >>> prepare({"source": batch}, True)["source"].images.dtype
         torch.float32
     """
 

@@ -1,0 +1,170 @@
+"""The multi-domain model: gradients add up, statistics are per domain, roles get what they name."""
+
+import copy
+
+import pytest
+import torch
+
+import reidkit.data
+import reidkit.evaluation
+import reidkit.models  # noqa: F401  (registers the components)
+from reidkit.models.reid_model import LossRole, ReIDModel
+from reidkit.registry import HEADS, LOSSES
+from reidkit.structures import HeadOutput, ReIDBatch
+
+
+class MapHead(torch.nn.Module):
+    """A 1x1 convolution to part logits; an auxiliary head for these tests."""
+
+    def __init__(self, features: dict):
+        super().__init__()
+        self.name = list(features)[-1]
+        self.norm = torch.nn.BatchNorm2d(features[self.name].channels)
+        self.conv = torch.nn.Conv2d(features[self.name].channels, 3, 1)
+
+    def forward(self, maps, batch):
+        return HeadOutput(logits=self.conv(self.norm(maps[self.name])))
+
+
+class MapLoss(torch.nn.Module):
+    """Cross-entropy of part logits with the part map; for these tests."""
+
+    def __init__(self):
+        super().__init__()
+
+    def forward(self, logits, part_map):
+        return torch.nn.functional.cross_entropy(logits, part_map)
+
+
+@pytest.fixture(autouse=True)
+def registered(monkeypatch):
+    for registry, component in ((HEADS, MapHead), (LOSSES, MapLoss)):
+        monkeypatch.setitem(registry._module_dict, component.__name__, component)
+
+
+def make_model(**changes) -> ReIDModel:
+    torch.manual_seed(0)
+    normalize = [dict(type="Normalize")]
+    options = dict(
+        backbone=dict(type="ResNet", depth=18, width=8, stages=2),
+        head=dict(type="BNNeckHead"),
+        aux_heads=dict(ps=dict(type="MapHead")),
+        losses=dict(
+            id=dict(on="source", loss=dict(type="CrossEntropyLoss")),
+            ps=dict(on="source", head="ps", weight=0.5, loss=dict(type="MapLoss")),
+            ps_target=dict(on="target", head="ps", weight=2.0, loss=dict(type="MapLoss")),
+        ),
+        matcher=dict(type="CosineMatcher"),
+        transforms=dict(train=normalize, test=normalize),
+        num_identities=4,
+        input_size=(32, 16),
+    )
+    return ReIDModel(**{**options, **changes}).train()
+
+
+def make_batch(seed: int, count: int = 4) -> ReIDBatch:
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.randint(0, 256, (count, 3, 32, 16), generator=generator, dtype=torch.uint8)
+    part_map = torch.randint(0, 3, (count, 8, 4), generator=generator)
+    return ReIDBatch(images, identities=torch.arange(count) % 4, part_map=part_map)
+
+
+def backward(model: ReIDModel, batches: dict[str, ReIDBatch]) -> dict[str, torch.Tensor]:
+    model.zero_grad()
+    losses = model(**model.data_preprocessor(batches, True), mode="loss")
+    sum(losses.values()).backward()
+    return {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+
+
+def freeze_norms(model: ReIDModel) -> ReIDModel:
+    for module in model.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.eval()
+    return model
+
+
+def only(model: ReIDModel, domain: str) -> ReIDModel:
+    """The same model with the roles of one domain."""
+    part = copy.deepcopy(model)
+    for name, role in list(part.losses.items()):
+        if role.on != domain:
+            del part.losses[name]
+    return part
+
+
+def test_gradients_are_the_sum_of_the_domains():
+    model = freeze_norms(make_model())
+    source, target = make_batch(1), make_batch(2)
+    both = backward(model, {"source": source, "target": target})
+    first = backward(only(model, "source"), {"source": source})
+    second = backward(only(model, "target"), {"target": target})
+    assert set(both) == set(first) | set(second)
+    for name, gradient in both.items():
+        expected = first.get(name, 0) + second.get(name, 0)
+        torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-6)
+    assert not any(name.startswith("head.") for name in second)
+    assert any(name.startswith("aux_heads.ps") for name in second)
+
+
+def test_batch_norm_statistics_move_once_per_domain_in_order():
+    model = make_model()
+    norm = model.aux_heads["ps"].norm
+    manual = copy.deepcopy(model)
+    for domain, batch in (("source", make_batch(1)), ("target", make_batch(2))):
+        manual._run_heads(manual.data_preprocessor({domain: batch}, True)[domain], {"ps"})
+    backward(model, {"source": make_batch(1), "target": make_batch(2)})
+    assert norm.num_batches_tracked == 2
+    torch.testing.assert_close(norm.running_mean, manual.aux_heads["ps"].norm.running_mean)
+    assert model.head.neck.num_batches_tracked == 1
+
+
+def test_weights_of_roles_scale_their_losses():
+    model, heavy = make_model(), make_model()
+    heavy.losses["ps"].weight = 1.0
+    batches = {"source": make_batch(1), "target": make_batch(2)}
+    light = model(**model.data_preprocessor(batches, True), mode="loss")
+    full = heavy(**heavy.data_preprocessor(batches, True), mode="loss")
+    torch.testing.assert_close(2 * light["loss_ps"], full["loss_ps"])
+    torch.testing.assert_close(light["loss_id"], full["loss_id"])
+
+
+def test_a_label_that_is_missing_is_named():
+    model = make_model()
+    batch = make_batch(1)
+    batch.part_map = None
+    with pytest.raises(ValueError, match=r"MapLoss on domain 'source' needs \['part_map'\]"):
+        backward(model, {"source": batch, "target": make_batch(2)})
+
+
+def test_a_loss_may_only_ask_for_what_exists():
+    class Wants(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+
+        def forward(self, logits, moon_phase):
+            return logits.sum()
+
+    LOSSES._module_dict["Wants"] = Wants
+    try:
+        with pytest.raises(ValueError, match=r"loss Wants asks for \['moon_phase'\]"):
+            LossRole(dict(type="Wants"))
+    finally:
+        del LOSSES._module_dict["Wants"]
+
+
+def test_embed_is_float32_in_eval_mode_and_restores_the_mode():
+    model = make_model()
+    embedding = model.embed(make_batch(3))
+    assert embedding.vectors.dtype == torch.float32 and model.training
+    again = model.embed(make_batch(3))
+    assert torch.equal(embedding.vectors, again.vectors)
+
+
+def test_bf16_stays_near_float32():
+    batches = {"source": make_batch(1), "target": make_batch(2)}
+    exact, half = make_model(), make_model(precision="bf16")
+    a = exact(**exact.data_preprocessor(batches, True), mode="loss")
+    b = half(**half.data_preprocessor(batches, True), mode="loss")
+    for name in a:
+        assert b[name].dtype == torch.float32
+        assert abs(float(a[name]) - float(b[name])) < 0.05 * max(1.0, float(a[name]))
