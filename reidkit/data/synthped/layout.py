@@ -1,0 +1,262 @@
+"""Writing a domain in Market-1501's layout: whole files only, resumable, in all processes."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import multiprocessing
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from reidkit.data.synthped import plan as pl
+from reidkit.data.synthped.presets import PRESETS, VERSION
+from reidkit.data.synthped.world import Crop, render
+from reidkit.errors import UserError
+from reidkit.utils.io import atomic_write
+from reidkit.utils.progress import track
+
+SHARD = 48  # crops rendered between two marks of progress
+UNFINISHED = ".unfinished"  # shards of truth, gone when the folder is complete
+TRUTH_KEYS = ("joints", "part_maps", "visible", "box_error", "heading")
+TRUTH_KEYS += ("seconds", "occluded", "image_sizes")
+
+
+def domain_folder(
+    data_root: str | Path, preset: str, domain: str, seed: int = 0, style: str | None = None
+) -> Path:
+    """Where a domain lies: ``data_root/synthped/v1-standard/A_style_B``."""
+    return (
+        Path(data_root) / "synthped" / f"v{VERSION}-{pl.folder_name(preset, domain, seed, style)}"
+    )
+
+
+def write_domain(
+    data_root: str | Path,
+    preset: str = "standard",
+    domain: str = "A",
+    seed: int = 0,
+    style: str | None = None,
+    workers: int | None = None,
+    force: bool = False,
+    show: bool = True,
+) -> Path:
+    """Render a domain into its folder unless it is there already; returns the folder.
+
+    A run that was killed goes on where it stopped and ends with the same bytes. Processes that
+    start at the same time wait for one another. ``manifest.json`` is written last: a folder
+    without it is never read.
+
+    Args:
+        data_root: the folder in which all data sets lie.
+        preset, domain, seed, style: see ``Shot``.
+        workers: processes; None takes one per CPU, 0 or 1 renders in this process.
+        force: render again what is there.
+        show: progress bar.
+
+    Raises:
+        ValueError: unknown preset, domain or style.
+    """
+    items = pl.plan(preset, domain, seed, style)
+    folder = domain_folder(data_root, preset, domain, seed, style)
+    if not force and is_complete(folder, items):
+        return folder
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder):
+        if not force and is_complete(folder, items):
+            return folder
+        if force:
+            _clear(folder)
+        (folder / "manifest.json").unlink(missing_ok=True)
+        shards = [items[i : i + SHARD] for i in range(0, len(items), SHARD)]
+        tasks = [(folder, number, shard) for number, shard in enumerate(shards)]
+        waiting = [task for task in tasks if not _shard_file(folder, task[1]).exists()]
+        label = f"rendering SynthPed {preset} {folder.name}"
+        done = _run(waiting, os.cpu_count() or 1 if workers is None else workers)
+        for _ in track(done, total=len(waiting), label=label, unit=f"x{SHARD} images", show=show):
+            pass
+        _finish(folder, items, len(shards), (preset, domain, seed, style))
+    return folder
+
+
+def is_complete(folder: Path, items: list[pl.Item], thorough: bool = False) -> bool:
+    """Whether a folder holds exactly these crops and nothing was lost.
+
+    Args:
+        folder: of a domain.
+        items: what it should hold.
+        thorough: compare the bytes of every file with the manifest's hash, not only the sizes.
+    """
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    files = [*(item.path for item in items), *_labels(items), "truth.npz"]
+    if manifest.get("version") != VERSION or manifest.get("files") != len(files):
+        return False
+    try:
+        if manifest["sizes"] != _sizes(folder, files):
+            return False
+        return not thorough or manifest["content"] == content_hash(folder, files)
+    except OSError:
+        return False
+
+
+def content_hash(folder: Path, files: list[str]) -> str:
+    """sha256 over names and bytes of the files, in their order."""
+    total = hashlib.sha256()
+    for name in files:
+        total.update(name.encode() + hashlib.sha256((folder / name).read_bytes()).digest())
+    return total.hexdigest()
+
+
+def _sizes(folder: Path, files: list[str]) -> str:
+    """sha256 over names and sizes: what a second start compares."""
+    lines = [f"{name} {os.stat(folder / name).st_size}" for name in files]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _labels(items: list[pl.Item]) -> list[str]:
+    """Part label files that belong to these crops: training crops of domain P."""
+    return [
+        f"{pl.PART_LABELS}/{Path(item.path).stem}.png"
+        for item in items
+        if item.shot.domain == "P" and item.path.startswith(pl.TRAIN + "/")
+    ]
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock; the system lets go of it when the process dies."""
+    with open(folder / ".lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _clear(folder: Path) -> None:
+    (folder / "manifest.json").unlink(missing_ok=True)
+    for name in (UNFINISHED, pl.TRAIN, pl.QUERY, pl.GALLERY, pl.PART_LABELS):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def _shard_file(folder: Path, number: int) -> Path:
+    return folder / UNFINISHED / f"{number:05d}.npz"
+
+
+def _run(tasks: list, workers: int) -> Iterator[None]:
+    if workers <= 1 or len(tasks) <= 2:
+        yield from map(_render_shard, tasks)
+        return
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(min(workers, len(tasks)), initializer=cv2.setNumThreads, initargs=(0,)) as p:
+        yield from p.imap_unordered(_render_shard, tasks)
+
+
+def _render_shard(task: tuple[Path, int, list[pl.Item]]) -> None:
+    """Write the crops of one shard, then its truth, which marks it as done."""
+    folder, number, items = task
+    rows = []
+    for item in items:
+        crop = render(item.shot)
+        _write(folder / item.path, encode(crop))
+        for label in _labels([item]):
+            _write(folder / label, cv2.imencode(".png", crop.parts)[1].tobytes())
+        rows.append(_truth_row(crop))
+    truth = {key: np.stack([row[key] for row in rows]) for key in TRUTH_KEYS}
+    with atomic_write(_shard_file(folder, number)) as file:
+        np.savez(file, **truth)
+
+
+def encode(crop: Crop) -> bytes:
+    """The crop as its camera's JPEG."""
+    quality = [cv2.IMWRITE_JPEG_QUALITY, crop.quality]
+    return cv2.imencode(".jpg", crop.image[:, :, ::-1], quality)[1].tobytes()
+
+
+def _write(path: Path, data: bytes) -> None:
+    with atomic_write(path) as file:
+        file.write(data)
+
+
+def _truth_row(crop: Crop) -> dict[str, np.ndarray]:
+    return dict(
+        joints=crop.joints,
+        part_maps=crop.part_map,
+        visible=crop.visible,
+        box_error=crop.box_error,
+        heading=np.float32(crop.heading),
+        seconds=np.float64(crop.seconds),
+        occluded=np.bool_(crop.occluded),
+        image_sizes=np.int64(crop.image.shape[:2]),
+    )
+
+
+def _finish(folder: Path, items: list[pl.Item], shards: int, made_of: tuple) -> None:
+    parts = []
+    for number in range(shards):
+        with np.load(_shard_file(folder, number)) as shard:
+            parts.append({key: shard[key] for key in TRUTH_KEYS})
+    truth = {key: np.concatenate([part[key] for part in parts]) for key in TRUTH_KEYS}
+    paths = [item.path for item in items]
+    with atomic_write(folder / "truth.npz") as file:
+        np.savez_compressed(file, paths=np.array(paths), **truth)
+    _remove_strays(folder, {*paths, *_labels(items)})
+    files = [*paths, *_labels(items), "truth.npz"]
+    preset, domain, seed, style = made_of
+    manifest = dict(
+        benchmark="SynthPed",
+        version=VERSION,
+        preset=preset,
+        domain=domain,
+        seed=seed,
+        style=style,
+        knobs=asdict(PRESETS[preset]),
+        counts={name: sum(p.startswith(name + "/") for p in paths) for name in _folders(paths)},
+        files=len(files),
+        sizes=_sizes(folder, files),
+        content=content_hash(folder, files),
+    )
+    with atomic_write(folder / "manifest.json", "w") as file:
+        json.dump(manifest, file, indent=1)
+        file.write("\n")
+    shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
+
+
+def _folders(paths: list[str]) -> list[str]:
+    return sorted({path.partition("/")[0] for path in paths})
+
+
+def _remove_strays(folder: Path, wanted: set[str]) -> None:
+    """Delete what a killed run or another version left in the image folders."""
+    for name in (pl.TRAIN, pl.QUERY, pl.GALLERY, pl.PART_LABELS):
+        if (folder / name).is_dir():
+            for entry in os.scandir(folder / name):
+                if f"{name}/{entry.name}" not in wanted:
+                    os.unlink(entry.path)
+
+
+def load_truth(folder: str | Path) -> dict[str, np.ndarray]:
+    """The truth of a domain's folder by key; rows follow ``paths`` (sorted, all splits).
+
+    Keys: paths; joints (M, 17, 3); part_maps (M, 96, 32); visible (M, 8); box_error (M, 4);
+    heading (M,); seconds (M,); occluded (M,); image_sizes (M, 2). See ``Crop`` for the units.
+
+    Raises:
+        UserError: no readable truth.npz there.
+    """
+    file = Path(folder) / "truth.npz"
+    try:
+        with np.load(file) as truth:
+            return {key: truth[key] for key in truth.files}
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{file.as_posix()}: no readable truth ({error}); "
+            "render the domain again with tools/synthped.py --force"
+        ) from None
