@@ -50,18 +50,17 @@ class VisibilityMatcher(Matcher):
         self.bounds = (offset, offset + 2.0)
 
     def prepare(self, embedding: Embedding, side: str) -> Embedding:
-        """Unit parts joined (n, 1, P*D); those of a query times minus their share of its distance.
+        """Unit parts (n, P, D); those of a query times minus their share of its distance.
 
-        A query's ``visibility`` becomes the sum (q, 1) of its shares: 1, or 0 if it shows nothing.
+        A query's ``visibility`` becomes those shares: they sum to 1, or to 0 if it shows nothing.
         """
         units = unit_parts(vectors_of(embedding, self))
         if side == "gallery":
-            return Embedding(units.flatten(1)[:, None])
+            return Embedding(units)
         visible = embedding.visibility if self.use_visibility else None
         visible = units.new_ones(units.shape[:2]) if visible is None else visible.float()
         shares = visible / (visible.sum(1, keepdim=True) + 1e-8)  # [q,P]
-        weighted = (units * -shares[..., None]).flatten(1)[:, None]
-        return Embedding(weighted, visibility=shares.sum(1, keepdim=True))
+        return Embedding(units * -shares[..., None], visibility=shares)
 
     def order(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
         """Minus the mean cosine over the query's visible parts: one matrix product."""
@@ -70,5 +69,5 @@ class VisibilityMatcher(Matcher):
     def compare(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
         """The distance, kept within the bounds."""
         # sum_p share_p (1 - cos_p) = sum_p share_p - sum_p share_p cos_p
-        distances = self.order(query, gallery, out) + (query.visibility + self.offset)
-        return distances.clamp(*self.bounds)
+        constant = query.visibility.sum(1, keepdim=True) + self.offset
+        return (self.order(query, gallery, out) + constant).clamp(*self.bounds)

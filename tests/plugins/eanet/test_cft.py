@@ -1,0 +1,154 @@
+"""Cluster and fine-tune: radius, clusters, what is loaded and what trains."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from reidkit.data.split import Split
+from reidkit.errors import UserError
+from reidkit.structures import Embedding, FeatureSpec
+from reidkit_plugins.eanet import cft
+from reidkit_plugins.eanet.heads import PAPHead, PartSegHead
+from reidkit_plugins.eanet.matcher import VisibilityMatcher
+
+
+def slow_eps(distances, share):
+    upper = sorted(d for d in distances[np.triu_indices(len(distances), 1)] if d != 0)
+    return np.mean(upper[: max(1, round(share * len(upper)))])
+
+
+@pytest.mark.parametrize(("size", "share"), [(60, 8e-4), (60, 0.01), (5, 8e-4)])
+def test_radius_against_a_sort(size, share):
+    random = np.random.default_rng(size)
+    distances = random.random((size, size)).astype(np.float32)
+    distances[0, 3] = 0  # zeros are left out
+    assert cft.choose_eps(distances, share) == pytest.approx(slow_eps(distances, share))
+
+
+def test_radius_looks_above_the_diagonal_only_and_changes_nothing():
+    distances = np.array([[0.0, 3, 1], [0.1, 0, 2], [0.1, 0.1, 0]])
+    before = distances.copy()
+    assert cft.choose_eps(distances, share=1.0) == 2.0
+    assert np.array_equal(distances, before)
+    with pytest.raises(ValueError, match="^choose_eps: no pair of images has a distance other"):
+        cft.choose_eps(np.zeros((3, 3)))
+
+
+def people(identities=5, images=6, noise=3, seed=0):
+    """Embeddings in tight groups and a few images far from everything."""
+    torch.manual_seed(seed)
+    centres = torch.randn(identities, 1, 3, 32).expand(-1, images, -1, -1).flatten(0, 1)
+    vectors = torch.cat([centres + 0.02 * torch.randn(centres.shape), torch.randn(noise, 3, 32)])
+    order = torch.randperm(len(vectors))
+    truth = torch.cat([torch.arange(identities).repeat_interleave(images), -torch.ones(noise)])
+    return Embedding(vectors, torch.ones(len(vectors), 3))[order], truth[order].long().numpy()
+
+
+def test_groups_are_found_and_the_rest_is_noise():
+    embedding, truth = people()
+    distances = cft.self_distances(embedding, VisibilityMatcher(), block=7)
+    found = cft.cluster(distances, share=0.17)
+    assert found.count == 5 and found.eps > 1  # the distance has an offset of 1
+    assert np.array_equal(found.labels == -1, truth == -1)
+    for label in range(5):
+        assert len(set(truth[found.labels == label])) == 1
+    assert np.array_equal(found.kept, np.flatnonzero(truth >= 0))
+
+
+def test_distances_in_blocks_equal_the_matcher():
+    embedding, _ = people()
+    embedding.visibility[:, 1] = torch.arange(len(embedding)) % 2
+    whole = VisibilityMatcher()(embedding, embedding).numpy()
+    found = cft.self_distances(embedding, VisibilityMatcher(), block=5)
+    assert found.dtype == np.float32 and not np.allclose(whole, whole.T)
+    np.testing.assert_allclose(found, whole, atol=1e-6)
+    np.testing.assert_allclose(np.diag(found), 1, atol=1e-6)
+
+    class Plain(nn.Module):
+        def forward(self, query, gallery):
+            return VisibilityMatcher()(query, gallery)
+
+    np.testing.assert_allclose(cft.self_distances(embedding, Plain(), block=5), whole, atol=1e-6)
+
+
+def test_a_set_without_clusters_is_refused():
+    distances = 1 + np.random.default_rng(0).random((20, 20))
+    with pytest.raises(UserError, match=r"^cluster and fine-tune: 0 cluster\(s\) among 20 images"):
+        cft.cluster(distances)
+
+
+def test_noise_is_dropped_and_clusters_become_identities():
+    split = Split("toy", "train", Path("toy"), tuple("abcde"), [9, 9, 8, 8, 7], [1, 2, 1, 2, 1])
+    found = cft.Clusters(np.array([1, -1, 0, 1, -1]), eps=1.2)
+    pseudo = cft.pseudo_split(split, found)
+    assert pseudo.paths == ("a", "c", "d") and pseudo.identities.tolist() == [1, 0, 1]
+    assert pseudo.cameras.tolist() == [1, 1, 2] and pseudo.label_key == "toy/train"
+    with pytest.raises(ValueError, match="^4 cluster labels for 5 images$"):
+        cft.pseudo_split(split, cft.Clusters(np.zeros(4, np.int64), 1.0))
+
+
+class Net(nn.Module):
+    def __init__(self, identities):
+        super().__init__()
+        self.backbone = nn.Sequential(nn.Conv2d(3, 16, 1), nn.BatchNorm2d(16))
+        features = {"map": FeatureSpec(16, 1)}
+        self.head = PAPHead(features, identities, dim=8)
+        self.ps = PartSegHead(features, dim=8)
+
+
+@pytest.mark.parametrize("before", [7, 4])
+def test_everything_but_the_classifiers_is_loaded(before):
+    old, new = Net(before), Net(4)
+    fresh = [p.clone() for p in new.head.classifier_parameters()]
+    cft.start_from(new, old.state_dict())
+    state = old.state_dict()
+    for name, value in new.state_dict().items():
+        if "classifier" not in name:
+            assert torch.equal(value, state[name]), name
+    kept = zip(new.head.classifier_parameters(), fresh, strict=True)
+    assert all(torch.equal(now, then) for now, then in kept)
+
+
+def test_another_network_is_refused():
+    state = Net(4).state_dict()
+    del state["ps.conv.weight"]
+    state["extra"] = torch.zeros(1)
+    with pytest.raises(UserError) as error:
+        cft.start_from(Net(4), state)
+    assert str(error.value) == (
+        "the checkpoint does not fit this model in 2 entries (first: extra, ps.conv.weight); "
+        "fine-tune with the head and backbone it was trained with"
+    )
+
+
+def test_phases_are_the_published_ones():
+    first, second = cft.PHASES
+    assert (first.epochs, first.classifier_lr, first.old_lr) == (6, 0.002, 0.0)
+    assert (second.epochs, second.classifier_lr, second.old_lr) == (5, 0.002, 0.001)
+
+
+def test_the_first_phase_trains_classifiers_only():
+    net = Net(4)
+    groups = cft.parameter_groups(net, cft.PHASES[0])
+    cft.train_mode(net, cft.PHASES[0])
+    assert [group["lr"] for group in groups] == [0.002]
+    trained = {name for name, p in net.named_parameters() if p.requires_grad}
+    assert trained == {"head.embedding.classifier.weight", "head.embedding.classifier.bias"}
+    assert net.head.training and not net.backbone[1].training
+    assert not net.head.embedding.norm.training and not net.ps.norm.training
+
+
+def test_the_second_phase_trains_everything_the_rest_slower():
+    net = Net(4)
+    cft.parameter_groups(net, cft.PHASES[0])
+    cft.train_mode(net, cft.PHASES[0])
+    groups = cft.parameter_groups(net, cft.PHASES[1])
+    cft.train_mode(net, cft.PHASES[1])
+    assert [group["lr"] for group in groups] == [0.002, 0.001]
+    assert len(groups[0]["params"]) == 2
+    assert len(groups[1]["params"]) == len(list(net.parameters())) - 2
+    assert all(p.requires_grad for p in net.parameters())
+    assert all(module.training for module in net.modules())
