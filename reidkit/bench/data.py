@@ -33,11 +33,9 @@ def write_crops(folder: Path, count: int, seed: int = 0) -> Split:
     names = []
     for index in range(count):
         coarse = rng.integers(0, 256, (16, 8, 3), dtype=np.uint8)
-        image = cv2.resize(coarse, (64, 128), interpolation=cv2.INTER_CUBIC).astype(np.int16)
-        image += rng.normal(0, 6, image.shape).astype(np.int16)
-        data = simplejpeg.encode_jpeg(
-            np.ascontiguousarray(image.clip(0, 255), dtype=np.uint8), quality=92
-        )
+        smooth = cv2.resize(coarse, (64, 128), interpolation=cv2.INTER_CUBIC)
+        image = smooth + rng.normal(0, 3, smooth.shape)
+        data = simplejpeg.encode_jpeg(image.clip(0, 255).astype(np.uint8), quality=92)
         names.append(f"{index:05d}.jpg")
         (folder / names[-1]).write_bytes(data)
     labels = np.arange(count)

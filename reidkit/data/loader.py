@@ -64,8 +64,9 @@ class CropLoader(DataLoader):
         except RuntimeError as error:
             if "DataLoader worker" not in str(error):
                 raise
+            split = getattr(self.dataset, "split")  # noqa: B009  (Dataset has no attributes)
             raise UserError(
-                f"a loader process of {self.dataset.split.dataset} died ({error}); usually memory "
+                f"a loader process of {split.dataset} died ({error}); usually memory "
                 "ran out: set settings.workers lower (0 loads in the main process)"
             ) from None
 

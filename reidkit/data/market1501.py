@@ -22,9 +22,9 @@ class Market1501(Reader):
     Args:
         data_root: the folder in which all data sets lie.
         root: the data set's own folder in it.
-        train_dir: folder of the training images; name a folder of style-transferred copies
-            ("bounding_box_train_duke_style") to train on those. Their labels are looked up under
-            the originals' key, by base name, since style transfer keeps the geometry.
+        train_dir: a folder of style-transferred copies of the training images to train on
+            instead ("bounding_box_train_duke_style"). Their labels are looked up under the
+            originals' key, by base name, since style transfer keeps the geometry.
         keep_junk: keep identity -1 (bad boxes) in the gallery, where the evaluation ignores it;
             default off, as EANet lists it (15,913 images).
         check_counts: see ``Reader``.
@@ -39,10 +39,14 @@ class Market1501(Reader):
     name = "market1501"
     title = "Market-1501"
     train, query, gallery = "bounding_box_train", "query", "bounding_box_test"
-    needed = ("bounding_box_train/", "query/", "bounding_box_test/")
-    nestings = ("Market-1501-v15.09.15", "Market-1501-v15.09.15/Market-1501-v15.09.15")
+    needed: tuple[str, ...] = ("bounding_box_train/", "query/", "bounding_box_test/")
+    nestings: tuple[str, ...] = (
+        "Market-1501-v15.09.15",
+        "Market-1501-v15.09.15/Market-1501-v15.09.15",
+        "Market1501",
+    )
     counts = {"train": (12936, 751), "query": (3368, 750), "gallery": (15913, 751)}
-    junk_gallery = 19732  # with identity -1 kept
+    junk_gallery = 19732  # with identity -1 kept; 0 where the set has no junk
     how = "unpack Market-1501-v15.09.15.zip there"
     example = "0002_c1s1_000451_03.jpg"
 
@@ -50,12 +54,12 @@ class Market1501(Reader):
         self,
         data_root: str,
         root: str = "market1501",
-        train_dir: str = "bounding_box_train",
+        train_dir: str | None = None,
         keep_junk: bool = False,
         check_counts: str = "auto",
     ):
         super().__init__(data_root, root, check_counts)
-        self.train_dir = train_dir
+        self.train_dir = train_dir or self.train
         self.keep_junk = keep_junk
         if keep_junk and "gallery" in self.counts and self.junk_gallery:
             identities = self.counts["gallery"][1]

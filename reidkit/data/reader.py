@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 
@@ -61,11 +60,11 @@ class Reader:
     """
 
     name: str = ""
-    title: ClassVar[str] = ""
-    needed: ClassVar[tuple[str, ...]] = ()  # must exist in the folder
-    nestings: ClassVar[tuple[str, ...]] = ()  # sub-folders in which archives unpack
+    title: str = ""
+    needed: tuple[str, ...] = ()  # must exist in the folder
+    nestings: tuple[str, ...] = ()  # sub-folders in which archives unpack
     counts: dict[str, tuple[int, int]] = {}  # split -> published images, identities
-    how: ClassVar[str] = ""  # how to lay it out, one sentence
+    how: str = ""  # how to lay it out, one sentence
 
     def __init__(self, data_root: str, root: str, check_counts: str = "auto"):
         if check_counts not in ("auto", "always", "never"):
@@ -136,11 +135,12 @@ class Reader:
         tree = [f"      {entry}" for entry in self.needed]
         own = self.data_root / self.root
         also = ", ".join(f"{own.as_posix()}/{nest}" for nest in self.nestings)
+        also = f"  also looked in: {also}, and the same in {self.data_root.as_posix()}"
         lines = [
             f"{self.title or self.name}: not found in {own.as_posix()}",
             f"  expected: {own.as_posix()}/ with",
             *tree,
-            *([f"  also looked in: {also}, {self.data_root.as_posix()}"] if also else []),
+            *([also] if self.nestings else []),
             f"  found: {_found(own, self.data_root)}",
             f"  to mend: {self.how or 'put the data set there'}; or set settings.data_root or the "
             "reader's option root",

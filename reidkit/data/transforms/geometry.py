@@ -5,7 +5,6 @@ N images, H W pixels, R regions, h w cells.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -15,8 +14,6 @@ from torch import Tensor
 from reidkit.data.transforms.random import draw, probability
 from reidkit.registry import TRANSFORMS
 from reidkit.structures import ReIDBatch
-
-MAPS = ("masks", "part_map")
 
 
 @TRANSFORMS.register_module()
@@ -43,13 +40,15 @@ class RandomFlip(BaseTransform):
     def transform(self, results: ReIDBatch) -> ReIDBatch:
         """Flip; see the class."""
         flip = draw(results, len(results)) < self.p
-        moved = {name: _flip(getattr(results, name), flip) for name in ("images", *MAPS)}
-        return replace(results, **moved)
+        return replace(
+            results,
+            images=_flip(results.images, flip),
+            masks=None if results.masks is None else _flip(results.masks, flip),
+            part_map=None if results.part_map is None else _flip(results.part_map, flip),
+        )
 
 
-def _flip(maps: Tensor | None, flip: Tensor) -> Tensor | None:
-    if maps is None:
-        return None
+def _flip(maps: Tensor, flip: Tensor) -> Tensor:
     chosen = flip.to(maps.device).view(-1, *[1] * (maps.ndim - 1))
     return torch.where(chosen, maps.flip(-1), maps)
 
@@ -81,19 +80,22 @@ class RandomCrop(BaseTransform):
         images = results.images
         shift = (draw(results, len(results), 2) * (2 * self.pad + 1)).floor().long() - self.pad
         shift = shift.to(images.device)
-        moved: dict[str, Tensor] = {"images": _shift(images, shift, self.fill)}
-        for name in MAPS:
-            maps = getattr(results, name)
-            if maps is not None:
-                cells = _cells(shift, images.shape[-2:], maps.shape[-2:], name)
-                moved[name] = _shift(maps.unsqueeze(1), cells, 0).squeeze(1)
-        if "masks" in moved and results.visibility is not None:
-            moved["visibility"] = results.visibility * moved["masks"].flatten(2).any(2)
-        return replace(results, **moved)
+        masks, part_map, visibility = results.masks, results.part_map, results.visibility
+        if masks is not None:
+            masks = _shift(masks, _cells(shift, images, masks, "masks"), 0)
+            if visibility is not None:
+                visibility = visibility * masks.flatten(2).any(2)
+        if part_map is not None:
+            part_map = _shift(part_map, _cells(shift, images, part_map, "part_map"), 0)
+        images = _shift(images, shift, self.fill)
+        return replace(
+            results, images=images, masks=masks, part_map=part_map, visibility=visibility
+        )
 
 
-def _cells(shift: Tensor, pixels: Sequence[int], cells: Sequence[int], name: str) -> Tensor:
+def _cells(shift: Tensor, images: Tensor, maps: Tensor, name: str) -> Tensor:
     """Shifts in pixels -> nearest whole cells, half away from zero."""
+    pixels, cells = images.shape[-2:], maps.shape[-2:]
     if pixels[0] % cells[0] or pixels[1] % cells[1]:
         raise ValueError(
             f"RandomCrop cannot move {name} of {cells[0]}x{cells[1]} cells with images of "
