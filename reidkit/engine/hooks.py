@@ -13,6 +13,7 @@ import torch
 from mmengine.dist import get_rank, is_main_process
 from mmengine.hooks import Hook
 
+from reidkit.engine.runner import plain_history
 from reidkit.errors import UserError
 from reidkit.registry import HOOKS
 from reidkit.utils.progress import clock
@@ -77,6 +78,10 @@ class LastCheckpointHook(Hook):
     def __init__(self, every: int = 1):
         self.every = every
 
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Leave nothing in the checkpoint that needs code to be read."""
+        checkpoint["message_hub"] = plain_history(checkpoint["message_hub"])
+
     def after_train_epoch(self, runner) -> None:
         """Write the checkpoint when it is due."""
         last = runner.epoch + 1 == runner.max_epochs
@@ -88,7 +93,7 @@ class LastCheckpointHook(Hook):
 
 @HOOKS.register_module()
 class FiniteLossHook(Hook):
-    """Stops a run whose loss is not a number, naming the part and the last good checkpoint."""
+    """Stops a run whose loss is not a number, naming the part and the last checkpoint."""
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Look at the summed loss; one number per step is read back."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import OrderedDict
 from pathlib import Path
 
 import torch
-from mmengine.logging import MMLogger
+from mmengine.logging import HistoryBuffer, MMLogger
 from mmengine.model import MMDistributedDataParallel
 from mmengine.runner import Runner
 from torch import nn
@@ -33,12 +34,15 @@ class ReIDRunner(Runner):
         return "log"
 
     def build_logger(self, log_level: int | str = "INFO", **options) -> MMLogger:
-        """Logger that tells the file everything and the terminal only warnings."""
+        """Logger that tells the file everything and the terminal only errors."""
         logger = super().build_logger("INFO", **options)
         for handler in logger.handlers:
             to_file = isinstance(handler, logging.FileHandler)
-            handler.setLevel(logging.INFO if to_file else logging.WARNING)
+            handler.setLevel(logging.INFO if to_file else logging.ERROR)
         return logger
+
+    def dump_config(self) -> None:
+        """Nothing: the run folder's ``config.py`` is written by the engine."""
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         """Move the model to the chosen device and wrap it for several processes."""
@@ -58,6 +62,8 @@ class ReIDRunner(Runner):
         model = self.model.module if hasattr(self.model, "module") else self.model
         model.load_state_dict(checkpoint["state_dict"])
         self._has_loaded = True
+        if "message_hub" in checkpoint:
+            checkpoint["message_hub"] = rich_history(checkpoint["message_hub"])
         return checkpoint
 
     def save_checkpoint(self, out_dir, filename, **options) -> None:
@@ -67,3 +73,25 @@ class ReIDRunner(Runner):
         with open(Path(out_dir, unfinished), "rb+") as file:
             os.fsync(file.fileno())
         os.replace(Path(out_dir, unfinished), Path(out_dir, filename))
+
+
+def plain_history(state: dict) -> dict:
+    """mmengine's message hub state with numbers and tensors only, so that loading runs no code."""
+    scalars = {
+        name: dict(
+            values=torch.as_tensor(buffer.data[0].copy()),
+            counts=torch.as_tensor(buffer.data[1].copy()),
+            max_length=buffer.max_length,
+        )
+        for name, buffer in state["log_scalars"].items()
+    }
+    return dict(state, log_scalars=scalars)
+
+
+def rich_history(state: dict) -> dict:
+    """The inverse of ``plain_history``."""
+    scalars = OrderedDict(
+        (name, HistoryBuffer(b["values"].numpy(), b["counts"].numpy(), b["max_length"]))
+        for name, b in state["log_scalars"].items()
+    )
+    return dict(state, log_scalars=scalars)
