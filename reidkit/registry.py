@@ -21,7 +21,10 @@ _prefix = ""
 
 @contextmanager
 def registering(prefix: str) -> Iterator[None]:
-    """Names registered inside the block start with ``prefix`` (``"eanet/"``); used by the loader."""
+    """Names registered inside the block start with ``prefix`` (``"eanet/"``); used by the loader.
+
+    Core components that happen to be imported for the first time inside the block keep their names.
+    """
     global _prefix
     before, _prefix = _prefix, prefix
     try:
@@ -66,8 +69,9 @@ class Registry(_MMRegistry):
                     f"{self.kind} {names[0]}: the constructor takes *{parameter.name}; name every "
                     "option, or misspelt options cannot be found"
                 )
+        is_core = module.__module__.split(".")[0] == "reidkit"
         for name in names:
-            full = _prefix + name
+            full = name if is_core else _prefix + name
             if full in self._module_dict:
                 old = self._module_dict[full]
                 raise KeyError(
@@ -153,6 +157,11 @@ HEADS = Registry(
     "forward(maps: dict, batch: ReIDBatch) -> HeadOutput. The constructor may declare ``features`` "
     "(dict name -> FeatureSpec) and ``num_identities``: the framework supplies both.",
 )
+# what a loss may ask for by naming a parameter of its forward
+LOSS_INPUTS = (
+    "vectors", "maps", "logits", "visibility", "identities", "cameras", "part_map", "keypoints",
+    "masks",
+)  # fmt: skip
 LOSSES = Registry(
     "loss",
     "forward(named tensors) -> scalar: only the formula. Parameter names say what it needs: "

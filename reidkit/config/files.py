@@ -1,0 +1,201 @@
+"""Config files: where they lie, and each one evaluated as a layer of its own.
+
+A config is a Python file: reading it runs its code. Its top-level names are the keys; names that
+start with an underscore, modules, functions and classes are the file's own. ``_base_`` names one or
+several files whose keys lie below its own; ``_base_.train.epochs`` reads a value of theirs.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import importlib.util
+import inspect
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import ConfigDict
+
+from reidkit.config.problems import nearest
+from reidkit.errors import UserError
+from reidkit.plugin.discover import discover
+from reidkit.plugin.errors import shown
+
+PACKAGE = "reidkit_configs"
+DEFAULT = Path("_base_", "default.py")
+_PLAIN = (str, int, float, bool, type(None))
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The keys that one file sets itself, without those of its bases."""
+
+    path: Path
+    keys: dict[str, Any]
+
+
+def configs_folder() -> Path | None:
+    """The folder of the shipped configs, installed or beside the package in its repository."""
+    spec = importlib.util.find_spec(PACKAGE)
+    places = [Path(p) for p in (spec.submodule_search_locations or [])] if spec else []
+    places.append(Path(__file__).resolve().parents[2] / "configs")
+    return next((place for place in places if (place / DEFAULT).is_file()), None)
+
+
+def config_path(name: str) -> Path:
+    """The file of a config given by path, or by name as in "eanet/pap_st_ps".
+
+    Looked for, in this order: as a path, with and without ``.py``; in the shipped configs; in the
+    folder ``configs`` of the plugin that the name starts with.
+
+    Raises:
+        UserError: not found, with the nearest name.
+    """
+    for path in _places(name):
+        if path.suffix == ".py" and path.is_file():
+            return path
+    if Path(name).is_file():
+        raise UserError(f"{name}: a config is a Python file whose name ends in .py")
+    known = sorted(config_names())
+    near = nearest(_bare(name), known)
+    hint = f"did you mean {near!r}? " if near else ""
+    raise UserError(f"{name}: no such config; {hint}available: {', '.join(known) or 'none'}")
+
+
+def config_names() -> Iterator[str]:
+    """Names of all shipped configs ("eanet/pap_st_ps"), without bases and group files."""
+    folder = configs_folder()
+    for path in sorted(folder.glob("*/*.py")) if folder else []:
+        if not path.parent.name.startswith("_") and not path.name.startswith("_"):
+            yield f"{path.parent.name}/{path.stem}"
+
+
+def _bare(name: str) -> str:
+    return name.removesuffix(".py").removeprefix("./").removeprefix("configs/")
+
+
+def _places(name: str) -> Iterator[Path]:
+    yield Path(name)
+    yield Path(name + ".py")
+    bare, folder = _bare(name), configs_folder()
+    if folder:
+        yield folder / f"{bare}.py"
+    plugin, _, rest = bare.partition("/")
+    manifest = discover().plugins.get(plugin) if rest else None
+    if manifest:
+        yield manifest.location / "configs" / f"{rest}.py"
+
+
+def read_layers(path: Path, _above: Sequence[Path] = ()) -> list[Layer]:
+    """The file's own keys and those of its bases, lowest first.
+
+    Raises:
+        UserError: a missing base, files that name each other, or an error while running one.
+    """
+    path = path.resolve()
+    if path in _above:
+        chain = " -> ".join(shown(p) for p in (*_above, path))
+        raise UserError(f"{shown(path)}: _base_ leads back to the file itself: {chain}")
+    tree = _parse(path)
+    layers: list[Layer] = []
+    for base in _bases(tree, path):
+        if not base.is_file():
+            raise UserError(f"{shown(path)}: _base_ {shown(base)} does not exist")
+        seen = {layer.path for layer in layers}
+        layers += [new for new in read_layers(base, (*_above, path)) if new.path not in seen]
+    below: dict[str, Any] = {}
+    for layer in layers:
+        below = merge(below, layer.keys)
+    return [*layers, Layer(path, _run(tree, path, below))]
+
+
+def _parse(path: Path) -> ast.Module:
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"), str(path))
+    except (SyntaxError, UnicodeDecodeError) as error:
+        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        raise UserError(f"{shown(path)}{line}: {type(error).__name__}: {error}") from error
+
+
+def _bases(tree: ast.Module, path: Path) -> list[Path]:
+    """The paths that ``_base_`` names; its assignment is taken out of the tree."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "_base_":
+            tree.body.remove(node)
+            try:
+                named = ast.literal_eval(node.value)
+            except ValueError:
+                raise UserError(
+                    f"{shown(path)}, line {node.lineno}: _base_ must be a path or a list of paths"
+                ) from None
+            return [path.parent / name for name in ([named] if isinstance(named, str) else named)]
+    return []
+
+
+def _run(tree: ast.Module, path: Path, below: dict[str, Any]) -> dict[str, Any]:
+    """Run a config file and take its keys."""
+    names: dict[str, Any] = {"_base_": ConfigDict(copy.deepcopy(below)), "__file__": str(path)}
+    try:
+        exec(compile(tree, str(path), "exec"), names)
+    except Exception as error:
+        lines = [
+            f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)
+        ]
+        line = f", line {lines[-1]}" if lines else ""
+        raise UserError(f"{shown(path)}{line}: {type(error).__name__}: {error}") from error
+    keys = {}
+    for name, value in names.items():
+        own = inspect.ismodule(value) or inspect.isroutine(value) or inspect.isclass(value)
+        if not name.startswith("_") and not own:
+            keys[name] = _plain(value, name, path)
+    return keys
+
+
+def _plain(value: Any, where: str, path: Path) -> Any:
+    """The value as plain Python, so that a config can be saved and read again."""
+    if isinstance(value, dict):
+        return {key: _plain(item, f"{where}.{key}", path) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        items = [_plain(item, f"{where}.{i}", path) for i, item in enumerate(value)]
+        return type(value)(items) if type(value) in (list, tuple) else items
+    if type(value) in _PLAIN:
+        if isinstance(value, str) and "{{" in value:
+            raise UserError(
+                f"{shown(path)}: {where}: templates such as {value!r} are not filled in; write "
+                "_base_.<key>, or Python with __file__ and os.environ"
+            )
+        return value
+    raise UserError(
+        f"{shown(path)}: {where}: a config holds numbers, text, None, lists and dicts; got "
+        f"{type(value).__name__}"
+    )
+
+
+def merge(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any]:
+    """``high`` over ``low``: dicts join key by key, everything else is replaced.
+
+    A dict is replaced whole where it says ``_delete_=True`` or names another component type:
+    options of one component never reach another.
+
+    Example:
+        >>> merge(dict(b=dict(type="A", x=1)), dict(b=dict(type="A", y=2)))
+        {'b': {'type': 'A', 'x': 1, 'y': 2}}
+        >>> merge(dict(b=dict(type="A", x=1)), dict(b=dict(type="B", y=2)))
+        {'b': {'type': 'B', 'y': 2}}
+    """
+    result = dict(low)
+    for key, value in high.items():
+        if not isinstance(value, dict):
+            result[key] = copy.deepcopy(value)
+            continue
+        value, old = dict(value), result.get(key)
+        fresh = value.pop("_delete_", False) or not isinstance(old, dict) or _swaps(old, value)
+        result[key] = merge({} if fresh else old, value)
+    return result
+
+
+def _swaps(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    return "type" in old and "type" in new and old["type"] != new["type"]

@@ -1,0 +1,119 @@
+"""Find plugins without running them: shipped ones, entry points, and ``REIDKIT_PLUGIN_PATH``."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+
+from reidkit.plugin.errors import ManifestError, PluginError, shown
+from reidkit.plugin.manifest import FILE, Manifest, read_manifest
+
+PACKAGE = "reidkit_plugins"
+GROUP = "reidkit.plugins"
+VARIABLE = "REIDKIT_PLUGIN_PATH"
+_ROOT = Path(__file__).resolve().parents[2]  # the repository, where reidkit is not installed
+
+
+@dataclass
+class Discovery:
+    """What was found.
+
+    Attributes:
+        plugins: name -> manifest, of every plugin that can be named in a config.
+        broken: name -> error, of plugins with an unusable manifest or a name that two share.
+    """
+
+    plugins: dict[str, Manifest] = field(default_factory=dict)
+    broken: dict[str, PluginError] = field(default_factory=dict)
+
+
+def discover() -> Discovery:
+    """Manifests of everything installed, sorted by name; no plugin is imported.
+
+    A broken manifest breaks its own plugin only. Two plugins of one name are both left out, with an
+    error that gives both origins.
+    """
+    found: dict[str, list[Manifest]] = {}
+    result = Discovery()
+    for name, path, module, origin in _candidates():
+        try:
+            if not path.is_file():
+                raise ManifestError(path, [f"no {FILE} beside the package of {origin}"])
+            manifest = read_manifest(path, module, origin, expected=name)
+            found.setdefault(manifest.name, []).append(manifest)
+        except ManifestError as error:
+            result.broken.setdefault(name, error)
+    for name, manifests in sorted(found.items()):
+        if len(manifests) == 1:
+            result.plugins[name] = manifests[0]
+        else:
+            result.broken[name] = _clash(name, manifests)
+    return result
+
+
+def plugin_package() -> ModuleType:
+    """The package ``reidkit_plugins``, its path brought up to date with the environment.
+
+    Where reidkit runs from its repository without being installed, the folder ``plugins`` beside it
+    is that package.
+    """
+    if PACKAGE not in sys.modules and importlib.util.find_spec(PACKAGE) is None:
+        folder = _ROOT / "plugins"
+        spec = importlib.util.spec_from_file_location(
+            PACKAGE, folder / "__init__.py", submodule_search_locations=[str(folder)]
+        )
+        if spec is None or spec.loader is None or not (folder / "__init__.py").is_file():
+            raise PluginError(
+                f"{PACKAGE} is not installed; install reidkit (pip install -e .) or run its tools "
+                "from the repository"
+            )
+        package = importlib.util.module_from_spec(spec)
+        sys.modules[PACKAGE] = package
+        spec.loader.exec_module(package)
+    package = importlib.import_module(PACKAGE)
+    wanted = [package.__path__[0], *_search_path()]
+    if list(package.__path__) != wanted:
+        package.__path__[:] = wanted
+        importlib.invalidate_caches()
+    return package
+
+
+def _search_path() -> list[str]:
+    folders = os.environ.get(VARIABLE, "").split(os.pathsep)
+    return [os.path.abspath(folder) for folder in folders if folder and os.path.isdir(folder)]
+
+
+def _candidates() -> Iterator[tuple[str, Path, str, str]]:
+    """(name, manifest path, module, origin) of everything that claims to be a plugin."""
+    shipped, *others = plugin_package().__path__
+    for folder, origin in [(shipped, "shipped"), *((other, VARIABLE) for other in others)]:
+        for path in sorted(Path(folder).glob(f"*/{FILE}")):
+            yield path.parent.name, path, f"{PACKAGE}.{path.parent.name}", origin
+    for entry in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda e: e.name):
+        origin = f"entry point '{entry.name} = {entry.value}'"
+        yield entry.name, _locate(entry.module) / FILE, entry.module, origin
+
+
+def _locate(module: str) -> Path:
+    """Folder of a package that is not imported; a path that does not exist when there is none."""
+    top, *below = module.split(".")
+    try:
+        spec = importlib.util.find_spec(top)  # does not run a top-level package
+    except (ImportError, ValueError):
+        spec = None
+    folders = list(spec.submodule_search_locations or []) if spec else []
+    return Path(folders[0], *below) if folders else Path(*module.split("."))
+
+
+def _clash(name: str, manifests: list[Manifest]) -> PluginError:
+    places = " and ".join(f"{shown(m.location)} ({m.origin})" for m in manifests)
+    return PluginError(
+        f"{len(manifests)} plugins are named '{name}': {places}; rename or remove all but one"
+    )

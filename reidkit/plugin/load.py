@@ -1,0 +1,210 @@
+"""Import the plugins a config names: each one wholly, or not at all."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.metadata
+import linecache
+import sys
+import traceback
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import mmengine.registry as _roots
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+import reidkit
+from reidkit.plugin.discover import PACKAGE, Discovery, discover
+from reidkit.plugin.errors import PluginError, shown
+from reidkit.plugin.manifest import Manifest
+from reidkit.registry import KINDS, registering
+
+_loaded: dict[str, Manifest] = {}
+
+
+def loaded() -> dict[str, Manifest]:
+    """Name -> manifest of the plugins loaded in this process."""
+    return dict(_loaded)
+
+
+def load_plugins(names: Iterable[str]) -> list[Manifest]:
+    """Import the named plugins and check that each registers exactly what it declares.
+
+    Loading one is a transaction: after any exception the registries and ``sys.modules`` are as
+    before. Plugins that are loaded already are left alone. A broken plugin does not keep the others
+    named from loading; afterwards one error tells of all.
+
+    Args:
+        names: plugin names, in the order of loading.
+
+    Returns:
+        Their manifests, in the same order.
+
+    Raises:
+        PluginError: unknown, broken or unfit plugins; the cause of an import error is chained.
+    """
+    wanted = list(dict.fromkeys(names))
+    missing = [name for name in wanted if name not in _loaded]
+    found = discover() if missing else Discovery()
+    errors = []
+    for name in missing:
+        try:
+            manifest = _find(name, found)
+            check_fit(manifest)
+            _import(manifest)
+            _loaded[name] = manifest
+        except PluginError as error:
+            errors.append(error)
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise PluginError("\n".join(map(str, errors))) from errors[0]
+    return [_loaded[name] for name in wanted]
+
+
+def _find(name: str, found: Discovery) -> Manifest:
+    if name in found.broken:
+        raise found.broken[name]
+    if name not in found.plugins:
+        names = sorted({*found.plugins, *found.broken})
+        near = difflib.get_close_matches(str(name), names, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise PluginError(
+            f"no plugin named {name!r}; {hint}installed: {', '.join(names) or 'none'}"
+        )
+    return found.plugins[name]
+
+
+def check_fit(manifest: Manifest) -> None:
+    """Compare a manifest with this reidkit and with what is installed, before anything is imported.
+
+    Raises:
+        PluginError: another plugin API, another range of reidkit, or missing distributions.
+    """
+    problems = []
+    if manifest.api != reidkit.PLUGIN_API:
+        problems.append(
+            f"was written for plugin API {manifest.api}, reidkit {reidkit.__version__} has API "
+            f"{reidkit.PLUGIN_API}: see the changelog for what to change"
+        )
+    if not SpecifierSet(manifest.reidkit).contains(reidkit.__version__, prereleases=True):
+        problems.append(f"needs reidkit {manifest.reidkit}, found {reidkit.__version__}")
+    problems += [f"needs {text}" for text in _unmet(manifest.requires)]
+    if problems:
+        raise PluginError("\n".join(f"{manifest} {problem}" for problem in problems))
+
+
+def _unmet(requires: Iterable[str]) -> Iterator[str]:
+    for text in requires:
+        need = Requirement(text)
+        if need.marker is not None and not need.marker.evaluate():
+            continue
+        try:
+            version = importlib.metadata.version(need.name)
+        except importlib.metadata.PackageNotFoundError:
+            yield f"{need.name}{need.specifier}, found none"
+            continue
+        if not need.specifier.contains(version, prereleases=True):
+            yield f"{need.name}{need.specifier}, found {version}"
+
+
+def _import(manifest: Manifest) -> None:
+    """Import one plugin as a transaction and compare what it registered with its manifest."""
+    with _transaction(manifest):
+        modules = set(sys.modules)
+        try:
+            with registering(f"{manifest.name}/"):
+                importlib.import_module(manifest.module)
+        except Exception as error:
+            cause = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            raise PluginError(
+                f"{manifest} could not be imported: {cause}{_line(error, manifest.location)}"
+            ) from error
+        _refuse_other_plugins(manifest, set(sys.modules) - modules)
+        problems = list(compare(manifest))
+        if problems:
+            raise PluginError(
+                f"{manifest} does not register what its plugin.yaml says\n"
+                + "\n".join(f"  {problem}" for problem in problems)
+            )
+
+
+def compare(manifest: Manifest) -> Iterator[str]:
+    """Differences between what a plugin declares and what it has registered, one line each."""
+    for kind, registry in KINDS.items():
+        prefix = f"{manifest.name}/"
+        registered = {n.removeprefix(prefix) for n in registry.names() if n.startswith(prefix)}
+        declared = set(manifest.provides.get(kind, ()))
+        for name in sorted(declared - registered):
+            near = difflib.get_close_matches(name, registered, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            yield f"provides.{kind}: {name} is listed but not registered{hint}"
+        for name in sorted(registered - declared):
+            yield f"provides.{kind}: {name} is registered but not listed; add it"
+
+
+def _refuse_other_plugins(manifest: Manifest, new: set[str]) -> None:
+    for name in sorted(new):
+        parts = name.split(".")
+        if parts[0] == PACKAGE and len(parts) > 1 and parts[1] != manifest.name:
+            raise PluginError(
+                f"{manifest} imports plugin '{parts[1]}'; plugins share through reidkit, "
+                "never with each other"
+            )
+
+
+def _line(error: BaseException, location: Path) -> str:
+    """The last line of the plugin in the error's traceback, as a second line of the message."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return _quoted(error.filename, error.lineno or 0)
+    inside = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(frame.filename).is_relative_to(location)
+    ]
+    return _quoted(inside[-1].filename, inside[-1].lineno or 0) if inside else ""
+
+
+def _quoted(filename: str, number: int) -> str:
+    text = linecache.getline(filename, number).strip()
+    return f"\n  {shown(filename)}, line {number}: {text}"
+
+
+@contextmanager
+def _transaction(manifest: Manifest) -> Iterator[None]:
+    """Take back the plugin's registrations and modules if the block raises.
+
+    Modules that are not the plugin's stay imported, with what they registered: compiled ones cannot
+    be imported twice, and core modules would not register again.
+    """
+    registries = [*KINDS.values(), *_mmengine_roots()]
+    before = [set(registry.module_dict) for registry in registries]
+    try:
+        yield
+    except BaseException:
+        for registry, names in zip(registries, before, strict=True):
+            for name in set(registry.module_dict) - names:
+                if not _is_core(registry.module_dict[name]):
+                    del registry.module_dict[name]
+        forget_modules(manifest.module)
+        raise
+
+
+def _mmengine_roots() -> list[_roots.Registry]:
+    return [value for value in vars(_roots).values() if isinstance(value, _roots.Registry)]
+
+
+def _is_core(component: object) -> bool:
+    return getattr(component, "__module__", "").split(".")[0] in ("reidkit", "mmengine", "torch")
+
+
+def forget_modules(module: str) -> None:
+    """Remove a package and everything below it from ``sys.modules`` and from its parent."""
+    for name in [n for n in sys.modules if n == module or n.startswith(module + ".")]:
+        del sys.modules[name]
+    parent, _, child = module.rpartition(".")
+    if parent in sys.modules:
+        vars(sys.modules[parent]).pop(child, None)

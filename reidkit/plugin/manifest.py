@@ -1,0 +1,212 @@
+"""Plugin manifests: what a plugin says about itself in ``plugin.yaml``, read without its code.
+
+```yaml
+name: eanet                    # = folder name = prefix of its components
+version: 0.1.0
+api: 1                         # reidkit.PLUGIN_API it was written for
+reidkit: ">=0.1,<0.2"          # versions of reidkit it works with
+paper: {title: "EANet", arxiv: "1812.11369"}
+provides: {heads: [PAPHead], losses: [VisibleIDLoss]}      # per kind, names without prefix
+requires: ["scipy>=1.9"]       # extra distributions
+settings:                      # node settings.eanet of every config that loads the plugin
+  confidence: {default: 0.1, help: "least confidence of a usable keypoint, 0 to 1"}
+```
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import InvalidVersion, Version
+
+from reidkit.plugin.errors import ManifestError, shown
+from reidkit.plugin.setting import Setting
+
+FILE = "plugin.yaml"
+KIND_NAMES = (
+    "backbones", "heads", "losses", "samplers", "evaluators", "datasets",
+    "transforms", "matchers", "models", "hooks", "labellers",
+)  # fmt: skip  # the keys of reidkit.registry.KINDS, which would import more than a manifest needs
+REQUIRED = ("name", "version", "api", "reidkit", "provides")
+OPTIONAL = ("paper", "requires", "settings", "description")
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One plugin as its ``plugin.yaml`` declares it.
+
+    Attributes:
+        name: prefix of its components.
+        version: of the plugin.
+        api: the ``reidkit.PLUGIN_API`` it was written for.
+        reidkit: version range of reidkit, as in requirements.
+        provides: kind ("heads") -> names without prefix.
+        requires: extra distributions, as in requirements.
+        settings: its closed set of settings.
+        paper: free text by key (title, arxiv, ...).
+        location: the plugin's folder.
+        module: the package that is imported when a config names the plugin.
+        origin: how it was found ("shipped", "REIDKIT_PLUGIN_PATH", "entry point ...").
+    """
+
+    name: str
+    version: str
+    api: int
+    reidkit: str
+    provides: dict[str, tuple[str, ...]]
+    requires: tuple[str, ...] = ()
+    settings: dict[str, Setting] = field(default_factory=dict)
+    paper: dict[str, str] = field(default_factory=dict)
+    description: str = ""
+    location: Path = Path()
+    module: str = ""
+    origin: str = ""
+
+    def components(self) -> Iterator[tuple[str, str]]:
+        """(kind, name with prefix) of everything it provides."""
+        for kind, names in self.provides.items():
+            for name in names:
+                yield kind, f"{self.name}/{name}"
+
+    def __str__(self) -> str:
+        return f"plugin '{self.name}' {self.version} ({shown(self.location)})"
+
+
+def read_manifest(
+    path: Path, module: str = "", origin: str = "", expected: str | None = None
+) -> Manifest:
+    """Read and check one ``plugin.yaml``; nothing of the plugin is imported.
+
+    Args:
+        path: the file.
+        module: name of the plugin's package.
+        origin: how it was found, for messages.
+        expected: the name that its folder or entry point promises; None for any.
+
+    Raises:
+        ManifestError: not YAML, or with keys or values that do not fit; all of them are listed.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise ManifestError(
+            path, [f"not readable as YAML: {' '.join(str(error).split())}"]
+        ) from error
+    if not isinstance(data, dict):
+        raise ManifestError(path, [f"expected keys {', '.join(REQUIRED)}; got {data!r}"])
+    problems = list(_problems(data, expected))
+    if problems:
+        raise ManifestError(path, problems)
+    settings = {
+        key: Setting(value["default"], value.get("help", ""), tuple(value.get("choices", ())))
+        for key, value in (data.get("settings") or {}).items()
+    }
+    return Manifest(
+        name=data["name"],
+        version=str(data["version"]),
+        api=data["api"],
+        reidkit=str(data["reidkit"]),
+        provides={kind: tuple(names) for kind, names in (data["provides"] or {}).items()},
+        requires=tuple(data.get("requires") or ()),
+        settings=settings,
+        paper={key: str(value) for key, value in (data.get("paper") or {}).items()},
+        description=data.get("description", ""),
+        location=path.parent,
+        module=module,
+        origin=origin,
+    )
+
+
+def _problems(data: dict[str, Any], expected: str | None) -> Iterator[str]:
+    """Every problem of a manifest, one line each."""
+    for key in data:
+        if key not in REQUIRED + OPTIONAL:
+            yield f"{key}: unknown key{_near(key, REQUIRED + OPTIONAL)}"
+    for key in REQUIRED:
+        if key not in data:
+            yield f"{key}: missing"
+    name = data.get("name")
+    if "name" in data and not (isinstance(name, str) and _NAME.fullmatch(name)):
+        yield f"name: expected lower-case letters, digits and underscores, got {name!r}"
+    elif name and expected and expected != name:
+        yield f"name: {name!r} differs from {expected!r}, the name of its folder or entry point"
+    if "api" in data and type(data["api"]) is not int:
+        yield f"api: expected a whole number, got {data['api']!r}"
+    yield from _version_problems(data)
+    yield from _provides_problems(data.get("provides"))
+    yield from _settings_problems(data.get("settings"))
+    if not isinstance(data.get("paper") or {}, dict):
+        yield f"paper: expected keys such as title and arxiv, got {data['paper']!r}"
+
+
+def _version_problems(data: dict[str, Any]) -> Iterator[str]:
+    try:
+        Version(str(data.get("version", "0")))
+    except InvalidVersion:
+        yield f"version: expected a version such as 0.1.0, got {data['version']!r}"
+    try:
+        SpecifierSet(str(data.get("reidkit", "")))
+    except InvalidSpecifier:
+        yield f"reidkit: expected a range such as '>=0.1,<0.2', got {data['reidkit']!r}"
+    requires = data.get("requires") or []
+    if not isinstance(requires, list):
+        yield f"requires: expected a list such as ['scipy>=1.9'], got {requires!r}"
+        return
+    for one in requires:
+        try:
+            Requirement(str(one))
+        except InvalidRequirement:
+            yield f"requires: expected a requirement such as 'scipy>=1.9', got {one!r}"
+
+
+def _provides_problems(provides: Any) -> Iterator[str]:
+    if provides is None:
+        return
+    if not isinstance(provides, dict):
+        yield f"provides: expected kinds with names such as {{heads: [PAPHead]}}, got {provides!r}"
+        return
+    for kind, names in provides.items():
+        if kind not in KIND_NAMES:
+            yield f"provides.{kind}: unknown kind{_near(kind, KIND_NAMES)}"
+        elif not isinstance(names, list) or not all(isinstance(n, str) for n in names):
+            yield f"provides.{kind}: expected a list of names, got {names!r}"
+        else:
+            for name in names:
+                if not name.isidentifier():
+                    yield f"provides.{kind}: expected class names without prefix, got {name!r}"
+
+
+def _settings_problems(settings: Any) -> Iterator[str]:
+    if settings is None:
+        return
+    if not isinstance(settings, dict):
+        yield f"settings: expected names with {{default: ..., help: ...}}, got {settings!r}"
+        return
+    for key, value in settings.items():
+        if not isinstance(value, dict) or "default" not in value:
+            yield f"settings.{key}: expected {{default: ..., help: ...}}, got {value!r}"
+            continue
+        for option in value:
+            if option not in ("default", "help", "choices"):
+                near = _near(option, ("default", "help", "choices"))
+                yield f"settings.{key}.{option}: unknown key{near}"
+        wrong = Setting(value["default"], "", tuple(value.get("choices") or ())).problem(
+            value["default"]
+        )
+        if wrong:
+            yield f"settings.{key}.default: {wrong}"
+
+
+def _near(word: str, words: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(str(word), words, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ";"
+    return f"{hint} known: {', '.join(words)}"
