@@ -19,7 +19,7 @@ RIGHT: Colour = (30, 140, 60)
 WRONG: Colour = (205, 40, 40)
 QUERY: Colour = (40, 80, 170)
 TILE_HEIGHT, TILE_WIDTH, GAP = 160, 80, 14
-ROW, HEAD, MARGIN = TILE_HEIGHT + 52, 62, 16
+ROW, HEAD, MARGIN = TILE_HEIGHT + 52, 82, 16
 STEP = TILE_WIDTH + GAP
 
 
@@ -123,13 +123,13 @@ def _head(
     title = f"{split.dataset}: the {k} closest of {relations.n_gallery:,} gallery images"
     sheet.text(MARGIN, 8, title, size=16, bold=True)
     note = (
-        f"{count} random queries; distance by {type(matcher).__name__}, small is close; images of "
-        "the query's own camera and identity are left out"
+        f"{count} random queries. Distance by {type(matcher).__name__}, small is close. Left out: "
+        "images of the query's identity under its own camera."
     )
-    entries = [("query", QUERY), ("same identity", RIGHT), ("another identity", WRONG)]
     width = sheet.pixels.shape[1] - 2 * MARGIN
-    sheet.legend(MARGIN, 33, entries)
-    sheet.text(MARGIN + 330, 33, shorten(note, 12, width - 330), colour=SOFT)
+    sheet.text(MARGIN, 32, shorten(note, 12, width), colour=SOFT)
+    entries = [("query", QUERY), ("same identity", RIGHT), ("another identity", WRONG)]
+    sheet.legend(MARGIN, 53, entries)
 
 
 def _tile(
