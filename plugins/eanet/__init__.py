@@ -6,7 +6,7 @@
    embedding and a classifier; beside it stripes (PCB), global pooling and part segmentation (PS).
 4. ``losses``: identity over visible parts, part-balanced segmentation, the triplet extra.
 5. ``matcher``: distance over the parts that the query shows.
-6. ``cft``: clusters of an unlabelled domain become pseudo identities for fine-tuning.
+6. ``cft``: clusters of an unlabelled domain become its identities, for fine-tuning.
 
 The claim: segmenting parts also on *unlabelled* target images aligns the target domain.
 """

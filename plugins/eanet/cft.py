@@ -2,25 +2,31 @@
 
 Shapes: M images of the target's training split, P parts, D dims.
 
-One round: embed the target with the trained model, ``cluster`` it, keep ``pseudo_split``, build the
-model with as many identities as there are clusters and ``start_from`` the trained one, then train
-in two ``PHASES``, with the part segmentation loss of the same images throughout. New is only what
-the head's ``classifier_parameters`` gives: embeddings and segmentation head count as old here.
+One round: the trained model embeds the target's training images, their distances are clustered,
+noise is dropped, and the clusters are the identities on which the model is trained further, with
+new classifiers and with the part segmentation loss of the same images. How it is trained, first the
+new classifiers alone, then everything, is said by ``train.stages`` of the recipe.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from reidkit.data.crops import CropDataset
+from reidkit.data.loader import make_loader
 from reidkit.data.split import Split
 from reidkit.errors import UserError
 from reidkit.evaluation.matchers import Matcher
+from reidkit.registry import DATASETS
 from reidkit.structures import Embedding
+from reidkit.utils.io import atomic_write, sha256_file
+from reidkit.utils.progress import track
 
 
 @dataclass(frozen=True)
@@ -44,29 +50,6 @@ class Clusters:
     def kept(self) -> np.ndarray:
         """Indices of the images that are in a cluster, ascending."""
         return np.flatnonzero(self.labels >= 0)
-
-
-@dataclass(frozen=True)
-class Phase:
-    """One phase of fine-tuning, at constant learning rates.
-
-    Attributes:
-        name: for logs.
-        epochs: length.
-        classifier_lr: learning rate of the new classifiers.
-        old_lr: that of everything else; 0 freezes it, batch norm statistics included.
-    """
-
-    name: str
-    epochs: int
-    classifier_lr: float
-    old_lr: float
-
-
-PHASES = (
-    Phase("classifiers", epochs=6, classifier_lr=0.002, old_lr=0.0),
-    Phase("all", epochs=5, classifier_lr=0.002, old_lr=0.001),
-)
 
 
 @torch.no_grad()
@@ -165,72 +148,82 @@ def pseudo_split(split: Split, clusters: Clusters) -> Split:
     return replace(split.select(clusters.kept), identities=clusters.labels[clusters.kept])
 
 
-def start_from(model: nn.Module, state: dict[str, Tensor]) -> None:
-    """Load everything but the identity classifiers, which stay new whatever their size.
+@DATASETS.register_module()
+class ClusteredDomain:
+    """The training images of one domain of a finished run, with clusters as identities.
+
+    ``prepare`` embeds and clusters them with that run's model and keeps the result in the run's
+    folder; it is made again when the checkpoint or an option changes. The only split is "train".
 
     Args:
-        model: has ``head`` with ``classifier_parameters()``.
-        state: state dict of the model before.
+        data_root: folder of all data sets, as in the run.
+        run: folder of the finished run.
+        domain: which of its domains; the identities that domain may have are not looked at.
+        share: share of the pairs of images that sets the radius, see ``choose_eps``.
+        min_samples: see ``cluster``.
 
     Raises:
-        UserError: entries that are missing, unknown or of another shape.
+        UserError: ``run`` is not a run folder, or too few clusters are found.
 
     Source:
-        Departure from the released code, which keeps an old classifier whose size happens to fit.
+        EANet, arXiv 1812.11369, supplement.
     """
-    fresh = _names(model, model.head.classifier_parameters())
-    kept = {name: value for name, value in state.items() if name not in fresh}
-    own = model.state_dict()
-    wrong = sorted(
-        [name for name in own if name not in fresh and name not in kept]
-        + [name for name in kept if name not in own or kept[name].shape != own[name].shape]
-    )
-    if wrong:
-        raise UserError(
-            f"the checkpoint does not fit this model in {len(wrong)} entries (first: "
-            f"{', '.join(wrong[:3])}); fine-tune with the head and backbone it was trained with"
+
+    name = "clusters"
+
+    def __init__(
+        self,
+        data_root: str,
+        run: str,
+        domain: str = "target",
+        share: float = 8e-4,
+        min_samples: int = 4,
+    ):
+        self.data_root, self.run, self.domain = data_root, Path(run), domain
+        self.share, self.min_samples = share, min_samples
+        self._splits: dict[str, Split] = {}
+
+    def prepare(self) -> None:
+        """Embed, cluster and keep the result, unless that is done."""
+        self.splits()
+
+    def splits(self) -> dict[str, Split]:
+        """``{"train": the clustered images}``."""
+        if not self._splits:
+            from reidkit.engine.load import load_run  # the engine imports the data layer
+
+            run = load_run(self.run, [f"settings.data_root={self.data_root}"])
+            split = run.domains.split(self.domain, "train")
+            self._splits = {"train": pseudo_split(split, self._clusters(run, split))}
+        return self._splits
+
+    def _clusters(self, run, split: Split) -> Clusters:
+        file = self.run / f"clusters-{self.domain}.npz"
+        made_of = (
+            f"{sha256_file(self.run / 'checkpoints/last.pth')} {split.fingerprint()} "
+            f"{self.share!r} {self.min_samples}"
         )
-    model.load_state_dict(kept, strict=False)
+        if file.is_file():
+            with np.load(file, allow_pickle=False) as kept:
+                if str(kept["made_of"]) == made_of:
+                    return Clusters(kept["labels"], float(kept["eps"]))
+        embedding = Embedding.cat(list(_embed(run, split)))
+        distances = self_distances(embedding, run.model.matcher)
+        found = cluster(distances, self.share, self.min_samples)
+        with atomic_write(file) as out:
+            np.savez(out, labels=found.labels, eps=found.eps, made_of=made_of)
+        print(
+            f"{split.dataset}/{split.name}: {found.count} clusters of {len(found.kept)} of "
+            f"{len(split)} images (eps {found.eps:.4f})"
+        )
+        return found
 
 
-def parameter_groups(model: nn.Module, phase: Phase) -> list[dict]:
-    """Optimiser groups of a phase: new classifiers, and all else unless it is frozen.
-
-    Also sets ``requires_grad`` of all parameters accordingly.
-
-    Args:
-        model: has ``head`` with ``classifier_parameters()``.
-        phase: one of ``PHASES``.
-    """
-    new = list(model.head.classifier_parameters())
-    old = _without(model.parameters(), new)
-    for parameter in old:
-        parameter.requires_grad_(phase.old_lr > 0)
-    groups = [dict(params=new, lr=phase.classifier_lr)]
-    return groups + [dict(params=old, lr=phase.old_lr)] if phase.old_lr > 0 else groups
-
-
-def train_mode(model: nn.Module, phase: Phase) -> None:
-    """``model.train()``, with frozen batch norm statistics where the phase freezes what is old.
-
-    Heads stay in training mode, so they still give logits; nothing else here differs between the
-    modes. Call it wherever the engine would call ``model.train()``.
-    """
-    model.train()
-    if phase.old_lr > 0:
-        return
-    for module in model.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.eval()
-
-
-def _names(model: nn.Module, parameters: Iterable[nn.Parameter]) -> set[str]:
-    wanted = {id(parameter) for parameter in parameters}
-    return {name for name, parameter in model.named_parameters() if id(parameter) in wanted}
-
-
-def _without(
-    parameters: Iterable[nn.Parameter], left_out: list[nn.Parameter]
-) -> list[nn.Parameter]:
-    unwanted = {id(parameter) for parameter in left_out}
-    return [parameter for parameter in parameters if id(parameter) not in unwanted]
+def _embed(run, split: Split, batch_size: int = 64) -> Iterator[Embedding]:
+    """In this process alone: the first one prepares, the others wait for it."""
+    # part maps are wanted for training: one label store serves both
+    labels = run.domains.labels(split, ["keypoints", "part_map"])
+    dataset = CropDataset(split, tuple(run.cfg.input.size), run.cfg.input.resize, labels=labels)
+    loader = make_loader(dataset, batch_size=batch_size, workers=run.cfg.settings.workers)
+    for batch in track(loader, len(loader), f"embedding {split.dataset}/{split.name}"):
+        yield run.model.embed(batch).cpu()

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from reidkit.registry import HEADS
 from reidkit.structures import Embedding, FeatureSpec, HeadOutput, ReIDBatch
 
-from .embedding import PartEmbedding, PartLinear
+from .embedding import PartEmbedding
 from .pooling import masked_max, masked_mean, stripe_pool
 
 
@@ -35,15 +35,8 @@ class PartHead(nn.Module):
         self.embedding = PartEmbedding(features[self.map_name].channels, parts, dim, num_identities)
 
     def classifier_parameters(self) -> Iterator[nn.Parameter]:
-        """Parameters of the identity classifiers: all that is new in cluster-and-fine-tune."""
+        """Parameters that belong to the identities: all that is new in cluster-and-fine-tune."""
         return self.embedding.classifier.parameters()
-
-    def reset_classifiers(self, num_identities: int) -> None:
-        """Replace the classifiers by new ones for another set of identities."""
-        old = self.embedding.classifier
-        parts, _, dim = old.weight.shape
-        new = PartLinear(parts, dim, num_identities, std=0.001)
-        self.embedding.classifier = new.to(old.weight.device, old.weight.dtype)
 
     def _output(self, pooled: Tensor, visibility: Tensor | None) -> HeadOutput:
         vectors, logits = self.embedding(pooled)

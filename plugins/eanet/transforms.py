@@ -6,6 +6,7 @@ which moves masks and part maps with the image: masks of mirrored keypoints woul
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
@@ -50,12 +51,12 @@ class RegionMasks(BaseTransform):
         regions: int = 9,
         map_size: tuple[int, int] = (24, 8),
         confidence: float | None = None,
-        settings: object | None = None,
+        settings: Mapping | None = None,
     ):
         if regions not in (6, len(REGIONS)):
             raise ValueError(f"regions must be 6 or 9, got {regions}")
         if confidence is None:
-            confidence = getattr(getattr(settings, "eanet", None), "confidence", 0.1)
+            confidence = (settings or {}).get("eanet", {}).get("confidence", 0.1)
         self.regions, self.map_size, self.confidence = regions, tuple(map_size), confidence
 
     def transform(self, results: ReIDBatch) -> ReIDBatch:

@@ -9,9 +9,8 @@ from torch import nn
 
 from reidkit.data.split import Split
 from reidkit.errors import UserError
-from reidkit.structures import Embedding, FeatureSpec
+from reidkit.structures import Embedding
 from reidkit_plugins.eanet import cft
-from reidkit_plugins.eanet.heads import PAPHead, PartSegHead
 from reidkit_plugins.eanet.matcher import VisibilityMatcher
 
 
@@ -88,67 +87,3 @@ def test_noise_is_dropped_and_clusters_become_identities():
     assert pseudo.cameras.tolist() == [1, 1, 2] and pseudo.label_key == "toy/train"
     with pytest.raises(ValueError, match="^4 cluster labels for 5 images$"):
         cft.pseudo_split(split, cft.Clusters(np.zeros(4, np.int64), 1.0))
-
-
-class Net(nn.Module):
-    def __init__(self, identities):
-        super().__init__()
-        self.backbone = nn.Sequential(nn.Conv2d(3, 16, 1), nn.BatchNorm2d(16))
-        features = {"map": FeatureSpec(16, 1)}
-        self.head = PAPHead(features, identities, dim=8)
-        self.ps = PartSegHead(features, dim=8)
-
-
-@pytest.mark.parametrize("before", [7, 4])
-def test_everything_but_the_classifiers_is_loaded(before):
-    old, new = Net(before), Net(4)
-    fresh = [p.clone() for p in new.head.classifier_parameters()]
-    cft.start_from(new, old.state_dict())
-    state = old.state_dict()
-    for name, value in new.state_dict().items():
-        if "classifier" not in name:
-            assert torch.equal(value, state[name]), name
-    kept = zip(new.head.classifier_parameters(), fresh, strict=True)
-    assert all(torch.equal(now, then) for now, then in kept)
-
-
-def test_another_network_is_refused():
-    state = Net(4).state_dict()
-    del state["ps.conv.weight"]
-    state["extra"] = torch.zeros(1)
-    with pytest.raises(UserError) as error:
-        cft.start_from(Net(4), state)
-    assert str(error.value) == (
-        "the checkpoint does not fit this model in 2 entries (first: extra, ps.conv.weight); "
-        "fine-tune with the head and backbone it was trained with"
-    )
-
-
-def test_phases_are_the_published_ones():
-    first, second = cft.PHASES
-    assert (first.epochs, first.classifier_lr, first.old_lr) == (6, 0.002, 0.0)
-    assert (second.epochs, second.classifier_lr, second.old_lr) == (5, 0.002, 0.001)
-
-
-def test_the_first_phase_trains_classifiers_only():
-    net = Net(4)
-    groups = cft.parameter_groups(net, cft.PHASES[0])
-    cft.train_mode(net, cft.PHASES[0])
-    assert [group["lr"] for group in groups] == [0.002]
-    trained = {name for name, p in net.named_parameters() if p.requires_grad}
-    assert trained == {"head.embedding.classifier.weight", "head.embedding.classifier.bias"}
-    assert net.head.training and not net.backbone[1].training
-    assert not net.head.embedding.norm.training and not net.ps.norm.training
-
-
-def test_the_second_phase_trains_everything_the_rest_slower():
-    net = Net(4)
-    cft.parameter_groups(net, cft.PHASES[0])
-    cft.train_mode(net, cft.PHASES[0])
-    groups = cft.parameter_groups(net, cft.PHASES[1])
-    cft.train_mode(net, cft.PHASES[1])
-    assert [group["lr"] for group in groups] == [0.002, 0.001]
-    assert len(groups[0]["params"]) == 2
-    assert len(groups[1]["params"]) == len(list(net.parameters())) - 2
-    assert all(p.requires_grad for p in net.parameters())
-    assert all(module.training for module in net.modules())

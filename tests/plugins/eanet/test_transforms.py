@@ -45,6 +45,14 @@ def test_confidence_and_size_are_options(batch):
     assert not torch.equal(visibility, RegionMasks()(batch).visibility)
 
 
+def test_the_setting_is_the_default_of_the_option(batch):
+    given = dict(settings=dict(seed=0, eanet=dict(confidence=0.7)))
+    by_setting = TRANSFORMS.build(dict(type="eanet/RegionMasks"), **given)(batch)
+    assert torch.equal(by_setting.masks, RegionMasks(confidence=0.7)(batch).masks)
+    by_option = TRANSFORMS.build(dict(type="eanet/RegionMasks", confidence=0.1), **given)(batch)
+    assert torch.equal(by_option.masks, RegionMasks()(batch).masks)
+
+
 def test_a_domain_without_keypoints_passes():
     batch = ReIDBatch(torch.zeros(2, 3, 48, 16))
     assert RegionMasks()(batch).masks is None
