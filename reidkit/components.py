@@ -7,7 +7,7 @@ import importlib
 MODULES = (
     "reidkit.models",
     "reidkit.data",
-    "reidkit.data.synthped",
+    "reidkit.data.synthped.reader",
     "reidkit.evaluation",
     "reidkit.pose",
     "reidkit.engine",

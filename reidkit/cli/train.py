@@ -19,16 +19,11 @@ EXAMPLES = """examples:
 def main(argv: list[str]) -> int:
     """Train and test one experiment."""
     args, overrides = _arguments(argv)
-    from reidkit.config import check_config, load_config, problems_text, render
-    from reidkit.plugin import load_plugins
+    from reidkit.config import prepare_config, render
 
-    cfg = load_config(args.config, overrides)
+    cfg = prepare_config(args.config, overrides)
     for line in cfg.get("notices", []):
         print(line)
-    load_plugins(cfg.get("plugins", []))
-    problems = check_config(cfg)
-    if problems:
-        raise UserError(problems_text(args.config, problems))
     if args.print:
         print(render(cfg))
         return 0

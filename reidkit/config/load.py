@@ -66,11 +66,11 @@ def load_config(
     parsed = [_parsed(text) for text in overrides]
     tree, rest = _regroup(own, parsed) if own.get("resolved") else _group(own, parsed, file, layers)
     tree = copy.deepcopy(tree)
-    applied = apply_overrides(tree, rest)
-    if isinstance(tree.get("settings", {}), dict):
+    if isinstance(tree.get("settings", {}), dict):  # first, so that overrides find every setting
         plugins = tree.get("plugins", [])
         known = [p for p in plugins if isinstance(p, str)] if isinstance(plugins, list) else []
         tree["settings"] = complete_settings(tree.get("settings", {}), known)
+    applied = apply_overrides(tree, rest)
     tree.pop("notices", None)
     tree.update(resolved=True, source=own.get("source", _source(file)))
     if applied.notices:

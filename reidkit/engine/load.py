@@ -10,13 +10,12 @@ import numpy as np
 import torch
 from mmengine.config import Config
 
-from reidkit.config import check_config, load_config, problems_text
+from reidkit.config import prepare_config
 from reidkit.engine.build import build_model, classifier_names
 from reidkit.engine.devices import choose_device
 from reidkit.engine.domains import Domains
 from reidkit.engine.folder import CHECKPOINT
 from reidkit.errors import UserError
-from reidkit.plugin import load_plugins
 from reidkit.structures import Embedding, ReIDBatch
 from reidkit.utils.checkpoint import load_state
 
@@ -44,11 +43,7 @@ def load_run(folder: str | Path, overrides: Sequence[str] = ()) -> LoadedRun:
     for needed in ("config.py", CHECKPOINT):
         if not (folder / needed).is_file():
             raise UserError(f"{folder}: not a run folder, it has no {needed}")
-    cfg = load_config(str(folder / "config.py"), list(overrides))
-    load_plugins(cfg.get("plugins", []))
-    problems = check_config(cfg)
-    if problems:
-        raise UserError(problems_text(str(folder / "config.py"), problems))
+    cfg = prepare_config(folder / "config.py", list(overrides))
     device = choose_device(cfg.settings.device)
     state = load_state(folder / CHECKPOINT)
     model = build_model(cfg, None, num_identities=_num_identities(cfg, state))

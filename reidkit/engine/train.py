@@ -75,7 +75,8 @@ def train(cfg: Config, folder: Path, resume: bool = False, launcher: str = "auto
     tests = evaluate(cfg, model, domains)
     text = table(tests, f"{cfg.data.name}/{domains.split(model.domains[0], 'train').dataset}")
     if is_main_process():
-        draw_pictures(folder, cfg, model, domains, tests)
+        if cfg.settings.pictures:
+            draw_pictures(folder, cfg, model, domains, tests)
         seconds = dict(
             prepare=prepared - began, train=trained - prepared, test=time.time() - trained
         )
