@@ -29,7 +29,7 @@ PART_NAMES = (
 
 # items: what a pixel shows; left, right where there are two
 NECK_I, SKIN_I, HAIR_I, EYES_I, TOP_I, INNER_I, PRINT_I, TAIL_I = range(1, 9)
-BOTTOM_I, SKIRT_I, BAG_I, STRAP_I, CAP_I, COLLAR_I = range(9, 15)
+BOTTOM_I, SKIRT_I, BAG_I, STRAP_I, CAP_I, HOOD_I = range(9, 15)
 ARM_U, ARM_L, SLEEVE_U, SLEEVE_L, LEG_U, LEG_L, CLOTH_U, CLOTH_L, SHOE = range(16, 34, 2)
 STRIPE_I = 34
 ITEMS = 40  # items of one person; others on the canvas start at multiples of it
@@ -64,7 +64,8 @@ def palette(person: Person) -> np.ndarray:
     table[HAIR_I] = person.hair
     table[EYES_I] = (38, 30, 30)
     table[list(TOP_ITEMS)] = person.top
-    table[[INNER_I, COLLAR_I]] = person.inner
+    table[INNER_I] = person.inner
+    table[HOOD_I] = person.top
     table[[PRINT_I, CAP_I, STRIPE_I]] = person.accent
     table[list(BOTTOM_ITEMS)] = person.bottom
     table[BAG_I] = person.bag
@@ -134,15 +135,16 @@ class _View:
         )
         dim, t = self.far(ps.SHOULDER, side), self.thick
         low = near + 0.01 + 0.5 * float(self.near[w] - self.near[e])
-        add(self.flat[s], self.flat[e], 0.029 * t, 0.023 * t, near, ARM_U + side, UPPER_ARM, dim)
+        top = self.span(s, e, 0.1, 1.0)[0]
+        add(top, self.flat[e], 0.027 * t, 0.022 * t, near, ARM_U + side, UPPER_ARM, dim)
         add(self.flat[e], self.flat[w], 0.023 * t, 0.016 * t, low, ARM_L + side, LOWER_ARM, dim)
         add(self.flat[w], self.flat[h], 0.016, 0.019, low, ARM_L + side, LOWER_ARM, dim)
         fit = {"coat": 1.3, "jacket": 1.25, "hoodie": 1.25, "long": 1.1}.get(person.top_kind, 1.14)
         reach = person.sleeve
         if reach > 0.08:
-            a, b = self.span(s, e, 0.0, min(reach, 1.0))
-            rb = (0.024 if reach >= 1 else 0.028) * t * fit
-            add(a, b, 0.032 * t * fit, rb, near + 0.002, SLEEVE_U + side, UPPER_ARM, dim)
+            a, b = self.span(s, e, 0.1, max(0.22, min(reach, 1.0)))
+            rb = (0.0235 if reach >= 1 else 0.027) * t * fit
+            add(a, b, 0.0285 * t * fit, rb, near + 0.002, SLEEVE_U + side, UPPER_ARM, dim)
         if reach > 1:
             a, b = self.span(e, w, 0.0, reach - 1)
             add(
@@ -158,7 +160,7 @@ class _View:
         toe, heel = self.flat[ps.TOE + side], self.flat[ps.HEEL + side]
         add(self.flat[hip], self.flat[k], 0.050 * t, 0.033 * t, near, LEG_U + side, UPPER_LEG, dim)
         add(self.flat[k], self.flat[a], 0.033 * t, 0.019, low, LEG_L + side, LOWER_LEG, dim)
-        add(heel, toe, 0.020, 0.015, low + 0.001, SHOE + side, FOOT, dim)
+        add(heel, toe, 0.021, 0.016, low + 0.001, SHOE + side, FOOT, dim)
         if person.boots:
             top = self.flat[a] + person.boots * (self.flat[k] - self.flat[a])
             add(top, self.flat[a], 0.03 * t, 0.023, low + 0.0005, SHOE + side, LOWER_LEG, dim)
@@ -198,9 +200,10 @@ class _View:
         waist = 0.082 * person.width * (0.92 if person.hips > 1.02 else 1.05)
         hip = 0.092 * person.hips * person.width**0.8
         self.shape = (
-            (-0.13, 0.045, 0.5 * deep),
-            (0.0, broad * 0.98, 0.9 * deep),
-            (0.25, broad * 0.94 * loose, 1.08 * deep * loose),
+            (-0.15, 0.040, 0.45 * deep),
+            (-0.05, broad * 0.8, 0.78 * deep),
+            (0.06, broad * 1.0, 0.92 * deep),
+            (0.3, broad * 0.95 * loose, 1.08 * deep * loose),
             (0.62, waist * loose, 0.98 * deep * loose),
             (1.0, hip * loose, 1.12 * deep * loose),
             (1.14, hip * 0.94 * loose, 1.0 * deep * loose),

@@ -124,9 +124,9 @@ def expose(image: np.ndarray, look: Look, seconds: float, rng: np.random.Generat
         image = cv2.GaussianBlur(image, (0, 0), sigma)
     light = look.lightness + look.light * np.sin(2 * np.pi * seconds / DAY + look.hour)
     seen = cv2.LUT(image, _curves(look, float(light)))
-    pixels = seen.astype(np.float32)
-    grey = pixels @ np.array([0.299, 0.587, 0.114], np.float32)
-    pixels = grey[..., None] + np.float32(look.saturation) * (pixels - grey[..., None])
+    grey = (1 - look.saturation) * np.array([0.299, 0.587, 0.114])
+    mix = (look.saturation * np.eye(3) + grey).astype(np.float32)
+    pixels = cv2.transform(seen.astype(np.float32), mix)
     pixels += np.float32(look.noise) * _noise(rng, height, width)
     return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
 
@@ -139,8 +139,17 @@ def _curves(look: Look, light: float) -> np.ndarray:
     return np.clip(np.rint(255 * level), 0, 255).astype(np.uint8)[None]
 
 
+TILE = 448
+
+
+@lru_cache(maxsize=1)
+def _noise_tile() -> np.ndarray:
+    """Noise of sd 1, half of it common to the three colours; (448, 448, 3) float32."""
+    draws = stream("noise").standard_normal((TILE, TILE, 4), dtype=np.float32)
+    return np.float32(0.71) * (draws[..., :3] + draws[..., 3:])
+
+
 def _noise(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """Roughly normal noise of sd 1, half of it common to the three colours; (H, W, 3) float32."""
-    bits = np.frombuffer(rng.bytes(height * width * 4), np.uint8).reshape(height, width, 4)
-    level = (bits.astype(np.float32) - 127.5) / np.float32(73.9)  # uniform, sd 1
-    return np.float32(0.71) * (level[..., :3] + level[..., 3:])
+    """A random window of the noise, (H, W, 3) float32."""
+    y, x = (int(rng.integers(TILE - side + 1)) for side in (height, width))
+    return _noise_tile()[y : y + height, x : x + width]

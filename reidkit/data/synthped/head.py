@@ -33,7 +33,7 @@ def add_head(view: _View) -> None:
     skull = 1.0 if person.hair_style == "bald" else 1.1
     item = bd.SKIN_I if person.hair_style == "bald" else bd.HAIR_I
     if person.hair_style == "hood":
-        item, skull = bd.COLLAR_I if False else bd.TOP_I, 1.24
+        item, skull = bd.HOOD_I, 1.24
     back = centre + [-sin * 0.012 * size, -0.004 * size]
     round_head = rx * float(np.hypot(1.0, 0.28 * sin)) * skull
     strokes.ellipse(back, round_head, ry * skull, near, item, bd.HEAD, BALL)

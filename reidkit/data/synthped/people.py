@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -65,6 +66,9 @@ HAIRS: tuple[Colour, ...] = (
     (190, 152, 96),
     (150, 146, 144),
 )
+
+
+HAIR_EDGES = (0.34, 0.60, 0.77, 0.88, 0.94)  # cumulative shares of HAIRS
 
 
 @dataclass(frozen=True)
@@ -180,9 +184,9 @@ def _fresh(preset: Preset, seed: int, domain: str, identity: int) -> Person:
         shoulders=float(np.clip(rng.normal(0.93 if long_hair else 1.04, 0.06), 0.8, 1.2)),
         hips=float(np.clip(rng.normal(1.08 if long_hair else 0.97, 0.06), 0.85, 1.25)),
         head=float(np.clip(rng.normal(1.0, 0.05), 0.88, 1.14)),
-        stride=float(rng.uniform(0.32, 0.55)),
+        stride=float(rng.uniform(0.26, 0.46)),
         skin=SKINS[int(rng.integers(len(SKINS)))],
-        hair=HAIRS[min(int(rng.integers(9)), 5) if rng.random() < 0.6 else int(rng.integers(3))],
+        hair=HAIRS[int(np.searchsorted(HAIR_EDGES, rng.random()))],
         hair_style=hair_style,
         glasses=bool(rng.random() < 0.15),
         beard=bool(not long_hair and rng.random() < 0.2),
@@ -201,6 +205,7 @@ ONE_GARMENT: tuple[tuple[str, ...], ...] = (
 )
 
 
+@lru_cache(maxsize=4096)
 def make_person(preset: Preset, seed: int, domain: str, identity: int) -> Person:
     """The person with this number; some are another person with one garment changed.
 

@@ -85,7 +85,7 @@ def _legs(points: np.ndarray, person: Person, pose: Pose) -> None:
     for side, sign in enumerate((1, -1)):
         phase = pose.phase + (0 if side == 0 else np.pi)
         angle = stride * np.sin(phase) + 0.04
-        bend = 0.06 + (0.15 if still else 2.1 * stride) * max(0.0, np.cos(phase + 0.35))
+        bend = 0.06 + (0.15 if still else 1.75 * stride) * max(0.0, np.cos(phase + 0.35))
         knee = thigh * np.array([sign * 0.015, -np.cos(angle), np.sin(angle)])
         lower = angle - bend
         foot = knee + shin * np.array([sign * 0.01, -np.cos(lower), np.sin(lower)])
@@ -93,9 +93,9 @@ def _legs(points: np.ndarray, person: Person, pose: Pose) -> None:
         points[HIP + side], points[KNEE + side] = start, start + knee
         points[ANKLE + side] = start + foot
         tilt = lower + 0.25 * max(0.0, -lower)
-        sole = np.array([sign * 0.22, np.sin(tilt) - 0.12, np.cos(tilt)])
-        points[TOE + side] = points[ANKLE + side] + 0.115 * sole + [0, -0.018, 0]
-        points[HEEL + side] = points[ANKLE + side] - 0.035 * sole + [0, -0.018, 0]
+        sole = np.array([sign * 0.25, np.sin(tilt) - 0.12, np.cos(tilt)])
+        points[TOE + side] = points[ANKLE + side] + 0.085 * sole + [0, -0.018, 0]
+        points[HEEL + side] = points[ANKLE + side] - 0.032 * sole + [0, -0.018, 0]
         reach.append(points[ANKLE + side, 1] - ankle)
         feet.append(points[TOE + side, 1] - 0.012)
     lift = -min(*reach, *feet)
@@ -134,9 +134,9 @@ def _head(points: np.ndarray, person: Person, pose: Pose, up: np.ndarray) -> Non
     turn = np.deg2rad(pose.head_turn)
     ahead = np.array([np.sin(turn), 0.0, np.cos(turn)])
     left = np.array([np.cos(turn), 0.0, -np.sin(turn)])
-    points[NOSE] = head + size * (0.056 * ahead - [0, 0.006, 0])
+    points[NOSE] = head + size * (0.050 * ahead - [0, 0.006, 0])
     for side, sign in enumerate((1, -1)):
-        points[EYE + side] = head + size * (0.047 * ahead + sign * 0.019 * left + [0, 0.010, 0])
+        points[EYE + side] = head + size * (0.041 * ahead + sign * 0.019 * left + [0, 0.010, 0])
         points[EAR + side] = head + size * (sign * 0.044 * left + [0, 0.002, 0])
 
 

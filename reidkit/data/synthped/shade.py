@@ -12,6 +12,9 @@ from reidkit.data.synthped.strokes import NEUTRAL
 Grid = tuple[np.ndarray, np.ndarray]
 
 
+PATTERN_I = bd.HOOD_I + 1  # the pattern's second colour
+
+
 def colour_canvas(
     canvas: np.ndarray,
     units: Grid,
@@ -20,12 +23,12 @@ def colour_canvas(
     behind: np.ndarray,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Colours of a crop before the camera.
+    """Colours of a crop before the camera, filtered down to its size.
 
     Args:
-        canvas: (H, W, 3) items, shades, parts.
-        units: u as (W,) and v as (H,): where the pixels are, in body heights from the feet.
-        table: (160, 3) uint8 colours by item.
+        canvas: (over * H, over * W, 3) items, shades, parts.
+        units: u and v of the canvas' columns and rows, in body heights from the feet.
+        table: (160, 3) uint8 colours by item; item 0 is the background.
         person: for the patterns.
         behind: (H, W, 3) uint8 background.
         rng: for folds.
@@ -33,49 +36,53 @@ def colour_canvas(
     Shape:
         returns (H, W, 3) uint8.
     """
-    items = canvas[:, :, 0]
+    size = behind.shape[1::-1]
+    items = _patterned(canvas[:, :, 0], units, person)
     lookup = np.zeros((1, 256, 3), np.uint8)
     lookup[0, : len(table)] = table
-    image = cv2.LUT(cv2.merge([items] * 3), lookup)
-    _pattern(image, items, units, person)
-    cv2.copyTo(behind, (items == 0).view(np.uint8), image)
-    shade = canvas[:, :, 1].astype(np.float32) / NEUTRAL
-    shade *= _folds(rng, items)
-    return cv2.multiply(image, cv2.merge([shade] * 3), dtype=cv2.CV_8U)
+    lookup[0, PATTERN_I] = person.accent
+    lookup[0, 0] = 0
+    bare = np.full((1, 256), 0, np.uint8)
+    bare[0, 0] = 255
+    drawn = cv2.LUT(cv2.merge([items] * 3), lookup)
+    drawn = cv2.resize(drawn, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    open_ = cv2.resize(cv2.LUT(items, bare), size, interpolation=cv2.INTER_AREA)
+    shade = cv2.resize(canvas[:, :, 1], size, interpolation=cv2.INTER_AREA)
+    share = open_.astype(np.float32)[..., None] * np.float32(1 / 255)
+    light = shade.astype(np.float32)[..., None] * np.float32(1 / NEUTRAL)
+    total = (drawn * _folds(rng, size) + behind * share) * light
+    return np.minimum(total + np.float32(0.5), 255).astype(np.uint8)
 
 
-def _folds(rng: np.random.Generator, items: np.ndarray) -> np.ndarray:
-    """Slow light and dark over clothes, 1 on the background; (H, W) float32."""
-    height, width = items.shape
+def _folds(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
+    """Slow light and dark over what is drawn; (H, W, 1) float32 around 1."""
     rough = (rng.random((16, 9), dtype=np.float32) - 0.5) * np.float32(0.32) + 1
-    smooth = cv2.resize(rough, (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.where(items == 0, np.float32(1), smooth)
+    return cv2.resize(rough, size, interpolation=cv2.INTER_CUBIC)[..., None]
 
 
-def _pattern(image: np.ndarray, items: np.ndarray, units: Grid, person: Person) -> None:
-    """Second colour of the upper garment, painted in place."""
-    kind = person.pattern
-    if kind == "plain":
-        return
-    member = np.zeros(256, bool)
-    member[list(bd.TOP_ITEMS)] = True
-    cloth = member[items]
-    if not cloth.any():
-        return
-    u, v = units
-    period = 2 * person.pattern_size
-    rows, columns = (v % period) < period / 2, (u % period) < period / 2
+def _patterned(items: np.ndarray, units: Grid, person: Person) -> np.ndarray:
+    """The items with the upper garment's second colour as an item of its own."""
+    if person.pattern == "plain":
+        return np.ascontiguousarray(items)
+    cloth = np.zeros((1, 256), np.uint8)
+    cloth[0, list(bd.TOP_ITEMS)] = 1
+    second = _second(person.pattern, 2 * person.pattern_size, units)
+    mask = cv2.LUT(np.ascontiguousarray(items), cloth) * second
+    return np.where(mask, np.uint8(PATTERN_I), items)
+
+
+def _second(kind: str, period: float, units: Grid) -> np.ndarray:
+    """Where a pattern has its second colour: bool, broadcasts to (H, W)."""
+    u, v = units[0][None], units[1][:, None]
     if kind == "stripes":
-        second = np.broadcast_to(rows[:, None], items.shape)
-    elif kind == "pinstripes":
-        second = np.broadcast_to(((u % (0.8 * period)) < 0.3 * period)[None], items.shape)
-    elif kind == "checks":
-        second = rows[:, None] ^ columns[None]
-    elif kind == "band":
-        second = np.broadcast_to(((v > -0.74) & (v < -0.74 + 2.2 * period))[:, None], items.shape)
-    elif kind == "yoke":
-        second = np.broadcast_to((v < -0.71)[:, None], items.shape)
-    else:  # dots
-        du, dv = (u / period) % 1 - 0.5, (v / period) % 1 - 0.5
-        second = (du**2)[None] + (dv**2)[:, None] < 0.09
-    image[cloth & second] = person.accent
+        return (v % period) < period / 2
+    if kind == "pinstripes":
+        return (u % (0.8 * period)) < 0.3 * period
+    if kind == "checks":
+        return ((v % period) < period / 2) ^ ((u % period) < period / 2)
+    if kind == "band":
+        return (v > -0.74) & (v < -0.74 + 2.2 * period)
+    if kind == "yoke":
+        return v < -0.71
+    du, dv = (u / period) % 1 - 0.5, (v / period) % 1 - 0.5
+    return du**2 + dv**2 < 0.09  # dots

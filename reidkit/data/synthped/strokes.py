@@ -18,7 +18,7 @@ _ARC = np.stack([np.cos(_HALF), np.sin(_HALF)], axis=1)  # (8, 2)
 _TURN = np.arange(CORNERS) * (2 * np.pi / CORNERS)
 _CIRCLE = np.stack([np.cos(_TURN), np.sin(_TURN)], axis=1)  # (16, 2)
 # cylinders: width, offset towards the light (in radii), shade
-LAYERS = ((1.0, 0.0, 118), (0.80, 0.10, 150), (0.48, 0.18, 176))
+LAYERS = ((1.0, 0.0, 126), (0.80, 0.10, 152), (0.48, 0.18, 172))
 
 
 @dataclass
@@ -30,9 +30,10 @@ class Strokes:
     """
 
     light: float = 0.5
-    polygons: list[np.ndarray] = field(default_factory=list)
+    polygons: list[np.ndarray | None] = field(default_factory=list)
     values: list[tuple[int, int, int]] = field(default_factory=list)
     nears: list[float] = field(default_factory=list)
+    limbs: list[tuple] = field(default_factory=list)
 
     def add(self, polygon: np.ndarray, near: float, item: int, part: int, shade: int) -> None:
         """One polygon (16, 2); ``near`` decides the order, larger is painted later."""
@@ -59,17 +60,11 @@ class Strokes:
             item, part: what to write.
             dim: taken from the shade (limbs on the far side).
         """
-        along = b - a
-        length = float(np.hypot(along[0], along[1]))
-        unit = along / length if length > 1e-6 else np.array([0.0, 1.0])
-        if length < abs(ra - rb):  # seen from its end
-            ra = rb = max(ra, rb)
-        axes = np.stack([[-unit[1], unit[0]], -unit])  # sideways, backwards
-        for step, (width, shift, shade) in enumerate(LAYERS):
-            offset = np.array([self.light * shift, -0.05 * shift])
-            start = a + offset * ra + (width * ra) * (_ARC @ axes)
-            stop = b + offset * rb - (width * rb) * (_ARC @ axes)
-            self.add(np.concatenate([start, stop]), near + step * 1e-4, item, part, shade - dim)
+        self.limbs.append((a[0], a[1], b[0], b[1], ra, rb))
+        for step, (_, _, shade) in enumerate(LAYERS):
+            self.polygons.append(None)
+            self.values.append((item, shade - dim, part))
+            self.nears.append(near + step * 1e-4)
 
     def outline(
         self,
@@ -119,16 +114,24 @@ class Strokes:
         right = np.stack([np.full_like(t, u1), v1 - t * (v1 - v0)], axis=1)
         self.add(np.concatenate([left, right]), near, item, 0, shade)
 
+    def shapes(self) -> np.ndarray:
+        """All polygons, (N, 16, 2) body heights; limbs are worked out here, all at once."""
+        if self.limbs:
+            limbs = iter(capsules(np.array(self.limbs), self.light).reshape(-1, CORNERS, 2))
+            self.polygons = [next(limbs) if p is None else p for p in self.polygons]
+            self.limbs = []
+        return np.array(self.polygons)
+
     def bounds(self) -> np.ndarray:
         """(u0, v0, u1, v1) of everything collected."""
-        every = np.concatenate(self.polygons)
+        every = self.shapes().reshape(-1, 2)
         return np.concatenate([every.min(axis=0), every.max(axis=0)])
 
-    def moved(self, offset: np.ndarray, scale: float, items: int, part: int | None) -> Strokes:
-        """A copy moved and scaled, with item numbers raised by ``items``."""
+    def moved(self, offset: np.ndarray, scale: float, items: int, part: int) -> Strokes:
+        """A copy moved and scaled, with item numbers raised by ``items`` and one part label."""
         other = Strokes(self.light)
-        other.polygons = [polygon * scale + offset for polygon in self.polygons]
-        other.values = [(i + items, s, p if part is None else part) for i, s, p in self.values]
+        other.polygons = list(self.shapes() * scale + offset)
+        other.values = [(item + items, shade, part) for item, shade, _ in self.values]
         other.nears = list(self.nears)
         return other
 
@@ -145,14 +148,45 @@ class Strokes:
         """
         if not self.polygons:
             return
-        pixels = (np.stack(self.polygons) - origin) * scale - 0.5  # pixel centres at integers
+        pixels = (self.shapes() - origin) * scale - 0.5  # pixel centres at integers
         fixed = np.rint(pixels * 16).astype(np.int32)
         order = sorted(range(len(self.nears)), key=self.nears.__getitem__)
         for i in order:
             item, shade, part = self.values[i]
-            if item in keep_parts:
-                parts = canvas[:, :, 2].copy()
+            if item not in keep_parts:
                 cv2.fillConvexPoly(canvas, fixed[i], (item, shade, part), 8, 4)
-                canvas[:, :, 2] = parts
-            else:
-                cv2.fillConvexPoly(canvas, fixed[i], (item, shade, part), 8, 4)
+                continue
+            (x0, y0), (x1, y1) = fixed[i].min(axis=0) // 16, fixed[i].max(axis=0) // 16 + 2
+            below = canvas[max(y0, 0) : max(y1, 0), max(x0, 0) : max(x1, 0), 2]
+            kept = below.copy()
+            cv2.fillConvexPoly(canvas, fixed[i], (item, shade, part), 8, 4)
+            below[:] = kept
+
+
+def capsules(limbs: np.ndarray, light: float) -> np.ndarray:
+    """Outlines of tapered limbs in the layers that light them.
+
+    Args:
+        limbs: (L, 6) ends a and b and the radii there.
+        light: as in ``Strokes``.
+
+    Shape:
+        returns (L, 3, 16, 2).
+    """
+    a, b, radii = limbs[:, :2], limbs[:, 2:4], limbs[:, 4:6]
+    along = b - a
+    length = np.hypot(along[:, 0], along[:, 1])
+    flat = length < 1e-6
+    unit = np.where(flat[:, None], [0.0, 1.0], along / np.where(flat, 1, length)[:, None])
+    on_end = length < np.abs(radii[:, 0] - radii[:, 1])  # seen from its end: a ball
+    radii = np.where(on_end[:, None], radii.max(axis=1, keepdims=True), radii)
+    side = np.stack([-unit[:, 1], unit[:, 0]], axis=1)
+    arc = _ARC[None, :, :1] * side[:, None] - _ARC[None, :, 1:] * unit[:, None]  # (L, 8, 2)
+    layers = np.array([layer[:2] for layer in LAYERS])
+    lit = layers[:, 1:] * np.array([light, -0.05])  # (3, 2)
+    ends = []
+    for end, radius, sign in ((a, radii[:, 0], 1), (b, radii[:, 1], -1)):
+        middle = end[:, None] + radius[:, None, None] * lit[None]  # (L, 3, 2)
+        wide = radius[:, None] * layers[None, :, 0] * sign  # (L, 3)
+        ends.append(middle[:, :, None] + wide[:, :, None, None] * arc[:, None])
+    return np.concatenate(ends, axis=2)

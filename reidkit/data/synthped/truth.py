@@ -29,26 +29,24 @@ def joint_flags(
     height, width = canvas.shape[:2]
     inside = ((place >= 0) & (place < [width, height])).all(axis=1)
     found = np.concatenate([place / over, np.zeros((17, 1))], axis=1)
-    for joint in np.flatnonzero(inside):
-        x, y = place[joint].astype(int)
-        item = int(canvas[y, x, 0])
-        shown = item in ALLOWED[joint] and body.near[joint] > body.facing[joint]
-        found[joint, 2] = 2 if shown else 1
+    x, y = np.clip(place.astype(int), 0, [width - 1, height - 1]).T
+    shown = ALLOWED[np.arange(17), canvas[y, x, 0]] & (body.near > body.facing)
+    found[:, 2] = np.where(inside, np.where(shown, 2, 1), 0)
     return found.astype(np.float32)
 
 
-def _allowed() -> list[frozenset[int]]:
-    """For each joint the items through which an annotator would still call it visible."""
+def _allowed() -> np.ndarray:
+    """(17, 256) bool: items through which an annotator still calls a joint visible."""
     head = {bd.SKIN_I, bd.HAIR_I, bd.EYES_I, bd.CAP_I, bd.NECK_I}
-    trunk = {bd.TOP_I, bd.INNER_I, bd.PRINT_I, bd.COLLAR_I, bd.STRAP_I, bd.NECK_I}
-    table: list[frozenset[int]] = []
+    trunk = {bd.TOP_I, bd.INNER_I, bd.PRINT_I, bd.STRAP_I, bd.NECK_I}
+    table = np.zeros((17, 256), bool)
     for joint in range(17):
         side = 1 - joint % 2  # odd numbers are left
         arm = {i + side for i in (bd.ARM_U, bd.ARM_L, bd.SLEEVE_U, bd.SLEEVE_L)}
         legs = (bd.LEG_U, bd.LEG_L, bd.CLOTH_U, bd.CLOTH_L, bd.SHOE)
         leg = {i + side for i in legs} | {bd.SKIRT_I, bd.TAIL_I, bd.STRIPE_I}
         if joint < ps.SHOULDER:
-            allowed = head | {bd.TOP_I}  # a hood
+            allowed = head | {bd.HOOD_I}
         elif joint < ps.ELBOW:
             allowed = arm | trunk | {bd.HAIR_I}
         elif joint < ps.HIP:
@@ -57,7 +55,7 @@ def _allowed() -> list[frozenset[int]]:
             allowed = leg | trunk | {bd.BOTTOM_I}
         else:
             allowed = leg
-        table.append(frozenset(allowed))
+        table[joint, list(allowed)] = True
     return table
 
 

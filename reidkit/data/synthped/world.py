@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from reidkit.data.synthped import body as bd
@@ -134,9 +133,8 @@ def render(shot: Shot, size: tuple[int, int] | None = None) -> Crop:
     clock = seconds(preset, *who, shot.frame)
     shift = float(tracks.uniform(-1, 1)) * (scene.REACH - 0.8)
     behind = scene.panorama(look.key, STYLES[style].scene)
-    behind = scene.window(behind, layout.origin, layout.scale, layout.inner.shape[:2], shift)
-    drawn = colour_canvas(layout.inner, layout.units(), table, person, behind, frames)
-    small = cv2.resize(drawn, size[::-1], interpolation=cv2.INTER_AREA)
+    behind = scene.window(behind, layout.origin, layout.scale / OVER, size, shift)
+    small = colour_canvas(layout.inner, layout.units(), table, person, behind, frames)
     return Crop(
         image=cam.expose(small, look, clock, frames),
         quality=look.quality,
