@@ -1,0 +1,161 @@
+"""``reidkit label``: part labels for any data set, scored where the truth is known."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+from pathlib import Path
+from typing import Any
+
+from reidkit.cli.common import parser, split_overrides
+from reidkit.errors import UserError
+
+EPILOG = """examples:
+  python tools/generate_part_labels.py                              SynthPed A and B
+  python tools/generate_part_labels.py SynthPed domain=B --split train
+  python tools/generate_part_labels.py Market1501 \\
+      --config td-hm_hrnet-w32_8xb64-210e_coco-256x192 --checkpoint hrnet.pth
+  torchrun --nproc-per-node 4 tools/generate_part_labels.py MSMT17 --config ... --checkpoint ...
+  python tools/generate_part_labels.py Market1501 --import-eanet im_path_to_kpt.pkl
+  python tools/generate_part_labels.py Market1501 --part-labels densepose_pngs --export labels/
+  python tools/generate_part_labels.py --score                      quality on SynthPed, a table
+A mmpose config file is Python and is executed; checkpoints and pickles never are."""
+
+
+def _parser() -> argparse.ArgumentParser:
+    made = parser("reidkit label", "Keypoints and part maps of person crops by mmpose.", EPILOG)
+    add = made.add_argument
+    add("dataset", nargs="?", help="name of a reader, options as key=value; default: SynthPed A, B")
+    add("--data-root", type=Path, default=Path("data"), help="default: data")
+    add("--split", nargs="+", help="default: all splits of the data set")
+    add("--config", default="synthped", help="shipped model, mmpose config name or file")
+    add("--checkpoint", help="weights; needed for every config but the shipped one")
+    add("--batch-size", type=int, default=64, help="crops per forward pass")
+    add("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...; per rank under torchrun")
+    add("--precision", default="auto", help="auto, fp32, bf16, fp16")
+    add("--flip-test", action="store_true", help="average with the mirrored crop")
+    add("--workers", type=int, default=2, help="processes that decode crops")
+    add("--part-maps", type=int, nargs=2, default=[48, 16], metavar=("H", "W"))
+    add("--no-part-maps", action="store_true", help="keypoints only")
+    add("--part-labels", type=Path, help="folder of label PNGs, classes 0..7, instead of capsules")
+    add("--bilinear", action="store_true", help="reduce PNGs as EANet's released code does")
+    add("--force", action="store_true", help="replace labels that are there")
+    add("--import-coco", type=Path, help="keypoints from a COCO JSON that lists the crops")
+    add("--import-eanet", type=Path, help="keypoints from EANet's published pickle")
+    add("--export", type=Path, help="also write COCO JSON, one file per split, to this folder")
+    add("--score", action="store_true", help="compare with SynthPed's truth and print a table")
+    return made
+
+
+def main(argv: list[str]) -> int:
+    """Make, import, export or score part labels."""
+    options, rest = split_overrides(argv)
+    args = _parser().parse_args(rest)
+    readers = _readers(args, options)
+    stores = [(reader, *found) for reader in readers for found in _label(reader, args)]
+    if args.export:
+        _export(stores, args.export)
+    if args.score:
+        _score(stores)
+    return 0
+
+
+def _readers(args: argparse.Namespace, options: list[str]) -> list[Any]:
+    """The readers asked for, prepared."""
+    import reidkit.data  # registers the readers
+    import reidkit.data.synthped.reader  # noqa: F401
+    from reidkit.registry import DATASETS
+
+    values = {}
+    for option in options:
+        key, _, text = option.partition("=")
+        try:
+            values[key] = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            values[key] = text
+    asked = [dict(type=args.dataset or "SynthPed", **values)]
+    if args.dataset is None and "domain" not in values:
+        asked = [dict(type="SynthPed", domain=domain, **values) for domain in "AB"]
+    try:
+        made = [DATASETS.build(one, data_root=str(args.data_root)) for one in asked]
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(str(error.args[0])) from None
+    if args.score and not all(hasattr(reader, "truth") for reader in made):
+        raise UserError("--score needs data whose truth is known: SynthPed")
+    for reader in made:
+        reader.prepare()
+    return made
+
+
+def _label(reader: Any, args: argparse.Namespace) -> list[tuple[Any, Any]]:
+    """(split, store) of each split of one reader."""
+    from reidkit.pose.generate import ensure_labels
+    from reidkit.pose.imports import import_labels
+    from reidkit.pose.labeller import TopdownLabeller
+
+    splits = reader.splits()
+    unknown = [name for name in args.split or [] if name not in splits]
+    if unknown:
+        raise UserError(f"no split {unknown[0]!r}; {reader.name} has: {', '.join(splits)}")
+    size = None if args.no_part_maps else tuple(args.part_maps)
+    found = []
+    for name in args.split or splits:
+        split = splits[name]
+        folder = args.data_root / "part_labels" / split.label_key
+        if args.import_coco or args.import_eanet:
+            source = args.import_coco or args.import_eanet
+            kind = "coco" if args.import_coco else "eanet"
+            store = import_labels(
+                split, folder, source, kind, size, args.part_labels, args.bilinear, args.force
+            )
+        else:
+            store = ensure_labels(
+                split, folder,
+                lambda: TopdownLabeller(
+                    args.config, args.checkpoint, args.batch_size, _device(args.device),
+                    args.precision, args.flip_test,
+                ),
+                size, args.workers, part_labels=args.part_labels, bilinear=args.bilinear,
+                made_by="run" if _is_default(args) else "command", force=args.force,
+            )  # fmt: skip
+        found.append((split, store))
+        print(f"{folder}: {len(store)} crops, {store.meta['pose']['config']}")
+    return found
+
+
+def _is_default(args: argparse.Namespace) -> bool:
+    """Nothing was chosen, so these are the labels that a run would make for itself."""
+    chosen = (args.checkpoint, args.part_labels, args.flip_test, args.bilinear)
+    return args.config == "synthped" and not any(chosen)
+
+
+def _device(device: str) -> str:
+    import os
+
+    import torch
+
+    if device == "auto" and torch.cuda.is_available():
+        return f"cuda:{int(os.environ.get('LOCAL_RANK', 0)) % torch.cuda.device_count()}"
+    return device
+
+
+def _export(stores: list[tuple[Any, Any, Any]], folder: Path) -> None:
+    from reidkit.pose.coco_json import coco_dict, export_coco
+
+    for _, split, store in stores:
+        file = folder / f"{split.label_key.replace('/', '_')}.json"
+        export_coco(file, coco_dict(split.paths, store.image_sizes, store.keypoints))
+        print(f"{file}: COCO keypoints of {len(split)} crops")
+
+
+def _score(stores: list[tuple[Any, Any, Any]]) -> None:
+    from reidkit.plugin import load_plugins
+    from reidkit.pose.score import score_store, score_table
+    from reidkit.registry import TRANSFORMS
+
+    load_plugins(["eanet"])
+    masks = TRANSFORMS.build(dict(type="eanet/RegionMasks"))
+    rows = []
+    for reader, split, store in stores:
+        rows.append((split.label_key, score_store(store, reader.truth(split.name), masks)))
+    print(score_table(rows))

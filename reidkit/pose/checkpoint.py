@@ -1,0 +1,36 @@
+"""Weights from files that may come from strangers, put into a model: read, never executed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import nn
+
+from reidkit.errors import UserError
+from reidkit.utils.checkpoint import load_state
+
+
+def load_weights(model: nn.Module, path: Path | str) -> None:
+    """Load a ``.pth`` or ``.safetensors`` file; half precision on disk becomes float32.
+
+    Args:
+        model: receives the weights; entries of the file that it does not have are ignored.
+        path: the checkpoint, mmpose's own or a bare state dict.
+
+    Raises:
+        UserError: a file that is missing, cut short or asks to run code (see
+            ``reidkit.utils.checkpoint``), or weights that do not fit the model: the text names the
+            first that is missing or of another shape.
+    """
+    weights = {k: v.float() if v.is_floating_point() else v for k, v in load_state(path).items()}
+    try:
+        missing = model.load_state_dict(weights, strict=False).missing_keys
+    except RuntimeError as error:
+        lines = [line.strip() for line in str(error).splitlines()[1:]]
+        raise UserError(f"{path}: does not fit this pose config: {lines[0]}") from None
+    missing = [name for name in missing if not name.endswith("num_batches_tracked")]
+    if missing:
+        raise UserError(
+            f"{path}: does not fit this pose config: {len(missing)} weights are missing, "
+            f"the first is {missing[0]!r}"
+        )

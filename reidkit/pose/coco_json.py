@@ -1,0 +1,182 @@
+"""Keypoints as COCO JSON: out for other tools, in as a split or as a label store's rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reidkit.data.split import Split
+from reidkit.errors import UserError
+from reidkit.utils.io import atomic_write
+
+JOINTS = (
+    "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder",
+    "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee",
+    "right_knee", "left_ankle", "right_ankle",
+)  # fmt: skip
+# pairs of 1-based joint numbers, as COCO lists them
+SKELETON = (
+    (16, 14), (14, 12), (17, 15), (15, 13), (12, 13), (6, 12), (7, 13), (6, 7), (6, 8), (7, 9),
+    (8, 10), (9, 11), (2, 3), (1, 2), (1, 3), (2, 4), (3, 5), (4, 6), (5, 7),
+)  # fmt: skip
+
+
+def coco_dict(
+    paths: Sequence[str],
+    image_sizes: np.ndarray,
+    keypoints: np.ndarray,
+    threshold: float = 0.1,
+    flags: bool = False,
+    hidden: bool = True,
+) -> dict[str, Any]:
+    """Annotations with one person per crop, whose box is the whole crop.
+
+    Args:
+        paths: file names, as they should stand in the JSON.
+        image_sizes: (M, 2) height and width in pixels.
+        keypoints: (M, 17, 3) x, y in crop pixels, confidence (kept as "keypoint_scores"), or flag.
+        threshold: joints with a confidence above get flag 2, others 0.
+        flags: the third number is COCO's flag already: 0 not there, 1 hidden, 2 visible.
+        hidden: with flags, False writes hidden joints (1) as 0.
+
+    Returns:
+        A dict for ``json.dump``; joints that are not there are 0, 0, 0 as COCO wants.
+    """
+    values = np.asarray(keypoints, dtype=np.float64)
+    flag = values[..., 2] if flags else np.where(values[..., 2] > threshold, 2, 0)
+    if not hidden:
+        flag = np.where(flag == 2, 2, 0)
+    joints = np.concatenate([values[..., :2], flag[..., None]], axis=-1)
+    joints = np.where(flag[..., None] > 0, np.round(joints, 3), 0)
+    images, annotations = [], []
+    for row, (path, (height, width)) in enumerate(zip(paths, image_sizes.tolist(), strict=True)):
+        number = row + 1
+        images.append(dict(id=number, file_name=path, height=height, width=width))
+        annotation = dict(
+            id=number, image_id=number, category_id=1, iscrowd=0, bbox=[0, 0, width, height],
+            area=float(width * height), num_keypoints=int((flag[row] > 0).sum()),
+            keypoints=[v for joint in joints[row].tolist() for v in (*joint[:2], int(joint[2]))],
+        )  # fmt: skip
+        if not flags:
+            annotation["keypoint_scores"] = [round(c, 5) for c in values[row, :, 2].tolist()]
+            annotation["score"] = float(values[row, :, 2].mean())
+        annotations.append(annotation)
+    person = dict(id=1, name="person", supercategory="person", keypoints=list(JOINTS))
+    person["skeleton"] = [list(pair) for pair in SKELETON]
+    return dict(info={}, licenses=[], images=images, annotations=annotations, categories=[person])
+
+
+def export_coco(path: Path | str, content: dict[str, Any]) -> None:
+    """Write annotations from ``coco_dict`` as one file, complete or not at all."""
+    with atomic_write(path, "w") as file:
+        json.dump(content, file)
+
+
+def read_coco(path: Path | str) -> dict[str, Any]:
+    """Read a COCO keypoint file and check what is needed of it.
+
+    Raises:
+        UserError: no file, no JSON, or no images and annotations with 17 keypoints in it.
+    """
+    path = Path(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except ValueError as error:
+        raise UserError(f"{path}: not readable as JSON ({error})") from None
+    for key in ("images", "annotations"):
+        if not isinstance(content, dict) or not isinstance(content.get(key), list):
+            raise UserError(f"{path}: no COCO annotations: {key!r} is missing")
+    for annotation in content["annotations"]:
+        joints = annotation.get("keypoints")
+        if joints is not None and len(joints) != 51:
+            raise UserError(
+                f"{path}: annotation {annotation.get('id')} has {len(joints)} keypoint numbers, "
+                "expected 51 (17 joints)"
+            )
+    return content
+
+
+def coco_split(
+    annotations: Path | str, root: Path | str, dataset: str = "coco", name: str = "train"
+) -> Split:
+    """The annotated people of COCO photographs as crops, with their keypoints.
+
+    Boxes are cut to whole pixels and clipped to the photograph; crowds and people without a visible
+    joint are left out. Every person is an identity of its own (its annotation's number).
+
+    Args:
+        annotations: a COCO keypoint file.
+        root: folder of the photographs.
+        dataset, name: of the split.
+
+    Returns:
+        A split with ``boxes`` and ``keypoints``: x, y in crop pixels, COCO's flag 0, 1 or 2.
+
+    Raises:
+        UserError: as ``read_coco``, or no person is left.
+    """
+    content = read_coco(annotations)
+    images = {image["id"]: image for image in content["images"]}
+    rows = []
+    for found in content["annotations"]:
+        image = images.get(found.get("image_id"))
+        joints = np.asarray(found.get("keypoints") or np.zeros(51), np.float64).reshape(17, 3)
+        if image is None or found.get("iscrowd") or not (joints[:, 2] > 0).any():
+            continue
+        x, y, w, h = found["bbox"]
+        left, top = max(int(x), 0), max(int(y), 0)
+        right = min(int(x) + int(w), image["width"])
+        bottom = min(int(y) + int(h), image["height"])
+        if right <= left or bottom <= top:
+            continue
+        joints[:, :2] -= (left, top)
+        joints[joints[:, 2] == 0] = 0
+        box = (left, top, right - left, bottom - top)
+        rows.append((image["file_name"], int(found["id"]), box, joints))
+    if not rows:
+        raise UserError(f"{annotations}: no person with keypoints in it")
+    rows.sort(key=lambda row: row[:2])
+    paths, ids, boxes, keypoints = zip(*rows, strict=True)
+    return Split(
+        dataset=dataset, name=name, root=Path(root), paths=paths, identities=np.array(ids),
+        cameras=np.zeros(len(ids)), keypoints=np.stack(keypoints), boxes=np.array(boxes),
+    )  # fmt: skip
+
+
+def keypoints_from_coco(path: Path | str, split: Split) -> np.ndarray:
+    """Keypoints of a split's crops from a COCO file that lists each crop as an image.
+
+    Args:
+        path: as ``export_coco`` writes, or other tools: the file names are the split's paths or
+            their base names. Scores under "keypoint_scores" are used as confidence, else flags.
+        split: whose crops.
+
+    Shape:
+        returns (M, 17, 3) float32.
+
+    Raises:
+        UserError: as ``read_coco``, or a crop of the split is not in the file.
+    """
+    content = read_coco(path)
+    best: dict[int, dict] = {}
+    for found in content["annotations"]:
+        old = best.get(found["image_id"])
+        if found.get("keypoints") and (old is None or found["area"] > old["area"]):
+            best[found["image_id"]] = found
+    known = {image["file_name"]: best.get(image["id"]) for image in content["images"]}
+    known.update({name.rsplit("/", 1)[-1]: value for name, value in list(known.items())})
+    result = np.zeros((len(split), 17, 3), dtype=np.float32)
+    for row, name in enumerate(split.paths):
+        found = known.get(name) or known.get(name.rsplit("/", 1)[-1])
+        if found is None:
+            raise UserError(f"{path}: no keypoints for {name!r} of {split.label_key}")
+        result[row] = np.asarray(found["keypoints"]).reshape(17, 3)
+        if "keypoint_scores" in found:
+            result[row, :, 2] = found["keypoint_scores"]
+    return result

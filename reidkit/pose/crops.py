@@ -1,0 +1,107 @@
+"""Crops at their stored size, in padded batches, out of worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from reidkit.data.decode import decode_rgb, read_bytes
+from reidkit.data.split import Split
+from reidkit.errors import UserError
+from reidkit.pose.warp import pad_crops
+
+
+def read_crop(split: Split, index: int) -> np.ndarray:
+    """One crop as stored, cut by its box where the split has boxes.
+
+    Shape:
+        returns (H, W, 3) uint8 RGB.
+
+    Raises:
+        UserError: a damaged file, or a box outside the image; the text names the file.
+    """
+    path = split.paths[index]
+    address = path if "://" in path else (split.root / path).as_posix()
+    image = decode_rgb(read_bytes(address), address)
+    if split.boxes is None:
+        return image
+    x, y, width, height = (int(v) for v in split.boxes[index])
+    crop = image[max(y, 0) : y + height, max(x, 0) : x + width]
+    if not crop.size:
+        raise UserError(f"{address}: the box x={x} y={y} {width}x{height} lies outside the image")
+    return crop
+
+
+class _Crops(Dataset):
+    """Hands out whole batches; an unreadable file comes back as the error, not as a traceback."""
+
+    def __init__(self, split: Split, batches: Sequence[np.ndarray]):
+        self.split, self.batches = split, batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, place: int) -> Any:
+        try:
+            rows = self.batches[place]
+            return rows, *pad_crops([read_crop(self.split, int(row)) for row in rows])
+        except UserError as error:
+            return error
+
+
+def _same(items: Any) -> Any:
+    return items
+
+
+def crop_batches(
+    split: Split, batches: Sequence[np.ndarray], workers: int = 2, pin: bool = False
+) -> Iterator[tuple[np.ndarray, Tensor, Tensor]]:
+    """Decode batches of crops ahead of their use.
+
+    Args:
+        split: what to read.
+        batches: row numbers of each batch.
+        workers: processes that decode; 0 to decode here.
+        pin: put batches into page-locked memory, for a GPU.
+
+    Yields:
+        rows, crops (N, H, W, 3) uint8 padded to the largest, sizes (N, 2).
+
+    Raises:
+        UserError: a damaged file.
+    """
+    workers = min(workers, len(batches) // 2)
+    loader = DataLoader(
+        _Crops(split, batches), batch_size=None, num_workers=workers, collate_fn=_same,
+        prefetch_factor=4 if workers else None,
+    )  # fmt: skip
+    for item in loader:
+        if isinstance(item, UserError):
+            raise item
+        rows, images, sizes = item
+        if pin and torch.cuda.is_available():
+            images = images.pin_memory()
+        yield np.asarray(rows), images, sizes
+
+
+def crop_sizes(split: Split) -> np.ndarray:
+    """Height and width of every crop, from the files' headers: (M, 2) int64."""
+    from PIL import Image
+
+    sizes = np.empty((len(split), 2), dtype=np.int64)
+    for row in range(len(split)):
+        try:
+            with Image.open(split.file(row)) as image:
+                width, height = image.size
+        except OSError:
+            height, width = read_crop(split, row).shape[:2]  # raises the error that helps
+        sizes[row] = height, width
+        if split.boxes is not None:
+            x, y, w, h = (int(v) for v in split.boxes[row])
+            sizes[row] = min(y + h, height) - max(y, 0), min(x + w, width) - max(x, 0)
+    return sizes

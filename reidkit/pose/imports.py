@@ -1,0 +1,74 @@
+"""Labels that exist already, put into a label store."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from reidkit.data.split import Split
+from reidkit.errors import UserError
+from reidkit.pose.coco_json import keypoints_from_coco
+from reidkit.pose.crops import crop_sizes
+from reidkit.pose.eanet_pickle import keypoints_from_eanet
+from reidkit.pose.generate import write_store
+from reidkit.pose.part_labels import PartLabels
+from reidkit.pose.part_maps import paint_part_maps
+from reidkit.pose.store import LabelStore, describe
+from reidkit.utils.io import atomic_folder, sha256_file
+
+
+def import_labels(
+    split: Split,
+    folder: Path | str,
+    source: Path | str,
+    kind: str,
+    part_maps: tuple[int, int] | None = (48, 16),
+    part_labels: Path | str | None = None,
+    bilinear: bool = False,
+    force: bool = False,
+) -> LabelStore:
+    """Make the label store of a split from a file of keypoints.
+
+    Such a store is the user's: a run uses it as it is, whatever labeller its config names.
+
+    Args:
+        split: whose crops.
+        folder: the store.
+        source: the file.
+        kind: "coco" (JSON that lists the crops as images) or "eanet" (the published pickle).
+        part_maps, part_labels, bilinear: as for ``ensure_labels``.
+        force: replace a store that is there.
+
+    Raises:
+        UserError: a store is there and no force; a file that is refused, or lacks crops.
+        ValueError: unknown kind.
+    """
+    folder = Path(folder)
+    if kind not in ("coco", "eanet"):
+        raise ValueError(f"kind must be 'coco' or 'eanet', got {kind!r}")
+    if folder.exists() and not force:
+        raise UserError(f"{folder}: labels are there already; --force replaces them")
+    if kind == "eanet":
+        keypoints, sizes = keypoints_from_eanet(source, split)
+    else:
+        keypoints, sizes = keypoints_from_coco(source, split), crop_sizes(split)
+    block = {"keypoints": keypoints, "image_sizes": sizes}
+    pose = {"config": f"{kind} {Path(source).name}", "weights_sha256": sha256_file(source)}
+    if part_maps:
+        pngs = PartLabels.of(split, part_labels, bilinear)
+        rows = np.arange(len(split))
+        block["part_maps"] = (
+            pngs.maps(rows, part_maps) if pngs else paint_part_maps(keypoints, sizes, part_maps)
+        )
+        pose["part_maps"] = pngs.provenance if pngs else "capsules 1"
+    meta = {**describe(split, pose, part_maps), "made_by": "import"}
+    old = folder.with_name(f".{folder.name}.old-{os.getpid()}")
+    if folder.exists():
+        os.rename(folder, old)
+    with atomic_folder(folder) as beside:
+        write_store(beside, split.paths, meta, [block])
+    shutil.rmtree(old, ignore_errors=True)
+    return LabelStore.open(folder, split)
