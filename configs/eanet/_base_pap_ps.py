@@ -4,7 +4,6 @@ labels = dict(train=dict(source=["keypoints", "part_map"]))
 model = dict(
     aux_heads=dict(ps=dict(type="eanet/PartSegHead")),
     losses=dict(
-        id=dict(on="source", loss=dict(type="eanet/VisibleIDLoss")),
         ps=dict(on="source", head="ps", weight=1.0, loss=dict(type="eanet/PartSegLoss")),
     ),
 )

@@ -6,4 +6,3 @@
 # model.matcher.use_visibility=False
 _base_ = ["_base_pap.py"]
 labels = dict(train=dict(source=["keypoints"]))
-model = dict(losses=dict(id=dict(on="source", loss=dict(type="eanet/VisibleIDLoss"))))

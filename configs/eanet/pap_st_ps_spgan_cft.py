@@ -12,7 +12,7 @@ labels = dict(train=dict(target_clusters=["keypoints", "part_map"]))
 model = dict(
     aux_heads=dict(ps=dict(type="eanet/PartSegHead")),
     losses=dict(
-        id=dict(on="target_clusters", loss=dict(type="eanet/VisibleIDLoss")),
+        id=dict(on="target_clusters"),
         ps=dict(on="target_clusters", head="ps", weight=1.0, loss=dict(type="eanet/PartSegLoss")),
     ),
 )
