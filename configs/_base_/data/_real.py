@@ -1,10 +1,7 @@
-# What real photographs share: COCO as second part-label set, and an official COCO pose model, which
-# you fetch yourself (docs/data.md says where to put it).
+# What real photographs share: COCO persons as second part-label set, and an official COCO pose model,
+# both of which you fetch yourself: docs/data.md.
 data = dict(
-    domains=dict(
-        parts=dict(type="CocoPersons"),
-        parts_styled=dict(type="CocoPersons", styled=True),
-    ),
+    domains=dict(parts=dict(type="CocoPersons", masks="masks_7_parts/train")),
     labeller=dict(
         type="TopdownLabeller",
         config="td-hm_hrnet-w32_8xb64-210e_coco-256x192",

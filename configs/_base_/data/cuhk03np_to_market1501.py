@@ -5,6 +5,8 @@ data = dict(
     domains=dict(
         source=dict(type="CUHK03NP", part="detected"),
         target=dict(type="Market1501"),
+        # COCO crops in the style of the source
+        parts_styled=dict(type="CocoPersons", styled="cuhk03", masks="masks_7_parts/train"),
     ),
     tests=["source", "target"],
 )

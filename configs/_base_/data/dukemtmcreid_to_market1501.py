@@ -6,6 +6,8 @@ data = dict(
         source=dict(type="DukeMTMCreID"),
         target=dict(type="Market1501"),
         source_styled=dict(type="DukeMTMCreID", train_dir="bounding_box_train_market1501_style"),
+        # COCO crops in the style of the source
+        parts_styled=dict(type="CocoPersons", styled="duke", masks="masks_7_parts/train"),
     ),
     tests=["source", "target"],
 )

@@ -5,6 +5,8 @@ data = dict(
     domains=dict(
         source=dict(type="Market1501"),
         target=dict(type="CUHK03NP", part="detected"),
+        # COCO crops in the style of the source
+        parts_styled=dict(type="CocoPersons", styled="market1501", masks="masks_7_parts/train"),
     ),
     tests=["source", "target"],
 )
