@@ -10,7 +10,7 @@ MODULES = (
     "reidkit.data.synthped.reader",
     "reidkit.evaluation",
     "reidkit.pose",
-    "reidkit.engine",
+    "reidkit.engine.hooks",
 )
 
 

@@ -66,11 +66,9 @@ def load_config(
     parsed = [_parsed(text) for text in overrides]
     tree, rest = _regroup(own, parsed) if own.get("resolved") else _group(own, parsed, file, layers)
     tree = copy.deepcopy(tree)
-    if isinstance(tree.get("settings", {}), dict):  # first, so that overrides find every setting
-        plugins = tree.get("plugins", [])
-        known = [p for p in plugins if isinstance(p, str)] if isinstance(plugins, list) else []
-        tree["settings"] = complete_settings(tree.get("settings", {}), known)
+    _complete(tree)  # before, so that overrides find every setting
     applied = apply_overrides(tree, rest)
+    _complete(tree)  # after, since they may name further plugins
     tree.pop("notices", None)
     tree.update(resolved=True, source=own.get("source", _source(file)))
     if applied.notices:
@@ -82,6 +80,14 @@ def load_config(
     elif applied.problems:
         raise ConfigError(shown(file), applied.problems)
     return cfg
+
+
+def _complete(tree: dict[str, Any]) -> None:
+    """Put the defaults of all settings into the tree."""
+    if isinstance(tree.get("settings", {}), dict):
+        plugins = tree.get("plugins", [])
+        known = [p for p in plugins if isinstance(p, str)] if isinstance(plugins, list) else []
+        tree["settings"] = complete_settings(tree.get("settings", {}), known)
 
 
 def _parsed(text: str) -> Override:

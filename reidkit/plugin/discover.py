@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import importlib.metadata
 import importlib.util
@@ -78,11 +79,34 @@ def plugin_package() -> ModuleType:
         sys.modules[PACKAGE] = package
         spec.loader.exec_module(package)
     package = importlib.import_module(PACKAGE)
-    wanted = [package.__path__[0], *_search_path()]
+    shipped = next(folder for folder in package.__path__ if os.path.isdir(folder))
+    wanted = [shipped, *_search_path()]
     if list(package.__path__) != wanted:
-        package.__path__[:] = wanted
+        package.__path__ = wanted
         importlib.invalidate_caches()
     return package
+
+
+def find(name: str, found: Discovery | None = None) -> Manifest:
+    """The manifest of one plugin.
+
+    Args:
+        name: of the plugin.
+        found: what ``discover()`` gave; None asks it.
+
+    Raises:
+        PluginError: unknown (with the nearest name), broken, or a name that two plugins share.
+    """
+    found = discover() if found is None else found
+    if name in found.broken:
+        raise found.broken[name]
+    if name not in found.plugins:
+        names = sorted({*found.plugins, *found.broken})
+        near = difflib.get_close_matches(str(name), names, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        listed = ", ".join(names) or "none"
+        raise PluginError(f"no plugin named {name!r}; {hint}installed: {listed}")
+    return found.plugins[name]
 
 
 def _search_path() -> list[str]:

@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 import reidkit
-from reidkit.plugin.discover import PACKAGE, Discovery, discover
+from reidkit.plugin.discover import PACKAGE, Discovery, discover, find
 from reidkit.plugin.errors import PluginError, shown
 from reidkit.plugin.manifest import Manifest
 from reidkit.registry import KINDS, registering
@@ -52,7 +52,7 @@ def load_plugins(names: Iterable[str]) -> list[Manifest]:
     errors = []
     for name in missing:
         try:
-            manifest = _find(name, found)
+            manifest = find(name, found)
             check_fit(manifest)
             _import(manifest)
             _loaded[name] = manifest
@@ -63,19 +63,6 @@ def load_plugins(names: Iterable[str]) -> list[Manifest]:
     if errors:
         raise PluginError("\n".join(map(str, errors))) from errors[0]
     return [_loaded[name] for name in wanted]
-
-
-def _find(name: str, found: Discovery) -> Manifest:
-    if name in found.broken:
-        raise found.broken[name]
-    if name not in found.plugins:
-        names = sorted({*found.plugins, *found.broken})
-        near = difflib.get_close_matches(str(name), names, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise PluginError(
-            f"no plugin named {name!r}; {hint}installed: {', '.join(names) or 'none'}"
-        )
-    return found.plugins[name]
 
 
 def check_fit(manifest: Manifest) -> None:

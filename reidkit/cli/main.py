@@ -1,0 +1,70 @@
+"""``reidkit <command>``: finds the command and imports only that one."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+from collections.abc import Sequence
+
+import reidkit
+from reidkit.cli.common import run_cli
+from reidkit.errors import UserError
+
+# command -> (module below reidkit.cli, one line of help)
+COMMANDS = {
+    "train": ("train", "train a method and test it"),
+    "test": ("test", "test a run again from its folder"),
+    "plugins": ("plugins", "list, show, check and start plugins"),
+    "synthped": ("synthped", "render the synthetic benchmark, or a sheet of it"),
+    "label": ("labels", "make part labels of crops with mmpose"),
+    "train-pose": ("train_pose", "train the small pose model that ships"),
+    "bench": ("bench", "measure the hot paths against plain ways"),
+    "reproduce": ("reproduce", "make a method's results page, all variants and seeds"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the console script ``reidkit`` calls this.
+
+    Args:
+        argv: command and its arguments; those of the process by default.
+
+    Returns:
+        The exit status.
+    """
+    return run_cli(dispatch, argv)
+
+
+def dispatch(argv: list[str]) -> int | None:
+    """Hand the arguments to the command that the first one names.
+
+    Raises:
+        UserError: unknown command, with the nearest one.
+    """
+    if not argv or argv[0] in ("-h", "--help"):
+        print(usage())
+        return 0 if argv else 2
+    if argv[0] in ("-V", "--version"):
+        print(f"reidkit {reidkit.__version__}")
+        return 0
+    command, *rest = argv
+    if command not in COMMANDS:
+        near = difflib.get_close_matches(command, COMMANDS, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise UserError(f"no command {command!r}; {hint}commands: {', '.join(COMMANDS)}")
+    module = importlib.import_module(f"reidkit.cli.{COMMANDS[command][0]}")
+    return module.main(rest)
+
+
+def usage() -> str:
+    """Every command with its line of help."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {text}" for name, (_, text) in COMMANDS.items()]
+    return "\n".join(
+        ["usage: reidkit <command> ...   (reidkit <command> --help explains one)", "", *lines]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,203 @@
+"""The skeleton of a plugin: a head, a loss and a config that work until the paper's are there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import reidkit
+from reidkit.errors import UserError
+from reidkit.plugin.errors import shown
+from reidkit.utils.io import atomic_folder
+
+MANIFEST = """\
+name: {name}
+version: 0.1.0
+api: {api}
+reidkit: ">={major}.{minor},<{major}.{next}"
+paper: {{title: "", arxiv: ""}}
+provides:
+  heads: [{camel}Head]
+  losses: [{camel}Loss]
+requires: []                   # extra distributions, such as "scipy>=1.9"
+settings:
+  temperature: {{default: 0.1, help: "scale of the logits; lower is sharper"}}
+"""
+
+PACKAGE = '''\
+"""{camel}: what the method does, in one sentence.
+
+1. ``head``: feature maps -> the embedding, and identity logits in training.
+2. ``loss``: what the logits are trained on.
+"""
+
+from . import head, loss
+
+__all__ = ["head", "loss"]
+'''
+
+HEAD = '''\
+"""The embedding: one vector per image.
+
+Shape letters: N images, C channels, h w feature cells, D dims, K identities.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from reidkit.registry import HEADS
+from reidkit.structures import Embedding, FeatureSpec, HeadOutput, ReIDBatch
+
+
+@HEADS.register_module()
+class {camel}Head(nn.Module):
+    """One pooled and projected vector per image, with an identity classifier in training.
+
+    Args:
+        features: specs of the backbone's maps; the deepest is used. Supplied by the framework.
+        num_identities: number K of training identities. Supplied by the framework.
+        dim: length D of the embedding.
+
+    Shape:
+        deepest map (N, C, h, w) -> vectors (N, 1, D); logits (N, 1, K) in training.
+    """
+
+    def __init__(self, features: dict[str, FeatureSpec], num_identities: int, dim: int = 256):
+        super().__init__()
+        self.map = list(features)[-1]
+        self.project = nn.Linear(features[self.map].channels, dim)
+        self.norm = nn.BatchNorm1d(dim)
+        self.classifier = nn.Linear(dim, num_identities, bias=False)
+
+    def classifier_parameters(self) -> list[nn.Parameter]:
+        """The parameters that belong to the training identities."""
+        return list(self.classifier.parameters())
+
+    def forward(self, maps: dict[str, Tensor], batch: ReIDBatch) -> HeadOutput:
+        """Pool the deepest map, project, and classify in training."""
+        vector = self.norm(self.project(maps[self.map].mean(dim=(2, 3))))
+        logits = self.classifier(vector).unsqueeze(1) if self.training else None
+        return HeadOutput(Embedding(vector.unsqueeze(1)), logits)
+'''
+
+LOSS = '''\
+"""What the logits are trained on."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from reidkit.registry import LOSSES
+
+
+@LOSSES.register_module()
+class {camel}Loss(nn.Module):
+    """Identity classification at a temperature.
+
+    Args:
+        temperature: divides the logits; lower is sharper.
+
+    Shape:
+        logits (N, P, K) float; identities (N,) int64 in [0, K); returns ().
+    """
+
+    def __init__(self, temperature: float = 0.1):
+        super().__init__()
+        self.temperature = temperature
+
+    def forward(self, logits: Tensor, identities: Tensor) -> Tensor:
+        """The mean over images and parts."""
+        parts = logits.shape[1]
+        flat = logits.flatten(0, 1) / self.temperature
+        return F.cross_entropy(flat, identities.repeat_interleave(parts))
+'''
+
+CONFIG = """\
+# {camel} on the default data.    reidkit train {name}/baseline
+plugins = ["{name}"]
+labels = dict(train=dict(), test=[])
+model = dict(
+    type="ReIDModel",
+    head=dict(type="{name}/{camel}Head", dim=128),
+    losses=dict(id=dict(on="source", weight=1.0, loss=dict(type="{name}/{camel}Loss"))),
+    matcher=dict(type="CosineMatcher"),
+)
+"""
+
+RECIPE = """\
+# Minutes on two CPU cores. Beside it may lie paper.py, the published recipe, for recipe=paper.
+input = dict(size=(128, 64))
+train = dict(
+    epochs=12,
+    batch_size=32,
+    optimizer=dict(type="AdamW", lr=1e-3, weight_decay=0.01),
+    schedule=dict(type="one_cycle", pct_start=0.3),
+)
+model = dict(
+    backbone=dict(type="ResNet", depth=18, width=32, stages=3),
+    transforms=dict(
+        train=[dict(type="RandomFlip", p=0.5), dict(type="Normalize")],
+        test=[dict(type="Normalize")],
+    ),
+)
+"""
+
+README = """\
+# {camel}
+
+What the method claims, in two sentences.
+
+| paper | file |
+|---|---|
+| the embedding | `head.py` |
+| the loss | `loss.py` |
+
+    reidkit plugins check {name}
+    reidkit train {name}/baseline
+"""
+
+FILES = {
+    "plugin.yaml": MANIFEST,
+    "__init__.py": PACKAGE,
+    "head.py": HEAD,
+    "loss.py": LOSS,
+    "configs/baseline.py": CONFIG,
+    "configs/recipe/quick.py": RECIPE,
+    "README.md": README,
+}
+
+
+def write_skeleton(name: str, folder: Path) -> Path:
+    """Write ``folder/name`` with a manifest, a head, a loss, a config and a README.
+
+    Args:
+        name: of the plugin: lower-case letters, digits and underscores, a letter first.
+        folder: must be one that is searched for plugins, or be named in REIDKIT_PLUGIN_PATH.
+
+    Raises:
+        UserError: a name that does not fit, or a folder that exists already.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise UserError(
+            f"{name!r} cannot name a plugin: lower-case letters, digits and underscores, a letter "
+            "first"
+        )
+    target = folder / name
+    if target.exists():
+        raise UserError(f"{shown(target)} exists already; choose another name or remove it")
+    major, minor, *_ = reidkit.__version__.split(".")
+    words = dict(
+        name=name,
+        camel="".join(part.capitalize() for part in name.split("_")),
+        api=reidkit.PLUGIN_API,
+        major=major,
+        minor=minor,
+        next=int(minor) + 1,
+    )
+    with atomic_folder(target) as made:
+        for file, text in FILES.items():
+            (made / file).parent.mkdir(exist_ok=True)
+            (made / file).write_text(text.format(**words), encoding="utf-8")
+    return target

@@ -1,0 +1,107 @@
+"""Fake batches, feature maps and embeddings: random, seeded, with everything a part may need.
+
+Shape letters: N images, R regions, P parts, D dims, C channels, h w feature cells, H W pixels.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from reidkit.structures import Embedding, FeatureSpec, ReIDBatch
+
+CHANNELS = 16
+STRIDE = 8
+REGIONS = 9
+
+
+def fake_batch(
+    n: int = 8,
+    size: tuple[int, int] = (192, 64),
+    identities: int = 4,
+    cell: int = STRIDE,
+    seed: int = 0,
+) -> ReIDBatch:
+    """A batch in which every field is filled as the loader and EANet-like transforms fill it.
+
+    Args:
+        n: number of images N.
+        size: (height, width) in pixels, multiples of ``cell``.
+        identities: number of identities K; each has n / K images, neighbours in the batch.
+        cell: pixels per cell of masks and part map.
+        seed: of everything random.
+
+    Shape:
+        images (N, 3, H, W) uint8, masks (N, 9, h, w) bool, part_map (N, h, w) int64, ...
+
+    Example:
+        >>> batch = fake_batch(4, identities=2)
+        >>> batch.identities.tolist(), batch.images.dtype, batch.masks.shape
+        ([0, 0, 1, 1], torch.uint8, torch.Size([4, 9, 24, 8]))
+    """
+    source = torch.Generator().manual_seed(seed)
+    height, width = size
+    h, w = height // cell, width // cell
+    stored = torch.tensor([128, 64])  # (height, width) of the crops before resizing
+    keypoints = torch.rand(n, 17, 3, generator=source, dtype=torch.float64)
+    keypoints[:, :, :2] *= stored.flip(0)
+    visibility = torch.rand(n, REGIONS, generator=source) < 0.8
+    visibility[:, -1] = True
+    masks = torch.rand(n, REGIONS, h, w, generator=source) < 0.5
+    masks[:, :, 0, 0] = True
+    return ReIDBatch(
+        images=torch.randint(0, 256, (n, 3, height, width), generator=source, dtype=torch.uint8),
+        identities=torch.arange(n) * identities // n,
+        cameras=torch.arange(n) % 2,
+        indices=torch.arange(n),
+        paths=[f"{i:04d}.jpg" for i in range(n)],
+        domain="source",
+        image_sizes=stored.repeat(n, 1),
+        keypoints=keypoints,
+        part_map=torch.randint(0, 8, (n, h, w), generator=source),
+        masks=masks & visibility[:, :, None, None],
+        visibility=visibility.float(),
+        times=torch.arange(n, dtype=torch.float64),
+        generator=torch.Generator().manual_seed(seed + 1),
+    )
+
+
+def fake_features(
+    n: int = 8, size: tuple[int, int] = (192, 64), seed: int = 0
+) -> tuple[dict[str, FeatureSpec], dict[str, Tensor]]:
+    """Specs and maps of a backbone with two maps; the deeper one matches ``fake_batch``.
+
+    Example:
+        >>> specs, maps = fake_features(2)
+        >>> list(specs), maps["deep"].shape, maps["deep"].requires_grad
+        (['shallow', 'deep'], torch.Size([2, 16, 24, 8]), True)
+    """
+    source = torch.Generator().manual_seed(seed)
+    specs = {
+        "shallow": FeatureSpec(CHANNELS // 2, STRIDE // 2),
+        "deep": FeatureSpec(CHANNELS, STRIDE),
+    }
+    maps = {
+        name: torch.rand(
+            n, spec.channels, size[0] // spec.stride, size[1] // spec.stride, generator=source
+        ).requires_grad_()
+        for name, spec in specs.items()
+    }
+    return specs, maps
+
+
+def fake_embedding(n: int = 6, parts: int = REGIONS, dims: int = 8, seed: int = 0) -> Embedding:
+    """Random part vectors with visibility, and feature maps.
+
+    Example:
+        >>> fake_embedding(2).vectors.shape
+        torch.Size([2, 9, 8])
+    """
+    source = torch.Generator().manual_seed(seed)
+    visibility = (torch.rand(n, parts, generator=source) < 0.8).float()
+    visibility[:, -1] = 1.0
+    return Embedding(
+        vectors=torch.randn(n, parts, dims, generator=source),
+        visibility=visibility,
+        maps=torch.rand(n, CHANNELS, 24, 8, generator=source),
+    )
