@@ -179,8 +179,10 @@ def check_embedding(embedding: Embedding, labels: Labels, side: str) -> None:
         UserError: NaN or infinite values, or all embeddings (nearly) equal.
     """
     for tensor in (embedding.vectors, embedding.visibility, embedding.maps):
-        if tensor is not None and not torch.isfinite(tensor.sum(dtype=torch.float64)):
-            bad = torch.nonzero(~torch.isfinite(tensor).flatten(1).all(1)).flatten().tolist()
+        if tensor is None or torch.isfinite(tensor.sum()):  # one pass, nothing allocated
+            continue
+        bad = torch.nonzero(~torch.isfinite(tensor).flatten(1).all(1)).flatten().tolist()
+        if bad:
             raise UserError(
                 f"{len(bad)} of {len(tensor)} {side} embeddings hold NaN or infinite values; "
                 f"first: {labels.file(bad[0])}. Training has probably diverged: lower the "

@@ -89,13 +89,12 @@ def _checked(values: Tensor, count: int, n_gallery: int, matcher: nn.Module) -> 
             f"matcher {name} must return ({count}, {n_gallery}) float32, "
             f"got {tuple(values.shape)} {values.dtype}"
         )
-    if not torch.isfinite(values.sum(dtype=torch.float64)):
-        bad = int((~torch.isfinite(values)).sum())
+    if not torch.isfinite(values.sum()) and (bad := int((~torch.isfinite(values)).sum())):
         raise UserError(
             f"matcher {name} gave {bad} distances that are NaN or infinite in one block of "
             f"{count} x {n_gallery}; such distances cannot be ranked"
         )
-    return values
+    return values.contiguous()
 
 
 @torch.inference_mode()
@@ -125,38 +124,53 @@ def rank_positives(
     """
     valid = relations.valid
     starts = np.concatenate([[0], np.cumsum(relations.n_good[valid])])
-    found = np.zeros((3, starts[-1]), np.int64)
+    closer = np.zeros((3, starts[-1]), np.int64)
     chosen = query if len(valid) == len(query) else query[torch.from_numpy(valid)]
     for rows, values in blocks(chosen, gallery, matcher, block_mb):
-        members = valid[rows]
         count = _count_cpu if values.device.type == "cpu" else _count_device
-        found[:, starts[rows.start] : starts[rows.stop]] = count(values, members, relations)
-    return Ranks(starts, found[0], found[1], found[2])
+        limits = starts[rows.start : rows.stop + 1]
+        closer[:, limits[0] : limits[-1]] = count(values, valid[rows], relations)
+    nth = np.arange(starts[-1]) - np.repeat(starts[:-1], np.diff(starts)) + 1
+    return Ranks(starts, *(closer + nth))
 
 
 def _count_cpu(values: Tensor, queries: NDArray, relations: Relations) -> NDArray[np.int64]:
-    """(3, right images): ranks, lowest and highest; ``values`` is written to."""
+    """For each right image, in order of distance, the number of bad images before it.
+
+    Args:
+        values: (b, G), written to.
+        queries: index of each row's query.
+
+    Returns:
+        (3, right images): ties in gallery order, ties behind it, ties before it.
+    """
     table = values.numpy()
     if len(relations.junk):
         table[:, relations.junk] = np.inf
-    parts = [_count_row(row, *relations.of(q)) for row, q in zip(table, queries, strict=True)]
-    return np.concatenate(parts, axis=1)
+    out = np.empty((3, int(relations.n_good[queries].sum())), np.int64)
+    start = 0
+    for row, query in zip(table, queries.tolist(), strict=True):
+        own, good = relations.of(query)
+        stop = start + int(relations.n_good[query])
+        _count_row(row, own, good, out[:, start:stop])
+        start = stop
+    return out
 
 
-def _count_row(row: NDArray, own: NDArray, good: NDArray) -> NDArray[np.int64]:
-    mine = row[own]
+def _count_row(row: NDArray, own: NDArray, good: NDArray, out: NDArray) -> None:
+    right = row[own][good]
     row[own] = np.inf  # what is left are the bad images
-    right, columns = mine[good], own[good]
-    turn = np.argsort(right, kind="stable")  # columns ascend: ties stay in gallery order
-    right, columns = right[turn], columns[turn]
-    closer = row[row <= right[-1]]
+    turn = right.argsort(kind="stable")  # columns ascend: ties stay in gallery order
+    right = right[turn]
+    closer = row.compress(row <= right[-1])
     closer.sort()
-    lowest = closer.searchsorted(right, "left")
-    highest = closer.searchsorted(right, "right")
-    ranks = lowest.copy()
-    for i in np.flatnonzero(lowest < highest):
-        ranks[i] += np.count_nonzero(row[: columns[i]] == right[i])
-    return np.stack([ranks, lowest, highest]) + np.arange(1, len(right) + 1)
+    out[1] = closer.searchsorted(right, "left")
+    out[2] = closer.searchsorted(right, "right")
+    out[0] = out[1]
+    if (out[1] < out[2]).any():
+        columns = own[good][turn]
+        for i in np.flatnonzero(out[1] < out[2]):
+            out[0, i] += np.count_nonzero(row[: columns[i]] == right[i])
 
 
 def _count_device(values: Tensor, queries: NDArray, relations: Relations) -> NDArray[np.int64]:
@@ -185,7 +199,7 @@ def _count_device(values: Tensor, queries: NDArray, relations: Relations) -> NDA
         tied = torch.nonzero(lowest < highest).flatten().tolist()
         for i in tied:
             found[0, picked[i]] += (block[i, : columns[picked[i]]] == limit[i]).sum()
-    return found.cpu().numpy() + nth + 1
+    return found.cpu().numpy()
 
 
 def _flatten(queries: NDArray, relations: Relations) -> tuple[NDArray, NDArray, NDArray]:
