@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from reidkit.errors import UserError
 
 
 def load_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict:
-    """Read a checkpoint of tensors, numbers, arrays and training history; refuse everything else.
+    """Read a checkpoint of tensors, numbers, text and arrays; refuse everything else.
 
     Args:
         path: a ``.pth``/``.pt`` file written by ``torch.save``, or ``.safetensors``.
@@ -40,7 +41,7 @@ def load_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict:
     except pickle.UnpicklingError as error:
         raise UserError(
             f"{path}: refused, because loading it would run code: {_named(error)}. "
-            "Only tensors, numbers, text, arrays and mmengine's training history are read; "
+            "Only tensors, numbers, text and arrays are read; "
             "export the weights as a plain state dict or as safetensors."
         ) from error
     except (RuntimeError, EOFError, OSError, ValueError) as error:
@@ -68,13 +69,11 @@ def load_state(path: str | Path) -> dict:
 
 
 def _harmless() -> list:
-    """Classes of mmengine's own checkpoints; none of them runs code when rebuilt."""
+    """Numpy's arrays and numbers; none of them runs code when rebuilt."""
     import numpy as np
-    from mmengine.logging.history_buffer import HistoryBuffer
     from numpy._core import multiarray  # numpy >= 2; where pickles of arrays point
 
     return [
-        HistoryBuffer,
         np.ndarray,
         np.dtype,
         multiarray._reconstruct,
@@ -89,7 +88,5 @@ def _harmless() -> list:
 def _named(error: Exception) -> str:
     """The offending global in torch's message, or the message's first line."""
     text = str(error)
-    marker = "Unsupported global: GLOBAL "
-    if marker in text:
-        return text.split(marker)[1].split(" was not")[0]
-    return text.splitlines()[0]
+    found = re.search(r"GLOBAL (\S+)", text)
+    return found.group(1) if found else text.splitlines()[0]
