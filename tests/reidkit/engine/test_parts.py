@@ -36,9 +36,7 @@ class Head(torch.nn.Module):
         return list(self.classifier.parameters())
 
 
-PAPER = dict(
-    optimizer=dict(type="SGD", lr=0.01, momentum=0.9, weight_decay=5e-4), new_lr_mult=2.0
-)
+PAPER = dict(optimizer=dict(type="SGD", lr=0.01, momentum=0.9, weight_decay=5e-4), new_lr_mult=2.0)
 
 
 def lr_trace(schedule: dict, epochs: int, steps: int) -> list[tuple[float, float]]:
@@ -131,7 +129,9 @@ def test_devices_and_precisions_that_do_not_exist():
     cpu = torch.device("cpu")
     with pytest.raises(UserError, match="use auto, cpu, cuda or cuda:<n>"):
         choose_device("gpu0")
-    with pytest.raises(UserError, match="settings.precision=fp8: use one of auto, fp32, bf16, fp16"):
+    with pytest.raises(
+        UserError, match="settings.precision=fp8: use one of auto, fp32, bf16, fp16"
+    ):
         choose_precision("fp8", cpu)
     with pytest.raises(UserError, match="needs a CUDA device"):
         choose_precision("fp16", cpu)
