@@ -2,13 +2,18 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from reidkit.config import check_config, load_config, render
 from reidkit.data.split import Split
+from reidkit.engine.build import build_model
+from reidkit.engine.domains import Domains
 from reidkit.errors import UserError
+from reidkit.registry import DATASETS
 from reidkit.structures import Embedding
 from reidkit_plugins.eanet import cft
 from reidkit_plugins.eanet.matcher import VisibilityMatcher
@@ -87,3 +92,59 @@ def test_noise_is_dropped_and_clusters_become_identities():
     assert pseudo.cameras.tolist() == [1, 1, 2] and pseudo.label_key == "toy/train"
     with pytest.raises(ValueError, match="^4 cluster labels for 5 images$"):
         cft.pseudo_split(split, cft.Clusters(np.zeros(4, np.int64), 1.0))
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A finished run of a small stripe model on crops of four very different looks."""
+    random = np.random.default_rng(0)
+    data = tmp_path / "data"
+    for folder, count in (("bounding_box_train", 10), ("query", 1), ("bounding_box_test", 1)):
+        (data / "market1501" / folder).mkdir(parents=True)
+        for person in range(4):
+            look = np.random.default_rng(person).integers(0, 256, (8, 4, 3))
+            look = look.repeat(16, 0).repeat(16, 1)
+            for frame in range(count):
+                noisy = (look + random.integers(-4, 5, look.shape)).clip(0, 255).astype(np.uint8)
+                name = f"{person + 1:04d}_c{frame % 6 + 1}s1_{frame:06d}_01.jpg"
+                cv2.imwrite(str(data / "market1501" / folder / name), noisy)
+    cfg = load_config(
+        str(Path(__file__).parents[3] / "configs/eanet/pcb.py"),
+        [f"settings.data_root={data}", "data=market1501", "model.backbone.width=8"]
+        + ["settings.workers=0", "settings.device=cpu", "settings.precision=fp32"],
+    )
+    assert check_config(cfg) == []
+    model = build_model(cfg, Domains(cfg))
+    folder = tmp_path / "run"
+    (folder / "checkpoints").mkdir(parents=True)
+    (folder / "config.py").write_text(render(cfg))
+    torch.save({"state_dict": model.state_dict()}, folder / "checkpoints/last.pth")
+    return folder, data
+
+
+def test_a_clustered_domain_from_a_run(run, capsys):
+    folder, data = run
+    options = dict(type="eanet/ClusteredDomain", run=str(folder), domain="source", share=0.25)
+    reader = DATASETS.build(options, data_root=str(data))
+    reader.prepare()
+    split = reader.splits()["train"]
+    assert "market1501/train: 4 clusters of" in capsys.readouterr().out
+    people = [path.split("/")[-1][:4] for path in split.paths]
+    assert len(split) >= 16 and sorted(set(split.identities)) == [0, 1, 2, 3]
+    assert len({(person, i) for person, i in zip(people, split.identities, strict=True)}) == 4
+    kept = folder / "clusters-source.npz"
+    written = kept.stat().st_mtime_ns
+    again = DATASETS.build(options, data_root=str(data)).splits()["train"]
+    assert kept.stat().st_mtime_ns == written and capsys.readouterr().out == ""
+    assert again.paths == split.paths and np.array_equal(again.identities, split.identities)
+    options["min_samples"] = 3  # another option: clustered anew
+    DATASETS.build(options, data_root=str(data)).prepare()
+    assert kept.stat().st_mtime_ns > written
+
+
+def test_a_clustered_domain_without_a_run_says_so(tmp_path):
+    reader = DATASETS.build(
+        dict(type="eanet/ClusteredDomain", run=str(tmp_path)), data_root=str(tmp_path)
+    )
+    with pytest.raises(UserError, match="not a run folder, it has no config.py$"):
+        reader.prepare()
