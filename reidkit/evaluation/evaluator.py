@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from reidkit.errors import UserError
 from reidkit.evaluation import metrics
+from reidkit.evaluation.matchers import tensor_of
 from reidkit.evaluation.protocols import Labels, Protocol, Relations, find_protocol, relate
 from reidkit.evaluation.ranking import Ranks, rank_positives
 from reidkit.evaluation.result import RankingResult
@@ -188,7 +189,7 @@ def check_embedding(embedding: Embedding, labels: Labels, side: str) -> None:
                 f"first: {labels.file(bad[0])}. Training has probably diverged: lower the "
                 "learning rate, or look for the first NaN in the loss curve"
             )
-    tensor = embedding.vectors if embedding.vectors is not None else embedding.maps
+    tensor = tensor_of(embedding)
     rows = tensor[:: -(-len(tensor) // SAMPLE)].flatten(1).float()
     spread, size = (rows - rows[0]).abs().max(), rows.abs().max()
     if len(np.unique(labels.identities)) > 1 and len(rows) > 1 and spread <= 1e-6 * size:

@@ -128,7 +128,7 @@ class CosineMatcher(Matcher):
     def order(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
         """Minus the cosine."""
         values = inner(query, gallery, out)
-        scale = gallery.visibility.T  # (1, g)
+        scale = _column(gallery).T  # (1, g)
         return values * scale if values.requires_grad else values.mul_(scale)
 
     def compare(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
@@ -170,19 +170,26 @@ class EuclideanMatcher(Matcher):
         """Joined vectors (n, 1, P*D); queries negated; half the squared length as visibility."""
         vectors = vectors_of(embedding, self)
         joined = (unit_parts(vectors) if self.normalize else vectors.float()).flatten(1)
-        half = joined.square().sum(dim=1, keepdim=True) / 2
+        half = joined.norm(dim=1, keepdim=True).square() / 2  # without a copy of the vectors
         return Embedding((-joined if side == "query" else joined)[:, None], visibility=half)
 
     def order(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
         """Half the squared distance less what depends on the query alone."""
         values = inner(query, gallery, out)
-        half = gallery.visibility.T  # (1, g)
+        half = _column(gallery).T  # (1, g)
         return values + half if values.requires_grad else values.add_(half)
 
     def compare(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
         """The distance; the square is clamped at 0 before its root."""
-        half = self.order(query, gallery, out) + query.visibility
+        half = self.order(query, gallery, out) + _column(query)
         return (2 * half).clamp_min(0.0).sqrt()
+
+
+def tensor_of(embedding: Embedding) -> Tensor:
+    """The vectors of an embedding or, where it has none, its maps."""
+    tensor = embedding.maps if embedding.vectors is None else embedding.vectors
+    assert tensor is not None  # Embedding sees to it
+    return tensor
 
 
 def vectors_of(embedding: Embedding, matcher: nn.Module) -> Tensor:
@@ -194,6 +201,12 @@ def vectors_of(embedding: Embedding, matcher: nn.Module) -> Tensor:
     if embedding.vectors is None:
         raise ValueError(f"{type(matcher).__name__} compares vectors; the embedding has only maps")
     return embedding.vectors
+
+
+def _column(prepared: Embedding) -> Tensor:
+    """The number (n, 1) per image that ``prepare`` left as visibility."""
+    assert prepared.visibility is not None
+    return prepared.visibility
 
 
 def unit_parts(vectors: Tensor) -> Tensor:
@@ -215,6 +228,8 @@ def inner(query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Te
     Raises:
         ValueError: the sides differ in parts or dims.
     """
+    if query.vectors is None or gallery.vectors is None:
+        raise ValueError("the inner product needs embeddings with vectors")
     if query.vectors.shape[1:] != gallery.vectors.shape[1:]:
         raise ValueError(
             "query and gallery embeddings differ in (parts, dims): "

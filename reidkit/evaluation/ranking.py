@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from reidkit.errors import UserError
-from reidkit.evaluation.matchers import Matcher
+from reidkit.evaluation.matchers import Matcher, tensor_of
 from reidkit.evaluation.protocols import Relations
 from reidkit.structures import Embedding
 
@@ -60,26 +60,20 @@ def blocks(
     Shape:
         yields (rows, values (b, G) float32); values are overwritten by the next block.
     """
-    is_matcher = isinstance(matcher, Matcher)
-    device = _device(gallery)
-    ready = matcher.prepare(gallery, "gallery") if is_matcher else gallery
+    device = tensor_of(gallery).device
+    ready = matcher.prepare(gallery, "gallery") if isinstance(matcher, Matcher) else gallery
     size = max(1, min(len(query), int(block_mb * MEGABYTE) // (4 * len(gallery))))
     memory = torch.empty(size * len(gallery), dtype=torch.float32, device=device)
     for start in range(0, len(query), size):
         rows = slice(start, min(start + size, len(query)))
         part, count = query[rows].to(device), rows.stop - start
         out = memory[: count * len(gallery)].view(count, len(gallery))
-        if is_matcher:
+        if isinstance(matcher, Matcher):
             part = matcher.prepare(part, "query")
             values = (matcher.compare if distances else matcher.order)(part, ready, out)
         else:
             values = matcher(part, ready)
         yield rows, _checked(values, count, len(gallery), matcher)
-
-
-def _device(embedding: Embedding) -> torch.device:
-    tensor = embedding.vectors if embedding.vectors is not None else embedding.maps
-    return tensor.device
 
 
 def _checked(values: Tensor, count: int, n_gallery: int, matcher: nn.Module) -> Tensor:

@@ -12,7 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reidkit.viz.canvas import INK, SOFT, Canvas, Colour, fit
+from reidkit.viz.canvas import SOFT, Canvas, Colour, fit
+
+Pixels = NDArray[np.uint8]
 
 PARTS: tuple[tuple[str, Colour], ...] = (
     ("head", (230, 75, 60)),
@@ -35,7 +37,7 @@ TILE, GAP, MARGIN, HEAD = 192, 6, 16, 84
 
 def part_sheet(
     path: str | Path,
-    crops: NDArray[np.uint8],
+    crops: Pixels,
     keypoints: NDArray | None,
     part_maps: NDArray | None,
     masks: NDArray | None = None,
@@ -81,13 +83,14 @@ def part_sheet(
     sheet.save(path)
 
 
-def draw_joints(crop: NDArray[np.uint8], keypoints: NDArray, scale: float = 4.0) -> NDArray:
+def draw_joints(crop: Pixels, keypoints: NDArray, scale: float = 4.0) -> Pixels:
     """The crop enlarged ``scale`` times with limbs and joints; unseen joints (<= 0.1) are left out.
 
     Shape:
         crop (H, W, 3), keypoints (17, 3) in its pixels; returns (scale * H, scale * W, 3).
     """
-    canvas = _grey(cv2.resize(crop, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC))
+    larger = cv2.resize(crop, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    canvas = _grey(np.asarray(larger, np.uint8))
     thick = max(1, round(canvas.shape[0] / 110))
     places = np.round((keypoints[:, :2] + 0.5) * scale * 16).astype(int)  # 1/16 pixel
     seen = keypoints[:, 2] > SEEN
@@ -106,7 +109,7 @@ def draw_joints(crop: NDArray[np.uint8], keypoints: NDArray, scale: float = 4.0)
     return canvas
 
 
-def draw_parts(crop: NDArray[np.uint8], part_map: NDArray, strength: float = 0.65) -> NDArray:
+def draw_parts(crop: Pixels, part_map: NDArray, strength: float = 0.65) -> Pixels:
     """The crop in grey under the colours of its part map.
 
     Shape:
@@ -119,7 +122,7 @@ def draw_parts(crop: NDArray[np.uint8], part_map: NDArray, strength: float = 0.6
     return (_grey(crop) * (1 - weight) + table[classes] * weight).astype(np.uint8)
 
 
-def draw_mask(crop: NDArray[np.uint8], mask: NDArray) -> NDArray:
+def draw_mask(crop: Pixels, mask: NDArray) -> Pixels:
     """The crop where the mask is set, darkened elsewhere; crossed out if it is set nowhere.
 
     Shape:
@@ -135,8 +138,8 @@ def draw_mask(crop: NDArray[np.uint8], mask: NDArray) -> NDArray:
 
 
 def _group(
-    crop: NDArray, keypoints: NDArray | None, part_map: NDArray | None, masks: NDArray | None
-) -> NDArray[np.uint8]:
+    crop: Pixels, keypoints: NDArray | None, part_map: NDArray | None, masks: NDArray | None
+) -> Pixels:
     """All panels of one crop in a row, (TILE, w, 3)."""
     width = round(TILE * crop.shape[1] / crop.shape[0])
     panels = [fit(crop, TILE, width)]
@@ -150,7 +153,7 @@ def _group(
     return np.hstack([p for panel in panels for p in (panel, space)][:-1])
 
 
-def _mask_columns(crop: NDArray, masks: NDArray, width: int) -> list[NDArray]:
+def _mask_columns(crop: Pixels, masks: NDArray, width: int) -> list[Pixels]:
     """Region masks at half size, two above each other, region 0 top left, reading across."""
     half = (TILE - 2) // 2
     small = [fit(draw_mask(crop, mask), half, width // 2) for mask in masks]
@@ -173,16 +176,14 @@ def _head(sheet: Canvas, title: str, joints: bool, parts: bool, masks: NDArray |
     sheet.legend(MARGIN, 54, entries)
 
 
-def _grey(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _grey(crop: Pixels) -> Pixels:
     """Mostly grey, so that colours drawn on it stand out."""
     grey = cv2.cvtColor(np.ascontiguousarray(crop), cv2.COLOR_RGB2GRAY)[..., None]
     return (0.35 * crop + 0.65 * grey).astype(np.uint8)
 
 
-def _stretch(labels: NDArray[np.uint8], crop: NDArray) -> NDArray[np.uint8]:
+def _stretch(labels: Pixels, crop: NDArray) -> Pixels:
     """Labels on the grid of the crop, nearest cell."""
     size = crop.shape[1::-1]
-    return cv2.resize(np.ascontiguousarray(labels), size, interpolation=cv2.INTER_NEAREST)
-
-
-__all__ = ["INK", "PARTS", "draw_joints", "draw_mask", "draw_parts", "part_sheet"]
+    cells = np.ascontiguousarray(labels)
+    return np.asarray(cv2.resize(cells, size, interpolation=cv2.INTER_NEAREST), np.uint8)

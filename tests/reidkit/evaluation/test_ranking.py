@@ -282,29 +282,3 @@ def test_matchers_that_return_something_else_are_refused():
     sides = labels([1], [0]), labels([1, 2], [1, 1])
     with pytest.raises(ValueError, match=r"Wrong must return \(1, 2\) float32, got \(2, 1\)"):
         ranking.rank_positives(positions(1), positions(2), relate(MARKET, *sides), Wrong())
-
-
-@settings(max_examples=80, deadline=None)
-@given(cases(), st.integers(1, 25))
-def test_top_matches_are_the_head_of_the_sorted_row(case, k):
-    table, query, gallery = case
-    relations = relate(MARKET, query, gallery)
-    arguments = positions(len(query)), positions(len(gallery)), TableMatcher(table), relations
-    indices, distances = ranking.top_matches(*arguments, k=k, block_mb=1e-4)
-    for q, row in enumerate(table):
-        own, good = relations.of(q)
-        out = {*own[~good].tolist(), *relations.junk.tolist()}
-        wanted = sorted((d, g) for g, d in enumerate(row.tolist()) if g not in out)[:k]
-        kept = indices[q] >= 0
-        assert (
-            list(zip(distances[q][kept].tolist(), indices[q][kept].tolist(), strict=True)) == wanted
-        )
-        assert np.isnan(distances[q][~kept]).all()
-
-
-def test_top_matches_needs_a_length():
-    sides = labels([1], [0]), labels([1], [1])
-    with pytest.raises(ValueError, match="k must be at least 1, got 0"):
-        ranking.top_matches(
-            positions(1), positions(1), TableMatcher([[0]]), relate(MARKET, *sides), k=0
-        )
