@@ -142,7 +142,7 @@ class _View:
         fit = {"coat": 1.3, "jacket": 1.25, "hoodie": 1.25, "long": 1.1}.get(person.top_kind, 1.14)
         reach = person.sleeve
         if reach > 0.08:
-            a, b = self.span(s, e, 0.1, max(0.22, min(reach, 1.0)))
+            a, b = self.span(s, e, 0.06, max(0.22, min(reach, 1.0)))
             rb = (0.0235 if reach >= 1 else 0.027) * t * fit
             add(a, b, 0.0285 * t * fit, rb, near + 0.002, SLEEVE_U + side, UPPER_ARM, dim)
         if reach > 1:
@@ -219,14 +219,22 @@ class _View:
         if person.top_kind == "coat":
             low = 1.55 + 0.35 * (person.pattern_size - 0.018) / 0.027
             rows = ((1.0, hip * loose, 1.12 * deep * loose), (low, hip * 1.22, 1.5 * deep))
-            add(*self.sections(rows), -0.005, TAIL_I, UPPER_LEG)
+            add(*self.over_knees(*self.sections(rows)), -0.005, TAIL_I, UPPER_LEG)
         if "skirt" in person.bottom_kind:
             low = 1 + person.hem * 0.245 / 0.315
             flare = 1.5 if person.bottom_kind == "skirt" else 1.3
             rows = ((0.92, hip, 1.1 * deep), (1.1, hip * 1.04, 1.2 * deep))
             rows += ((low, hip * flare, 1.55 * deep),)
-            centre, half = self.sections(rows)
-            add(centre, half, -0.012, SKIRT_I, UPPER_LEG)
+            add(*self.over_knees(*self.sections(rows)), -0.012, SKIRT_I, UPPER_LEG)
+
+    def over_knees(self, centre: np.ndarray, half: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """A skirt as wide as the legs under it."""
+        hip, knees = self.flat[ps.PELVIS], self.flat[ps.KNEE : ps.KNEE + 2]
+        depth = np.clip((centre[:, 1] - hip[1]) / (knees[:, 1].max() - hip[1]), 0, 1.15)
+        edges = knees[:, 0] - hip[0]
+        left = np.minimum(centre[:, 0] - half, centre[:, 0] + depth * (edges.min() - 0.03))
+        right = np.maximum(centre[:, 0] + half, centre[:, 0] + depth * (edges.max() + 0.03))
+        return np.stack([(left + right) / 2, centre[:, 1]], axis=1), (right - left) / 2
 
     def front_and_back(self) -> None:
         """Prints, the open front of a jacket, seen from their side only."""

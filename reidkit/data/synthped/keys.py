@@ -22,7 +22,7 @@ def stream(*key: int | str) -> np.random.Generator:
         False
     """
     words = [zlib.crc32(part.encode()) if isinstance(part, str) else part for part in key]
-    entropy = [VERSION, *(word & 0xFFFFFFFF for word in words)]
+    entropy = [VERSION, len(key), *(word & 0xFFFFFFFF for word in words)]
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(entropy)))
 
 

@@ -99,7 +99,9 @@ def is_complete(folder: Path, items: list[pl.Item], thorough: bool = False) -> b
     except (OSError, ValueError):
         return False
     files = [*(item.path for item in items), *_labels(items), "truth.npz"]
-    if manifest.get("version") != VERSION or manifest.get("files") != len(files):
+    knobs = json.loads(json.dumps(asdict(PRESETS[items[0].shot.preset])))
+    made = [manifest.get(key) for key in ("version", "files", "knobs")]
+    if made != [VERSION, len(files), knobs]:
         return False
     try:
         if manifest["sizes"] != _sizes(folder, files):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-VERSION = 2
+VERSION = 3
 """Goes up with every change of the pixels; part of every random key and of the folder's name."""
 
 DOMAINS = ("A", "B", "P")

@@ -35,6 +35,7 @@ class SynthPed(Market1501):
     name = "synthped"
     title = "SynthPed"
     nestings = ()
+    needed = (*Market1501.needed, "truth.npz", "manifest.json")  # the last one written
     counts: dict[str, tuple[int, int]] = {}
     junk_gallery = 0
     how = "run tools/synthped.py, or call prepare()"

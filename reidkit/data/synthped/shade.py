@@ -37,7 +37,8 @@ def colour_canvas(
         returns (H, W, 3) uint8.
     """
     size = behind.shape[1::-1]
-    items = _patterned(canvas[:, :, 0], units, person)
+    items, shades, _ = cv2.split(canvas)
+    items = _patterned(items, units, person)
     lookup = np.zeros((1, 256, 3), np.uint8)
     lookup[0, : len(table)] = table
     lookup[0, PATTERN_I] = person.accent
@@ -47,7 +48,7 @@ def colour_canvas(
     drawn = cv2.LUT(cv2.merge([items] * 3), lookup)
     drawn = cv2.resize(drawn, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     open_ = cv2.resize(cv2.LUT(items, bare), size, interpolation=cv2.INTER_AREA)
-    shade = cv2.resize(canvas[:, :, 1], size, interpolation=cv2.INTER_AREA)
+    shade = cv2.resize(shades, size, interpolation=cv2.INTER_AREA)
     share = open_.astype(np.float32)[..., None] * np.float32(1 / 255)
     light = shade.astype(np.float32)[..., None] * np.float32(1 / NEUTRAL)
     total = (drawn * _folds(rng, size) + behind * share) * light
@@ -63,11 +64,11 @@ def _folds(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
 def _patterned(items: np.ndarray, units: Grid, person: Person) -> np.ndarray:
     """The items with the upper garment's second colour as an item of its own."""
     if person.pattern == "plain":
-        return np.ascontiguousarray(items)
+        return items
     cloth = np.zeros((1, 256), np.uint8)
     cloth[0, list(bd.TOP_ITEMS)] = 1
     second = _second(person.pattern, 2 * person.pattern_size, units)
-    mask = cv2.LUT(np.ascontiguousarray(items), cloth) * second
+    mask = cv2.LUT(items, cloth) * second
     return np.where(mask, np.uint8(PATTERN_I), items)
 
 

@@ -61,10 +61,10 @@ class Strokes:
             dim: taken from the shade (limbs on the far side).
         """
         self.limbs.append((a[0], a[1], b[0], b[1], ra, rb))
-        for step, (_, _, shade) in enumerate(LAYERS):
+        for _, _, shade in LAYERS:
             self.polygons.append(None)
             self.values.append((item, shade - dim, part))
-            self.nears.append(near + step * 1e-4)
+            self.nears.append(near)
 
     def outline(
         self,
@@ -82,12 +82,12 @@ class Strokes:
             half: (8,) its half width.
             near, item, part: as in ``limb``.
         """
-        for step, (width, shift, shade) in enumerate(layers):
+        for width, shift, shade in layers:
             middle = centre[:, 0] + self.light * shift * half
             left = np.stack([middle - width * half, centre[:, 1]], axis=1)
             right = np.stack([middle + width * half, centre[:, 1]], axis=1)
             polygon = np.concatenate([left, right[::-1]])
-            self.add(polygon, near + step * 1e-4, item, part, shade)
+            self.add(polygon, near, item, part, shade)
 
     def ellipse(
         self,
@@ -100,10 +100,10 @@ class Strokes:
         layers: tuple = LAYERS,
     ) -> None:
         """An upright ellipse, lit as a ball."""
-        for step, (width, shift, shade) in enumerate(layers):
+        for width, shift, shade in layers:
             middle = centre + np.array([self.light * shift * rx, -0.5 * shift * ry])
             polygon = middle + _CIRCLE * (width * np.array([rx, ry]))
-            self.add(polygon, near + step * 1e-4, item, part, shade)
+            self.add(polygon, near, item, part, shade)
 
     def box(
         self, u0: float, v0: float, u1: float, v1: float, near: float, item: int, shade: int = 160

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from reidkit.data.synthped import body as bd
@@ -56,6 +57,7 @@ def _allowed() -> np.ndarray:
         else:
             allowed = leg
         table[joint, list(allowed)] = True
+    table[:, 0] = table[:, bd.ITEMS : 2 * bd.ITEMS] = True  # what is behind covers nothing
     return table
 
 
@@ -73,17 +75,23 @@ def sample_parts(parts: np.ndarray) -> np.ndarray:
     return parts[np.ix_(rows, columns)]
 
 
-def visible_parts(parts: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def count_parts(canvas: np.ndarray) -> np.ndarray:
+    """Pixels of each part on a canvas, (8,) float64."""
+    counts = cv2.calcHist([canvas], [2], None, [8], [0, 8])
+    return counts.ravel().astype(np.float64)
+
+
+def visible_parts(canvas: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """Share of each part's silhouette that is seen in the crop.
 
     Args:
-        parts: (h, w) labels of the crop, occluders painted.
+        canvas: (h, w, 3) of the crop, occluders painted.
         whole: (8,) pixels of each part before cropping and without occluders.
 
     Shape:
         returns (8,) float32; [0] is the share of background in the crop.
     """
-    seen = np.bincount(parts.ravel(), minlength=8).astype(np.float64)
+    seen = count_parts(canvas)
     share = np.where(whole > 0, seen / np.maximum(whole, 1), 0.0)
-    share[0] = seen[0] / parts.size
+    share[0] = seen[0] / seen.sum()
     return share.astype(np.float32)

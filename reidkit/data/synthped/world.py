@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from reidkit.data.synthped import body as bd
@@ -16,7 +17,7 @@ from reidkit.data.synthped.people import make_person
 from reidkit.data.synthped.presets import DOMAINS, PRESETS, STYLES, Preset
 from reidkit.data.synthped.shade import colour_canvas
 from reidkit.data.synthped.strokes import NEUTRAL, Strokes
-from reidkit.data.synthped.truth import joint_flags, sample_parts, visible_parts
+from reidkit.data.synthped.truth import count_parts, joint_flags, sample_parts, visible_parts
 
 OVER = 2  # drawn at twice the size and filtered down
 MARGIN = 0.03  # of a perfect box around the person [body heights]
@@ -141,7 +142,7 @@ def render(shot: Shot, size: tuple[int, int] | None = None) -> Crop:
         joints=joint_flags(layout.inner, body, layout.origin, layout.scale, OVER),
         parts=np.ascontiguousarray(layout.inner[::OVER, ::OVER, 2]),
         part_map=sample_parts(layout.inner[:, :, 2]),
-        visible=visible_parts(layout.inner[:, :, 2], layout.whole_parts),
+        visible=visible_parts(layout.inner, layout.whole_parts),
         box_error=error.astype(np.float32),
         heading=pose.heading,
         seconds=clock,
@@ -232,8 +233,8 @@ class _Layout:
         before = np.ceil(np.clip((box[:2] - whole[:2]) * self.scale, 0, None)).astype(int)
         after = np.ceil(np.clip((whole[2:] - box[2:]) * self.scale, 0, None)).astype(int)
         width, height = self.grid[1] + before[0] + after[0], self.grid[0] + before[1] + after[1]
-        self.canvas = np.zeros((height, width, 3), np.uint8)
-        self.canvas[:, :, 1] = NEUTRAL
+        self.canvas = np.empty((height, width, 3), np.uint8)
+        cv2.rectangle(self.canvas, (0, 0), (int(width), int(height)), (0, NEUTRAL, 0), -1)
         self.outer_origin = self.origin - before / self.scale
         x, y = before
         self.inner = self.canvas[y : y + self.grid[0], x : x + self.grid[1]]
@@ -256,6 +257,6 @@ class _Layout:
                 shadow.ellipse(np.zeros(2), reach, 0.28 * reach, 0, 0, 0, ((1.0, 0.0, shade),))
             self._paint(shadow)
             self._paint(self.body.strokes, bd.BAG_ITEMS)
-        self.whole_parts = np.bincount(self.canvas[:, :, 2].ravel(), minlength=8)
+        self.whole_parts = count_parts(self.canvas)
         for strokes in front:
             self._paint(strokes)
