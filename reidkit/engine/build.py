@@ -39,12 +39,16 @@ def build_model(
     )
 
 
-def load_initial_weights(model: nn.Module, path: str | None) -> None:
-    """Start from another run's weights; a classifier of another size starts anew, and that is said.
+def load_initial_weights(
+    model: nn.Module, path: str | None, keep_classifiers: bool = False
+) -> None:
+    """Start from the weights of another run, or of the stage before.
 
     Args:
         model: with ``head.classifier_parameters()``.
         path: a checkpoint, or None for nothing.
+        keep_classifiers: False leaves the classifiers new, whatever their size: another run's
+            identities are not this one's, even when there happen to be as many.
 
     Raises:
         UserError: a weight other than a classifier's is missing or of another shape.
@@ -52,12 +56,8 @@ def load_initial_weights(model: nn.Module, path: str | None) -> None:
     if path is None:
         return
     state, own = load_state(path), model.state_dict()
-    named = classifier_names(model)
-    fresh = {n for n in named if n not in state or state[n].shape != own[n].shape}
-    for name in fresh:
-        state.pop(name, None)
-    if fresh:
-        print(f"{path}: the classifiers are of another number of identities and start anew")
+    fresh = set() if keep_classifiers else classifier_names(model)
+    state = {name: value for name, value in state.items() if name not in fresh}
     wrong = [
         n for n in own if n not in fresh and (n not in state or state[n].shape != own[n].shape)
     ]

@@ -55,15 +55,14 @@ def load_run(folder: str | Path, overrides: Sequence[str] = ()) -> LoadedRun:
 
 
 def _num_identities(cfg: Config, state: dict) -> int:
-    """The number of training identities, read off the stored classifier."""
-    probe = build_model(cfg, None, num_identities=1)
-    names = sorted(n for n in classifier_names(probe) if n in state)
-    return int(state[names[0]].shape[_identity_axis(probe, names[0])]) if names else 1
-
-
-def _identity_axis(probe: torch.nn.Module, name: str) -> int:
-    """The axis of a classifier parameter that has one entry per identity: size 1 in the probe."""
-    return int(np.argmin(probe.get_parameter(name).shape))
+    """The number of training identities, read off the axis along which classifiers grow with it."""
+    one, two = (build_model(cfg, None, num_identities=k) for k in (1, 2))
+    for name in sorted(classifier_names(one) & set(state)):
+        shapes = one.get_parameter(name).shape, two.get_parameter(name).shape
+        grown = [axis for axis, (a, b) in enumerate(zip(*shapes, strict=True)) if a != b]
+        if grown:
+            return int(state[name].shape[grown[0]])
+    return 1
 
 
 class Extractor:

@@ -73,7 +73,7 @@ def train(cfg: Config, folder: Path, resume: bool = False, launcher: str = "auto
     runner.load_checkpoint(folder / CHECKPOINT, map_location=device)
     model = runner.model.module if hasattr(runner.model, "module") else runner.model
     tests = evaluate(cfg, model, domains)
-    text = table(tests, f"{cfg.data.name}/{domains.split(model.domains[0], 'train').dataset}")
+    text = table(tests, domains.split(model.domains[0], "train").dataset)
     if is_main_process():
         if cfg.settings.pictures:
             draw_pictures(folder, cfg, model, domains, tests)
@@ -107,7 +107,7 @@ def stages(cfg: Config, folder: Path) -> Iterator[tuple[Config, Path]]:
         last = number == len(changes)
         place = folder if last else folder / f"stage{number}"
         stage = copy.deepcopy(cfg)
-        stage.train.update(dict(change, load_from=before))
+        stage.train.update(dict(change, load_from=before, keep_classifiers=number > 1))
         if len(changes) > 1 and is_main_process():
             print(f"stage {number}/{len(changes)}: {dict(change)}")
         yield stage, place
@@ -126,7 +126,9 @@ def build_runner(
     """Model, loaders, optimiser, schedule and hooks joined in mmengine's Runner."""
     train_cfg, settings = cfg.train, cfg.settings
     model = build_model(cfg, domains, precision)
-    load_initial_weights(model, train_cfg.get("load_from"))
+    load_initial_weights(
+        model, train_cfg.get("load_from"), train_cfg.get("keep_classifiers", False)
+    )
     freeze(model, train_cfg.get("freeze") or [])
     loader = domains.train_loader(model.domains)
     steps = len(loader)

@@ -20,7 +20,7 @@ model = dict(
 )
 train = dict(
     epochs=12,
-    batch_size=48,
+    batch_size=24,
     sampler=dict(type="ShuffleSampler"),
     accumulate=1,
     optimizer=dict(_delete_=True, type="AdamW", lr=2e-3, weight_decay=0.01),

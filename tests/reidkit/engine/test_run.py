@@ -1,4 +1,4 @@
-"""Whole runs as a user starts them: train, test, kill and resume, two processes, the paper's recipe."""
+"""Whole runs as users start them: train, test, kill and resume, two processes, full size."""
 
 import json
 import os
