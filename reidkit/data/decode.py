@@ -31,8 +31,10 @@ def read_bytes(address: str | os.PathLike[str]) -> bytes:
             return fileio.get(address)
         with open(address, "rb", buffering=0) as file:
             return file.read()
-    except OSError as error:
-        reason = error.strerror or str(error) or type(error).__name__
+    except (KeyError, OSError) as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        if isinstance(error, KeyError):  # mmengine's way to say so
+            reason = f"no file backend for {error}"
         raise UserError(
             f"{address}: cannot be read ({reason}); restore the file from its archive, or remove "
             "it and list the data set again"

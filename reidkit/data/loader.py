@@ -56,19 +56,33 @@ class CropLoader(DataLoader):
     """A ``DataLoader`` whose workers report problems in words; made by ``make_loader``."""
 
     def __iter__(self) -> Iterator[ReIDBatch]:  # type: ignore[override]
+        batches = super().__iter__()
         try:
-            for batch in super().__iter__():
+            for batch in batches:
                 if isinstance(batch, _Failure):
                     raise UserError(batch.text)
                 yield batch
-        except RuntimeError as error:
-            if "DataLoader worker" not in str(error):
+        except (RuntimeError, OSError, EOFError) as error:  # what torch happens to trip over
+            if "DataLoader worker" not in str(error) and not _one_died(batches):
                 raise
-            split = getattr(self.dataset, "split")  # noqa: B009  (Dataset has no attributes)
+            self._iterator = None  # or torch reports the dead worker again, wherever we are then
+            batches._shutdown_workers()  # type: ignore[attr-defined]
+            split, kind = self.dataset.split, type(error).__name__  # type: ignore[attr-defined]
             raise UserError(
-                f"a loader process of {split.dataset} died ({error}); usually memory "
-                "ran out: set settings.workers lower (0 loads in the main process)"
+                f"a loader process of {split.dataset} died ({str(error) or kind}); usually memory ran out: set "
+                "settings.workers lower (0 loads in the main process)"
             ) from None
+
+
+def _one_died(batches: Any) -> bool:
+    """Whether a worker of this iteration is dead; the news may take a moment."""
+    workers = getattr(batches, "_workers", [])
+    try:
+        for worker in workers:
+            worker.join(timeout=0.5)
+        return not all(worker.is_alive() for worker in workers)
+    except RuntimeError:  # torch's signal handler brings the news
+        return True
 
 
 def make_loader(

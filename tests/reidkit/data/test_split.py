@@ -62,8 +62,8 @@ def test_select_takes_every_array_along_and_keeps_the_label_key():
     [
         (dict(identities=[1, 2]), "Split.identities must be (3,), got (2,)"),
         (
-            dict(keypoints=np.zeros((3, 16, 3))),
-            "Split.keypoints must be (3, 17, 3), got (3, 16, 3)",
+            dict(keypoints=np.zeros((3, 9, 3))),
+            "Split.keypoints must be (3, 17, 3), got (3, 9, 3)",
         ),
         (dict(boxes=np.zeros((2, 4))), "Split.boxes must be (3, 4), got (2, 4)"),
         (dict(part_label_paths=("a.png",)), "Split.part_label_paths: 1 for 3 paths"),

@@ -1,0 +1,133 @@
+import io
+
+import cv2
+import numpy as np
+import pytest
+import simplejpeg
+import torch
+from mmengine import fileio
+from PIL import Image
+from torchvision import transforms
+
+from reidkit.data.decode import decode_rgb, load_into, read_bytes
+from reidkit.errors import UserError
+
+RNG = np.random.default_rng(5)
+SMOOTH = cv2.resize(RNG.integers(0, 256, (8, 4, 3), np.uint8), (32, 64))
+JPEG = simplejpeg.encode_jpeg(SMOOTH, quality=92)
+END = "; restore it from its archive, or remove it and list the data set again"
+
+
+def packed(image, format, **options):
+    stream = io.BytesIO()
+    image.save(stream, format, **options)
+    return stream.getvalue()
+
+
+def test_lossless_formats_give_the_pixels_back():
+    for format in ("PNG", "BMP", "TIFF"):
+        assert np.array_equal(decode_rgb(packed(Image.fromarray(SMOOTH), format)), SMOOTH)
+
+
+def test_jpeg_agrees_with_pil():
+    reference = np.asarray(Image.open(io.BytesIO(JPEG)).convert("RGB"))
+    assert np.abs(decode_rgb(JPEG).astype(int) - reference).max() <= 1
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK", "P", "RGBA", "LA"])
+def test_other_colour_modes_become_rgb(mode):
+    format = "JPEG" if mode in ("L", "CMYK") else "PNG"
+    image = Image.fromarray(SMOOTH).convert(mode)
+    found = decode_rgb(packed(image, format)).astype(int)
+    assert found.shape == SMOOTH.shape
+    assert np.abs(found - np.asarray(image.convert("RGB"))).mean() < 3
+
+
+def test_orientation_tags_are_ignored():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert decode_rgb(packed(Image.fromarray(SMOOTH), "JPEG", exif=exif)).shape == (64, 32, 3)
+
+
+def test_stray_bytes_in_a_jpeg_are_forgiven():
+    assert decode_rgb(JPEG + b"\0\0\0").shape == (64, 32, 3)
+    middle = JPEG.index(b"\xff\xdb")
+    stray = JPEG[:middle] + b"\0\0" + JPEG[middle:]
+    assert decode_rgb(stray).shape == (64, 32, 3)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.9])
+@pytest.mark.parametrize("format", ["JPEG", "PNG"])
+@pytest.mark.parametrize("resize", ["cv2", "pil"])
+def test_truncated_files_are_refused_by_name(share, format, resize):
+    data = packed(Image.fromarray(SMOOTH), format)
+    cut = data[: int(len(data) * share)]
+    with pytest.raises(UserError) as error:
+        load_into(np.empty((8, 4, 3), np.uint8), cut, "query/0001_c1.jpg", resize)
+    text = str(error.value)
+    assert text.startswith(("query/0001_c1.jpg: it is damaged (", "query/0001_c1.jpg: it is no"))
+    assert text.endswith(END)
+
+
+def test_exact_texts_for_files_that_are_no_images():
+    for data, reason in ((b"", "the file is empty"), (b"<html>404</html>", "it is no image")):
+        with pytest.raises(UserError) as error:
+            decode_rgb(data, "a/b.jpg")
+        assert str(error.value) == f"a/b.jpg: {reason}{END}"
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(UserError) as error:
+        read_bytes(tmp_path / "no.jpg")
+    assert str(error.value) == (
+        f"{tmp_path}/no.jpg: cannot be read (No such file or directory); restore the file from its "
+        "archive, or remove it and list the data set again"
+    )
+
+
+def test_addresses_go_through_mmengine(tmp_path):
+    @fileio.register_backend("shelf", prefixes="shelf", force=True)
+    class Shelf(fileio.LocalBackend):
+        def get(self, filepath):
+            return super().get(tmp_path / str(filepath).removeprefix("shelf://"))
+
+    (tmp_path / "a.jpg").write_bytes(JPEG)
+    assert read_bytes(tmp_path / "a.jpg") == JPEG
+    assert read_bytes("shelf://a.jpg") == JPEG
+    with pytest.raises(UserError, match=r"shelf://b.jpg: cannot be read \(No such file"):
+        read_bytes("shelf://b.jpg")
+    with pytest.raises(UserError, match=r"^gopher://a.jpg: cannot be read \(no file backend for"):
+        read_bytes("gopher://a.jpg")
+
+
+@pytest.mark.parametrize("size", [(128, 64), (64, 32), (24, 8), (37, 91)])
+def test_pil_mode_is_torchvision_to_the_byte(size):
+    out = np.empty((*size, 3), np.uint8)
+    load_into(out, JPEG, resize="pil")
+    pil = Image.open(io.BytesIO(JPEG)).convert("RGB")
+    assert np.array_equal(out, np.asarray(transforms.Resize(size)(pil)))
+    normalised = transforms.ToTensor()(transforms.Resize(size)(pil))
+    assert torch.equal(torch.from_numpy(out).permute(2, 0, 1) / 255, normalised)
+
+
+@pytest.mark.parametrize("size", [(128, 64), (64, 32), (24, 8)])
+def test_fast_mode_is_opencv_bilinear_in_place(size):
+    out = np.zeros((3, *size, 3), np.uint8)
+    assert load_into(out[1], JPEG) == (64, 32)
+    assert np.array_equal(out[1], cv2.resize(decode_rgb(JPEG), size[::-1]))
+    assert not out[0].any() and not out[2].any()
+
+
+@pytest.mark.parametrize("resize", ["cv2", "pil"])
+def test_boxes_cut_before_resizing(resize):
+    data = packed(Image.fromarray(SMOOTH), "PNG")
+    out = np.empty((20, 10, 3), np.uint8)
+    box = np.array([3.0, 7.0, 10.0, 20.0])
+    assert load_into(out, data, resize=resize, box=box) == (20, 10)
+    assert np.array_equal(out, SMOOTH[7:27, 3:13])
+    assert load_into(out, data, resize=resize, box=np.array([-4, 60, 10, 20])) == (4, 6)
+    with pytest.raises(UserError) as error:
+        load_into(out, data, "a.png", resize, np.array([32, 0, 5, 5]))
+    assert str(error.value) == (
+        "a.png: the box x=32 y=0 5x5 lies outside the image of 32x64; correct the annotation"
+    )

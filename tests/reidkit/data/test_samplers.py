@@ -1,0 +1,173 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reidkit.data import PKSampler, ShuffleSampler
+from reidkit.errors import UserError
+from reidkit.registry import SAMPLERS
+
+FAST = settings(max_examples=60, deadline=None)
+WORLD = st.integers(1, 4)
+SEED = st.integers(0, 2**31)
+
+
+def every_rank(make, world, epoch=0, restart=0):
+    found = []
+    for rank in range(world):
+        sampler = make(rank)
+        sampler.set_epoch(epoch, restart)
+        found.append(list(sampler))
+        assert len(found[-1]) == len(sampler)
+    return found
+
+
+@FAST
+@given(st.integers(1, 200), st.integers(1, 20), WORLD, SEED, st.booleans(), st.integers(0, 3))
+def test_shuffle_gives_each_crop_once_over_all_ranks(count, size, world, seed, drop, epoch):
+    if drop and count < size * world:
+        with pytest.raises(UserError, match=f"{count} crops do not fill one batch of {size} on"):
+            ShuffleSampler(count, size, seed, 0, world, drop)
+        return
+    ranks = every_rank(lambda r: ShuffleSampler(count, size, seed, r, world, drop), world, epoch)
+    shapes = [[len(batch) for batch in batches] for batches in ranks]
+    assert all(shape == shapes[0] for shape in shapes)
+    uses = Counter(row for batches in ranks for batch in batches for row in batch)
+    assert set(uses) <= set(range(count))
+    if drop:
+        assert set(uses.values()) == {1} and set(shapes[0]) == {size}
+        assert sum(uses.values()) == count // (size * world) * size * world
+    else:
+        assert len(uses) == count and sum(uses.values()) < count + world
+        assert all(length == size for length in shapes[0][:-1])
+
+
+def identities(counts):
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(len(counts)) * 3 + 1, counts)
+    return rng.permutation(labels)
+
+
+COUNTS = st.lists(st.integers(1, 12), min_size=1, max_size=20)
+RULES = st.sampled_from(["identities", "images"])
+
+
+@FAST
+@given(COUNTS, st.integers(1, 6), st.integers(1, 5), WORLD, SEED, st.booleans(), RULES)
+def test_pk_batches_keep_their_rules(counts, p, k, world, seed, drop, rule):
+    labels = identities(counts)
+    options = dict(p=p, k=k, seed=seed, world_size=world, drop_last=drop, epoch=rule)
+    try:
+        ranks = every_rank(lambda r: PKSampler(labels, rank=r, **options), world)
+    except UserError:
+        needed = p if not drop else p * world
+        assert len(counts) < needed  # never refused when there are enough identities
+        return
+    assert len({len(batches) for batches in ranks}) == 1
+    visits = Counter()
+    for batch in (batch for batches in ranks for batch in batches):
+        groups = Counter(labels[batch].tolist())
+        assert len(groups) == p and set(groups.values()) == {k}
+        for identity in groups:
+            rows = [row for row in batch if labels[row] == identity]
+            assert len(set(rows)) == min(k, counts[(identity - 1) // 3])
+        visits.update(groups.keys())
+    if rule == "identities":
+        most = 1 if drop else 1 + -(-len(counts) // (p * world)) * p * world // len(counts)
+        assert max(visits.values()) <= most
+        if not drop:
+            assert len(visits) == len(counts)
+        else:
+            assert len(visits) == len(counts) // (p * world) * p * world
+
+
+def test_pk_by_images_visits_frequent_identities_more_often_without_repetition():
+    labels = identities([40, 8, 8, 8, 8, 8, 3, 1])
+    sampler = PKSampler(labels, p=2, k=4, epoch="images")
+    rows = np.concatenate(list(sampler))
+    visits = Counter(labels[rows].tolist())
+    assert len(sampler) == 11  # visits 10 + 5 * 2 + 1 + 1 = 22 = 11 * 2
+    assert visits[1] == 40 and visits[4] == 8 and visits[22] == 4
+    uses = Counter(rows.tolist())
+    assert all(uses[row] <= 1 for row in np.flatnonzero(labels <= 16))
+
+
+@FAST
+@given(SEED, st.integers(0, 5), st.integers(0, 5))
+def test_plans_are_functions_of_seed_epoch_and_restart(seed, epoch, restart):
+    labels = identities([5] * 12)
+    for make in (
+        lambda s: ShuffleSampler(60, 7, seed=s),
+        lambda s: PKSampler(labels, p=3, k=2, seed=s),
+    ):
+        sampler, other = make(seed), make(seed)
+        sampler.set_epoch(epoch, restart)
+        first = list(sampler)
+        other.set_epoch(epoch + 1, restart)
+        assert list(other) != first
+        other.set_epoch(epoch, restart + 1)
+        assert list(other) != first
+        other.set_epoch(epoch, restart)
+        assert list(other) == first == list(sampler)
+        assert list(make(seed + 1)) != list(make(seed))
+
+
+@FAST
+@given(st.integers(0, 8), st.integers(0, 4))
+def test_state_continues_in_mid_epoch(start, epoch):
+    sampler = ShuffleSampler(60, 7, seed=1)
+    sampler.set_epoch(epoch, restart=2)
+    full = list(sampler)
+    sampler.set_epoch(epoch, restart=2, start=start)
+    fresh = ShuffleSampler(60, 7, seed=1)
+    fresh.load_state_dict(sampler.state_dict())
+    assert list(fresh) == full[start:] and len(fresh) == len(full)
+
+
+def test_the_plan_never_changes_between_versions():
+    sampler = ShuffleSampler(10, 4, seed=3)
+    sampler.set_epoch(2)
+    assert list(sampler) == [[7, 4, 1, 8], [6, 0, 2, 9]]
+
+
+def test_pk_takes_p_from_the_batch_size_or_insists_on_agreement():
+    labels = identities([4] * 9)
+    made = SAMPLERS.build(
+        dict(type="PKSampler", k=4), identities=labels, batch_size=16, seed=0, num_samples=36
+    )
+    assert (made.p, len(made)) == (4, 2)
+    with pytest.raises(UserError) as error:
+        PKSampler(labels, p=4, k=4, batch_size=32)
+    assert str(error.value) == (
+        "PKSampler: p=4 identities of k=4 crops make 16, but train.batch_size is 32; "
+        "make them agree"
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "text"),
+    [
+        (lambda: ShuffleSampler(5, 0), ValueError, "batch_size must be at least 1, got 0"),
+        (lambda: ShuffleSampler(9, 2, rank=2, world_size=2), ValueError, "rank must be in 0..1"),
+        (lambda: PKSampler([1, 2], p=2, k=0), ValueError, "must be at least 1"),
+        (lambda: PKSampler([1, 2], k=2), ValueError, "must be at least 1"),
+        (lambda: PKSampler([1, 2], p=2, epoch="all"), ValueError, "epoch must be 'identities' or"),
+        (lambda: PKSampler([1, 2], p=3), UserError, "p=3 identities per batch, but there are only"),
+        (lambda: PKSampler([], p=1), UserError, "there are only 0"),
+        (
+            lambda: PKSampler([1, 2, 3], p=2, world_size=2),
+            UserError,
+            "3 identities do not fill one batch of p=2 on each of 2 processes",
+        ),
+        (
+            lambda: ShuffleSampler(9, 2).load_state_dict({"epoch": 1}),
+            ValueError,
+            "sampler state needs epoch, restart and start",
+        ),
+    ],
+)
+def test_bad_arguments_are_refused(make, kind, text):
+    with pytest.raises(kind, match=text):
+        make()
