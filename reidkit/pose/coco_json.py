@@ -1,4 +1,7 @@
-"""Keypoints as COCO JSON: out for other tools, in as a split or as a label store's rows."""
+"""Keypoints of crops as COCO JSON, out for other tools and in.
+
+People annotated in COCO's own photographs are read by ``reidkit.data``'s ``CocoPersons``.
+"""
 
 from __future__ import annotations
 
@@ -100,53 +103,6 @@ def read_coco(path: Path | str) -> dict[str, Any]:
                 "expected 51 (17 joints)"
             )
     return content
-
-
-def coco_split(
-    annotations: Path | str, root: Path | str, dataset: str = "coco", name: str = "train"
-) -> Split:
-    """The annotated people of COCO photographs as crops, with their keypoints.
-
-    Boxes are cut to whole pixels and clipped to the photograph; crowds and people without a visible
-    joint are left out. Every person is an identity of its own (its annotation's number).
-
-    Args:
-        annotations: a COCO keypoint file.
-        root: folder of the photographs.
-        dataset, name: of the split.
-
-    Returns:
-        A split with ``boxes`` and ``keypoints``: x, y in crop pixels, COCO's flag 0, 1 or 2.
-
-    Raises:
-        UserError: as ``read_coco``, or no person is left.
-    """
-    content = read_coco(annotations)
-    images = {image["id"]: image for image in content["images"]}
-    rows = []
-    for found in content["annotations"]:
-        image = images.get(found.get("image_id"))
-        joints = np.asarray(found.get("keypoints") or np.zeros(51), np.float64).reshape(17, 3)
-        if image is None or found.get("iscrowd") or not (joints[:, 2] > 0).any():
-            continue
-        x, y, w, h = found["bbox"]
-        left, top = max(int(x), 0), max(int(y), 0)
-        right = min(int(x) + int(w), image["width"])
-        bottom = min(int(y) + int(h), image["height"])
-        if right <= left or bottom <= top:
-            continue
-        joints[:, :2] -= (left, top)
-        joints[joints[:, 2] == 0] = 0
-        box = (left, top, right - left, bottom - top)
-        rows.append((image["file_name"], int(found["id"]), box, joints))
-    if not rows:
-        raise UserError(f"{annotations}: no person with keypoints in it")
-    rows.sort(key=lambda row: row[:2])
-    paths, ids, boxes, keypoints = zip(*rows, strict=True)
-    return Split(
-        dataset=dataset, name=name, root=Path(root), paths=paths, identities=np.array(ids),
-        cameras=np.zeros(len(ids)), keypoints=np.stack(keypoints), boxes=np.array(boxes),
-    )  # fmt: skip
 
 
 def keypoints_from_coco(path: Path | str, split: Split) -> np.ndarray:

@@ -157,7 +157,10 @@ def decode_one_by_one(encoded: Any, codec: Any) -> tuple[Tensor, Tensor]:
     """Any other codec: mmpose's own decode, image by image, on the CPU."""
     fields = encoded if isinstance(encoded, tuple) else (encoded,)
     arrays = [field.float().cpu().numpy() for field in fields]
-    rows = [codec.decode(*row) for row in zip(*arrays, strict=True)]
+    if type(codec).__name__ == "SimCCLabel":  # its DARK step wants the whole batch
+        rows = [codec.decode(*arrays)]
+    else:
+        rows = [codec.decode(*row) for row in zip(*arrays, strict=True)]
     keypoints = torch.cat([torch.as_tensor(points, dtype=torch.float32) for points, _ in rows])
     values = torch.cat([torch.as_tensor(scores, dtype=torch.float32) for _, scores in rows])
     return keypoints[..., :2].to(fields[0].device), values.to(fields[0].device)

@@ -35,8 +35,17 @@ from reidkit.utils.progress import track
 SHARD = 256  # crops
 
 
+def _place() -> tuple[int, int]:
+    """Rank and number of processes: of torch.distributed where it runs, else torchrun's."""
+    from torch import distributed
+
+    if distributed.is_available() and distributed.is_initialized():
+        return distributed.get_rank(), distributed.get_world_size()
+    return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+
+
 def _say(text: str) -> None:
-    if int(os.environ.get("RANK", 0)) == 0:
+    if _place()[0] == 0:
         print(text, file=sys.stderr, flush=True)
 
 
@@ -105,6 +114,7 @@ class _Maker:
     made_by: str
     shard: int
     labeller: Any = None
+    known: tuple[np.ndarray, np.ndarray] | None = None  # keypoints and sizes that will do
 
     def pose(self) -> dict[str, Any]:
         """Provenance: of the labeller, or of the data set's own labels."""
@@ -143,6 +153,8 @@ class _Maker:
         )  # fmt: skip
         if self.made_by != "run":
             raise UserError(f"{self.folder}: labels are there, with {why}; --force replaces them")
+        if differs in (None, "part_maps"):
+            self.known = np.array(store.keypoints), np.array(store.image_sizes)
         _say(f"{self.folder}: labels were made with {why}: making them anew")
         return None
 
@@ -150,7 +162,7 @@ class _Maker:
         identity = describe(self.split, self.pose(), self.part_maps)
         digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
         working = self.folder.with_name(f"{self.folder.name}.making-{digest}")
-        rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+        rank, world = _place()
         count = -(-len(self.split) // self.shard)
         shards = [working / f"shard-{number:05d}.npz" for number in range(count)]
         if rank == 0 and self.folder.exists():
@@ -169,12 +181,14 @@ class _Maker:
     def _label(self, mine: list[int], shards: list[Path]) -> None:
         total = len(self.split)
         label = f"part labels {self.split.label_key}"
-        show = int(os.environ.get("RANK", 0)) == 0 and bool(mine)
-        if self.split.keypoints is not None:
-            sizes = crop_sizes(self.split) if mine else None
+        show = _place()[0] == 0 and bool(mine)
+        if self.known is None and self.split.keypoints is not None and mine:
+            self.known = self.split.keypoints, crop_sizes(self.split)
+        if self.known is not None:
+            keypoints, sizes = self.known
             for n in track(mine, label=label, unit="shards", show=show):
                 rows = np.arange(n * self.shard, min(total, (n + 1) * self.shard))
-                self._write(shards[n], rows, self.split.keypoints[rows], sizes[rows])
+                self._write(shards[n], rows, keypoints[rows], sizes[rows])
             return
         size = getattr(self.labeller, "batch_size", 64)
         batches = [
@@ -228,8 +242,9 @@ def _publish(maker: _Maker, working: Path, shards: list[Path], meta: dict[str, A
     merged.mkdir()
     write_store(merged, maker.split.paths, meta, (dict(np.load(file)) for file in shards))
     os.rename(merged, maker.folder)
-    for stale in maker.folder.parent.glob(f"{maker.folder.name}.making-*"):
-        shutil.rmtree(stale, ignore_errors=True)
+    for pattern in (f"{maker.folder.name}.making-*", f".{maker.folder.name}.old-*"):
+        for stale in maker.folder.parent.glob(pattern):
+            shutil.rmtree(stale, ignore_errors=True)
 
 
 def write_store(folder: Path, paths: tuple[str, ...], meta: dict[str, Any], blocks: Any) -> None:

@@ -1,0 +1,107 @@
+import os
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from reidkit.errors import UserError
+from reidkit.pose.checkpoint import load_weights
+from reidkit.pose.labeller import TopdownLabeller
+from reidkit.pose.models import SHIPPED_WEIGHTS, build_model, resolve
+
+HRNET = "td-hm_hrnet-w32_8xb64-210e_coco-256x192"
+RTMPOSE = "rtmpose-m_8xb256-420e_coco-256x192"
+
+
+@pytest.mark.parametrize("config", [HRNET, RTMPOSE])
+def test_models_of_mmpose_build_and_run(config, crop):
+    found = TopdownLabeller(config, "random", device="cpu").label([crop(0, 128, 64)])
+    assert found.shape == (1, 17, 3)
+    assert np.isfinite(found).all()
+
+
+def test_building_keeps_the_default_scope_of_the_process():
+    from mmengine.registry import DefaultScope
+
+    before = DefaultScope.get_current_instance()
+    build_model(resolve("synthped", "random"))
+    assert DefaultScope.get_current_instance() is before
+
+
+def test_unknown_config_suggests():
+    with pytest.raises(UserError, match=r"^no pose config 'td-hm_hrnet-w32_8xb64'; did you mean "):
+        resolve("td-hm_hrnet-w32_8xb64", None)
+
+
+def test_a_config_without_weights_says_where_they_are():
+    with pytest.raises(UserError) as caught:
+        resolve(HRNET, None)
+    text = str(caught.value)
+    assert text.startswith(
+        f"pose config '{HRNET}' needs a checkpoint file; mmpose publishes one at https://"
+    )
+    assert text.endswith(".pth")
+
+
+def test_a_missing_checkpoint_is_named(tmp_path):
+    with pytest.raises(UserError) as caught:
+        resolve("synthped", str(tmp_path / "no.pth"))
+    assert str(caught.value) == f"{tmp_path / 'no.pth'}: no such checkpoint file"
+
+
+def test_a_bottom_up_config_is_refused(tmp_path):
+    file = tmp_path / "bottom.py"
+    file.write_text("model = dict(type='BottomupPoseEstimator', backbone=dict(type='ResNet'))")
+    with pytest.raises(UserError, match="part labels need a top-down model"):
+        build_model(resolve(str(file), "random"))
+
+
+class _Evil:
+    def __reduce__(self):
+        return os.system, ("touch evil_was_here",)
+
+
+@pytest.mark.parametrize("writer", ["torch", "pickle"])
+def test_a_checkpoint_that_runs_code_is_refused(tmp_path, monkeypatch, writer):
+    monkeypatch.chdir(tmp_path)
+    content = {"state_dict": {"a": torch.zeros(1)}, "meta": _Evil()}
+    if writer == "torch":
+        torch.save(content, "bad.pth")
+    else:
+        (tmp_path / "bad.pth").write_bytes(pickle.dumps(content, protocol=2))
+    labeller = TopdownLabeller("synthped", "bad.pth", device="cpu")
+    with pytest.raises(UserError, match=r"^bad.pth: "):
+        labeller.label([np.zeros((8, 4, 3), np.uint8)])
+    assert not (tmp_path / "evil_was_here").exists()
+
+
+def test_mmengine_checkpoints_with_history_and_arrays_are_read(tmp_path):
+    from mmengine.logging import HistoryBuffer
+
+    model, _ = build_model(resolve("synthped", "random"))
+    meta = {"history": HistoryBuffer([1.0], [1]), "array": np.arange(3), "number": np.float64(2)}
+    torch.save({"state_dict": model.state_dict(), "meta": meta}, tmp_path / "good.pth")
+    other, _ = build_model(resolve("synthped", str(tmp_path / "good.pth")))
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, other.state_dict()[name])
+
+
+def test_weights_that_do_not_fit_are_refused(tmp_path):
+    model, _ = build_model(resolve("synthped", "random"))
+    weights = model.state_dict()
+    first = next(iter(weights))
+    torch.save({k: v for k, v in weights.items() if k != first}, tmp_path / "missing.pth")
+    with pytest.raises(UserError) as caught:
+        load_weights(model, tmp_path / "missing.pth")
+    assert str(caught.value) == (
+        f"{tmp_path / 'missing.pth'}: does not fit this pose config: 1 weights are missing, "
+        f"the first is {first!r}"
+    )
+    torch.save({**weights, first: torch.zeros(1, 2)}, tmp_path / "shape.pth")
+    with pytest.raises(UserError, match="does not fit this pose config: size mismatch for"):
+        load_weights(model, tmp_path / "shape.pth")
+
+
+def test_the_shipped_weights_are_small():
+    assert SHIPPED_WEIGHTS.stat().st_size <= 5_000_000
