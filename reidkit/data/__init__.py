@@ -17,6 +17,7 @@ from reidkit.data.partial import PartialILIDS, PartialREID
 from reidkit.data.reader import Reader
 from reidkit.data.samplers import BatchSampler, PKSampler, ShuffleSampler
 from reidkit.data.split import Split
+from reidkit.data.synthped.reader import SynthPed
 from reidkit.data.transforms import (
     ColorJitter,
     Normalize,
@@ -47,5 +48,6 @@ __all__ = [
     "Reader",
     "ShuffleSampler",
     "Split",
+    "SynthPed",
     "make_loader",
 ]

@@ -67,10 +67,10 @@ class CropLoader(DataLoader):
                 raise
             self._iterator = None  # or torch reports the dead worker again, wherever we are then
             batches._shutdown_workers()  # type: ignore[attr-defined]
-            split, kind = self.dataset.split, type(error).__name__  # type: ignore[attr-defined]
+            split = self.dataset.split  # type: ignore[attr-defined]
             raise UserError(
-                f"a loader process of {split.dataset} died ({str(error) or kind}); usually memory ran out: set "
-                "settings.workers lower (0 loads in the main process)"
+                f"a loader process of {split.dataset} died ({str(error) or type(error).__name__}); "
+                "usually memory ran out: set settings.workers lower (0 loads in the main process)"
             ) from None
 
 
