@@ -33,6 +33,18 @@ def registering(prefix: str) -> Iterator[None]:
         _prefix = before
 
 
+def _prefix_of(component: Callable) -> str:
+    """What its registered name starts with; the core's own names have no prefix.
+
+    A plugin in ``reidkit_plugins`` is known by its module, so that worker processes, which import it
+    without the loader, give it the same name.
+    """
+    package, _, rest = component.__module__.partition(".")
+    if package == "reidkit":
+        return ""
+    return f"{rest.partition('.')[0]}/" if package == "reidkit_plugins" and rest else _prefix
+
+
 class Registry(_MMRegistry):
     """A strict registry: closed signatures, no overwriting, no dotted imports, errors that suggest.
 
@@ -69,9 +81,8 @@ class Registry(_MMRegistry):
                     f"{self.kind} {names[0]}: the constructor takes *{parameter.name}; name every "
                     "option, or misspelt options cannot be found"
                 )
-        is_core = module.__module__.split(".")[0] == "reidkit"
         for name in names:
-            full = name if is_core else _prefix + name
+            full = _prefix_of(module) + name
             if full in self._module_dict:
                 old = self._module_dict[full]
                 raise KeyError(

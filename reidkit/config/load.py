@@ -66,9 +66,10 @@ def load_config(
     parsed = [_parsed(text) for text in overrides]
     tree, rest = _regroup(own, parsed) if own.get("resolved") else _group(own, parsed, file, layers)
     tree = copy.deepcopy(tree)
-    _complete(tree)  # before, so that overrides find every setting
-    applied = apply_overrides(tree, rest)
-    _complete(tree)  # after, since they may name further plugins
+    applied = apply_overrides(tree, [one for one in rest if one.path[0] == "plugins"])
+    _complete(tree)  # before the others, so that they find every setting
+    applied = apply_overrides(tree, [one for one in rest if one.path[0] != "plugins"], applied)
+    _complete(tree)  # after them, since they are not converted yet
     tree.pop("notices", None)
     tree.update(resolved=True, source=own.get("source", _source(file)))
     if applied.notices:

@@ -94,17 +94,20 @@ class _DictCalls(ast.NodeTransformer):
         return ast.Dict(keys, [k.value for k in node.keywords])
 
 
-def apply_overrides(tree: dict[str, Any], overrides: list[Override]) -> Applied:
+def apply_overrides(
+    tree: dict[str, Any], overrides: list[Override], done: Applied | None = None
+) -> Applied:
     """Change a plain config tree in place, one override after the other.
 
     Args:
         tree: dicts and lists; list items are addressed by number ("hooks.0.every").
         overrides: in the order of the command line.
+        done: what earlier overrides did, to be continued.
 
     Returns:
         What was refused, noticed and set.
     """
-    done = Applied()
+    done = done or Applied()
     for override in overrides:
         parent = _parent(tree, override, done)
         if parent is None:
@@ -124,6 +127,7 @@ def _parent(tree: dict[str, Any], override: Override, done: Applied) -> dict | l
             node = node[part]
         elif isinstance(node, dict) and override.action == "add":
             node = node.setdefault(part, {})
+            done.paths.add(override.path[: depth + 1])
         else:
             done.refuse(override, f"no key {part!r} in {here}", _known(part, node))
             return None

@@ -103,6 +103,7 @@ def _import(manifest: Manifest) -> None:
     with _transaction(manifest):
         modules = set(sys.modules)
         try:
+            _adopt(manifest)
             with registering(f"{manifest.name}/"):
                 importlib.import_module(manifest.module)
         except Exception as error:
@@ -117,6 +118,15 @@ def _import(manifest: Manifest) -> None:
                 f"{manifest} does not register what its plugin.yaml says\n"
                 + "\n".join(f"  {problem}" for problem in problems)
             )
+
+
+def _adopt(manifest: Manifest) -> None:
+    """Give the plugin's prefix to what it registered when it was imported without the loader."""
+    for registry in KINDS.values():
+        for name, component in list(registry.module_dict.items()):
+            inside = f"{component.__module__}.".startswith(f"{manifest.module}.")
+            if inside and not name.startswith(f"{manifest.name}/"):
+                registry.module_dict[f"{manifest.name}/{name}"] = registry.module_dict.pop(name)
 
 
 def compare(manifest: Manifest) -> Iterator[str]:

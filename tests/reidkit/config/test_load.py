@@ -1,0 +1,220 @@
+"""Merging: who beats whom, what a file may say, and that a saved config reads back the same."""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mmengine.config import Config
+
+from reidkit.config import ConfigError, load_config, render
+from reidkit.config.files import merge
+from reidkit.errors import UserError
+
+METHOD = "configs/foo/method.py"
+
+
+def refused(path: str, *overrides: str) -> str:
+    with pytest.raises(UserError) as error:
+        load_config(path, overrides)
+    return str(error.value)
+
+
+def test_precedence(tree):
+    cfg = load_config(METHOD)
+    assert isinstance(cfg, Config)
+    assert cfg.train.epochs == 2  # recipe over default
+    assert cfg.train.batch_size == 32  # default alone
+    assert cfg.train.optimizer == dict(type="SGD", lr=0.1)  # merged key by key
+    assert cfg.model.head == dict(dim=64, type="PoolHead", pool="avg")  # recipe and config
+    assert cfg.data.name == "toy"
+
+
+def test_own_keys_beat_groups_and_the_command_line_beats_all(tree):
+    own = tree_method(
+        tree, "train = dict(epochs=7, batch_size=8)\nmodel = dict(head=dict(dim=5))\n"
+    )
+    cfg = load_config(own, ["train.batch_size=9"])
+    assert (cfg.train.epochs, cfg.train.batch_size, cfg.model.head.dim) == (7, 9, 5)
+    assert cfg.train.optimizer.lr == 0.1  # what it does not say still comes from the recipe
+
+
+def test_own_keys_beat_groups_where_they_equal_the_default(tree):
+    own = tree_method(tree, "train = dict(epochs=60)\n")
+    assert load_config(own).train.epochs == 60
+
+
+def tree_method(tree, text: str) -> str:
+    tree.write(foo__own='_base_ = "method.py"\n' + text)
+    return "configs/foo/own.py"
+
+
+def test_groups_on_the_command_line(tree):
+    cfg = load_config(METHOD, ["recipe=paper"])
+    assert (cfg.train.epochs, cfg.model.backbone.depth, cfg.groups.recipe) == (120, 50, "paper")
+    assert "last_stride" not in cfg.model.backbone  # nothing of the quick recipe
+
+
+def test_groups_in_the_config(tree):
+    own = tree_method(tree, 'groups = dict(recipe="paper")\n')
+    assert load_config(own).train.epochs == 120
+    assert load_config(own, ["recipe=quick"]).train.epochs == 2
+
+
+def test_group_lookup_order(tree):
+    epochs = "train = dict(epochs={})\n"
+    tree.write(foo__recipe__quick=epochs.format(3))
+    assert load_config(METHOD).train.epochs == 3
+    tree.write(foo__recipe__method__quick=epochs.format(4))
+    assert load_config(METHOD).train.epochs == 4
+    tree.write(foo__other='_base_ = "method.py"\n')
+    assert load_config("configs/foo/other.py").train.epochs == 3
+
+
+def test_unknown_group_value(tree):
+    assert refused(METHOD, "recipe=papr") == (
+        "recipe=papr: no such recipe; did you mean 'paper'?   available: paper, quick"
+    )
+
+
+def test_another_type_in_a_higher_layer_drops_the_options(tree):
+    own = tree_method(tree, 'model = dict(backbone=dict(type="OSNet"))\n')
+    assert load_config(own).model.backbone == dict(type="OSNet")
+
+
+def test_delete(tree):
+    own = tree_method(tree, "model = dict(losses=dict(_delete_=True, id=dict(weight=2.0)))\n")
+    assert load_config(own).model.losses == dict(id=dict(weight=2.0))
+
+
+def test_base_values_and_private_names(tree):
+    own = tree_method(
+        tree, "import math\n_half = 2\ntrain = dict(epochs=_base_.train.epochs // _half)\n"
+    )
+    cfg = load_config(own)
+    assert cfg.train.epochs == 30 and "_half" not in cfg and "math" not in cfg
+
+
+def test_by_name_and_suffix(tree):
+    for name in ("foo/method", "configs/foo/method", "foo/method.py", METHOD):
+        assert load_config(name).source == METHOD
+
+
+def test_unknown_config_suggests(tree):
+    assert refused("foo/metod") == (
+        "foo/metod: no such config; did you mean 'foo/method'? available: foo/method"
+    )
+
+
+def test_an_error_in_a_config_names_file_and_line(tree):
+    own = tree_method(tree, "train = dict(epochs=2)\nhooks = [unknown]\n")
+    assert refused(own) == "configs/foo/own.py, line 3: NameError: name 'unknown' is not defined"
+
+
+def test_a_missing_base(tree):
+    tree.write(foo__own='_base_ = "gone.py"\n')
+    assert refused("configs/foo/own.py") == (
+        "configs/foo/own.py: _base_ configs/foo/gone.py does not exist"
+    )
+
+
+def test_files_that_name_each_other(tree):
+    tree.write(foo__a='_base_ = "b.py"\n', foo__b='_base_ = "a.py"\n')
+    assert refused("configs/foo/a.py") == (
+        "configs/foo/a.py: _base_ leads back to the file itself: configs/foo/a.py -> "
+        "configs/foo/b.py -> configs/foo/a.py"
+    )
+
+
+def test_only_plain_values(tree):
+    own = tree_method(tree, "from pathlib import Path\ntrain = dict(root=Path())\n")
+    assert refused(own) == (
+        "configs/foo/own.py: train.root: a config holds numbers, text, None, lists and dicts; got "
+        "PosixPath"
+    )
+
+
+def test_saved_config_reads_back_the_same(tree, tmp_path):
+    cfg = load_config(METHOD, ["recipe=paper", "train.epochs=5", "model.backbone=OSNet"])
+    saved = tmp_path / "config.py"
+    saved.write_text(render(cfg))
+    again = load_config(saved)
+    assert render(again) == saved.read_text()
+    assert (again.train.epochs, again.model.backbone.type) == (5, "OSNet")
+    assert again.source == METHOD
+    assert load_config(saved, ["train.epochs=6"]).train.epochs == 6
+
+
+def test_saved_config_on_other_data(tree, tmp_path):
+    tree.write(**{"_base_/data/other": 'data = dict(name="other", domains=dict(x=dict(type="A")))'})
+    saved = tmp_path / "config.py"
+    saved.write_text(render(load_config(METHOD)))
+    cfg = load_config(saved, ["data=other"])
+    assert cfg.data == dict(name="other", domains=dict(x=dict(type="A")))
+    assert cfg.groups.data == "other"
+    assert refused(str(saved), "recipe=paper") == (
+        "recipe=paper: a saved config is resolved already; start from configs/foo/method.py"
+    )
+
+
+def test_settings_are_completed(tree):
+    cfg = load_config(METHOD, ["settings.seed=3"])
+    assert (cfg.settings.seed, cfg.settings.device) == (3, "auto")
+    cfg = load_config(METHOD, ["plugins=['eanet']", "settings.eanet.confidence=1"])
+    assert cfg.settings.eanet.confidence == 1
+
+
+def test_refused_overrides_are_listed_together(tree):
+    with pytest.raises(ConfigError) as error:
+        load_config(METHOD, ["train.epoch=3", "~model.neck", "model.backbne.depth=3"])
+    assert str(error.value) == (
+        "configs/foo/method.py: 3 problems\n"
+        " 1. train.epoch (command line): no such key; +key=value adds one\n"
+        "      did you mean 'epochs'?   keys: batch_size, epochs, new_lr_mult, optimizer, sampler, "
+        "schedule, stages\n"
+        " 2. model.neck (command line): no such key to remove\n"
+        "      keys: backbone, head, losses, matcher, transforms, type\n"
+        " 3. model.backbne.depth (command line): no key 'backbne' in model\n"
+        "      did you mean 'backbone'?   keys: backbone, head, losses, matcher, transforms, type"
+    )
+
+
+LEAVES = st.one_of(
+    st.integers(), st.floats(allow_nan=False), st.booleans(), st.none(), st.text(max_size=8)
+)
+KEYS = st.one_of(st.from_regex(r"[a-z]{1,4}", fullmatch=True), st.sampled_from(["x/y", "for", "1"]))
+TREES = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=10),
+        st.lists(inner, max_size=3).map(tuple),
+        st.dictionaries(KEYS, inner, max_size=10),
+    ),
+    max_leaves=30,
+)
+
+
+@given(st.dictionaries(st.from_regex(r"k[a-z]{1,3}", fullmatch=True), TREES, max_size=4))
+def test_render_reads_back(values):
+    names: dict = {}
+    exec(render(values), names)
+    del names["__builtins__"]
+    assert names == values and list(names) == list(values)
+
+
+def test_render_numbers_that_are_none():
+    names: dict = {}
+    exec(render(dict(a=[float("nan"), float("-inf")])), names)
+    assert math.isnan(names["a"][0]) and names["a"][1] == -math.inf
+
+
+@given(st.dictionaries(KEYS, TREES, max_size=5), st.dictionaries(KEYS, TREES, max_size=5))
+def test_merge_keeps_its_arguments(low, high):
+    before = copy.deepcopy((low, high))
+    merged = merge(low, high)
+    assert (low, high) == before
+    assert set(merged) == set(low) | set(high)
+    assert merge(merged, high) == merged
