@@ -37,6 +37,7 @@ TOP_ITEMS = (TOP_I, TAIL_I, SLEEVE_U, SLEEVE_U + 1, SLEEVE_L, SLEEVE_L + 1)
 BOTTOM_ITEMS = (BOTTOM_I, SKIRT_I, CLOTH_U, CLOTH_U + 1, CLOTH_L, CLOTH_L + 1)
 BAG_ITEMS = frozenset({BAG_I, STRAP_I})
 FLAT = ((1.0, 0.0, 160),)
+PRINT_ROWS: dict[str, tuple] = {"block": ((0.22, 0.5),), "bars": ((0.18, 0.26), (0.34, 0.42))}
 PRINT_LAYERS = ((1.0, 0.0, 168),)
 
 
@@ -223,9 +224,9 @@ class _View:
         if "skirt" in person.bottom_kind:
             low = 1 + person.hem * 0.245 / 0.315
             flare = 1.5 if person.bottom_kind == "skirt" else 1.3
-            rows = ((0.92, hip, 1.1 * deep), (1.1, hip * 1.04, 1.2 * deep))
-            rows += ((low, hip * flare, 1.55 * deep),)
-            add(*self.over_knees(*self.sections(rows)), -0.012, SKIRT_I, UPPER_LEG)
+            top = ((0.92, hip, 1.1 * deep), (1.1, hip * 1.04, 1.2 * deep))
+            skirt = (*top, (low, hip * flare, 1.55 * deep))
+            add(*self.over_knees(*self.sections(skirt)), -0.012, SKIRT_I, UPPER_LEG)
 
     def over_knees(self, centre: np.ndarray, half: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """A skirt as wide as the legs under it."""
@@ -254,8 +255,7 @@ class _View:
         across = 0.052 * abs(facing)
         if kind == "disc":
             strokes.ellipse(centre, across, 0.05, 0.004, PRINT_I, TORSO, PRINT_LAYERS)
-        rows = {"block": ((0.22, 0.5),), "bars": ((0.18, 0.26), (0.34, 0.42))}.get(kind, ())
-        for start, stop in rows:
+        for start, stop in PRINT_ROWS.get(kind, ()):
             section = ((start, 0.07, 0.0), (stop, 0.07, 0.0))
             middle, half = self.sections(section)
             strokes.outline(middle + [shift, 0], half, 0.004, PRINT_I, TORSO, PRINT_LAYERS)

@@ -25,8 +25,16 @@ from reidkit.utils.progress import track
 
 SHARD = 48  # crops rendered between two marks of progress
 UNFINISHED = ".unfinished"  # shards of truth, gone when the folder is complete
-TRUTH_KEYS = ("joints", "part_maps", "visible", "box_error", "heading")
-TRUTH_KEYS += ("seconds", "occluded", "image_sizes")
+TRUTH_KEYS = (
+    "joints",
+    "part_maps",
+    "visible",
+    "box_error",
+    "heading",
+    "seconds",
+    "occluded",
+    "image_sizes",
+)
 
 
 def domain_folder(
@@ -74,16 +82,25 @@ def write_domain(
             return folder
         if force:
             _clear(folder)
-        (folder / "manifest.json").unlink(missing_ok=True)
-        shards = [items[i : i + SHARD] for i in range(0, len(items), SHARD)]
-        tasks = [(folder, number, shard) for number, shard in enumerate(shards)]
-        waiting = [task for task in tasks if not _shard_file(folder, task[1]).exists()]
-        label = f"rendering SynthPed {preset} {folder.name}"
-        done = _run(waiting, os.cpu_count() or 1 if workers is None else workers)
-        for _ in track(done, total=len(waiting), label=label, unit=f"x{SHARD} images", show=show):
-            pass
-        _finish(folder, items, len(shards), (preset, domain, seed, style))
+        label = f"rendering SynthPed {preset} {folder.name}" if show else ""
+        shards = _fill(folder, items, os.cpu_count() or 1 if workers is None else workers, label)
+        _finish(folder, items, shards, (preset, domain, seed, style))
     return folder
+
+
+def _fill(folder: Path, items: list[pl.Item], workers: int, label: str) -> int:
+    """Render the shards that are not done yet; returns the number of all."""
+    if (folder / "manifest.json").exists():  # finished once and damaged since: trust nothing
+        shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
+        (folder / "manifest.json").unlink()
+    shards = [items[i : i + SHARD] for i in range(0, len(items), SHARD)]
+    tasks = [(folder, number, shard) for number, shard in enumerate(shards)]
+    waiting = [task for task in tasks if not _shard_done(*task)]
+    done = _run(waiting, workers)
+    unit = f"x{SHARD} images"
+    for _ in track(done, total=len(waiting), label=label, unit=unit, show=bool(label)):
+        pass
+    return len(shards)
 
 
 def is_complete(folder: Path, items: list[pl.Item], thorough: bool = False) -> bool:
@@ -152,6 +169,11 @@ def _shard_file(folder: Path, number: int) -> Path:
     return folder / UNFINISHED / f"{number:05d}.npz"
 
 
+def _shard_done(folder: Path, number: int, items: list[pl.Item]) -> bool:
+    files = [*(item.path for item in items), *_labels(items)]
+    return _shard_file(folder, number).exists() and all((folder / f).exists() for f in files)
+
+
 def _run(tasks: list, workers: int) -> Iterator[None]:
     if workers <= 1 or len(tasks) <= 2:
         yield from map(_render_shard, tasks)
@@ -173,7 +195,7 @@ def _render_shard(task: tuple[Path, int, list[pl.Item]]) -> None:
         rows.append(_truth_row(crop))
     truth = {key: np.stack([row[key] for row in rows]) for key in TRUTH_KEYS}
     with atomic_write(_shard_file(folder, number)) as file:
-        np.savez(file, **truth)
+        np.savez(file, allow_pickle=False, **truth)
 
 
 def encode(crop: Crop) -> bytes:
@@ -193,10 +215,10 @@ def _truth_row(crop: Crop) -> dict[str, np.ndarray]:
         part_maps=crop.part_map,
         visible=crop.visible,
         box_error=crop.box_error,
-        heading=np.float32(crop.heading),
-        seconds=np.float64(crop.seconds),
-        occluded=np.bool_(crop.occluded),
-        image_sizes=np.int64(crop.image.shape[:2]),
+        heading=np.array(crop.heading, np.float32),
+        seconds=np.array(crop.seconds),
+        occluded=np.array(crop.occluded),
+        image_sizes=np.array(crop.image.shape[:2], np.int64),
     )
 
 
@@ -208,7 +230,7 @@ def _finish(folder: Path, items: list[pl.Item], shards: int, made_of: tuple) -> 
     truth = {key: np.concatenate([part[key] for part in parts]) for key in TRUTH_KEYS}
     paths = [item.path for item in items]
     with atomic_write(folder / "truth.npz") as file:
-        np.savez_compressed(file, paths=np.array(paths), **truth)
+        np.savez_compressed(file, allow_pickle=False, paths=np.array(paths), **truth)
     _remove_strays(folder, {*paths, *_labels(items)})
     files = [*paths, *_labels(items), "truth.npz"]
     preset, domain, seed, style = made_of

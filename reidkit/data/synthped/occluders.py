@@ -10,7 +10,13 @@ from reidkit.data.synthped.strokes import LAYERS, Strokes
 
 LOW = dict(wall=2, bench=2, bush=2, car=2)
 OTHER = dict(pole=2, bin=1.5, sign=1, wall=1, bush=1)
-COLOURS = ((92, 96, 100), (148, 140, 126), (70, 96, 60), (60, 50, 44), (150, 46, 44))
+COLOURS: tuple[tuple[int, int, int], ...] = (
+    (92, 96, 100),
+    (148, 140, 126),
+    (70, 96, 60),
+    (60, 50, 44),
+    (150, 46, 44),
+)
 COLOURS += ((46, 66, 104), (188, 188, 184), (40, 42, 46), (190, 150, 60))
 MAIN, SECOND, DARK = 0, 1, 2  # items after the base
 

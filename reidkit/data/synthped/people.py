@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -140,7 +141,7 @@ HEMS = dict(trousers=(1.85, 1.95), slim=(1.75, 1.9), shorts=(0.6, 1.15), skirt=(
 HEMS |= dict(long_skirt=(1.3, 1.8))
 
 
-def paint(rng: np.random.Generator, weights: dict[str, float], jitter: float) -> Colour:
+def paint(rng: np.random.Generator, weights: Mapping[str, float], jitter: float) -> Colour:
     """A palette colour, a little off: two people's "red" is nearly the same red."""
     colour = np.array(BASE[pick(rng, weights)]) + rng.normal(0, jitter, 3)
     r, g, b = (int(v) for v in np.clip(np.rint(colour), 8, 247))

@@ -128,25 +128,34 @@ def render(shot: Shot, size: tuple[int, int] | None = None) -> Crop:
     layout = _Layout(body, box, size, visible=shot.kind != "empty")
     table = np.zeros((4 * bd.ITEMS, 3), np.uint8)
     table[: bd.ITEMS] = bd.palette(person)
-    crowd = stream("crowd", *who)
-    front = _surroundings(crowd, preset, shot, place, look, table)
-    layout.paint_all(front)
-    clock = seconds(preset, *who, shot.frame)
-    shift = float(tracks.uniform(-1, 1)) * (scene.REACH - 0.8)
-    behind = scene.panorama(look.key, STYLES[style].scene)
-    behind = scene.window(behind, layout.origin, layout.scale / OVER, size, shift)
+    surroundings = _surroundings(stream("crowd", *who), preset, shot, place, look, table)
+    layout.paint_all(surroundings)
+    behind = _background(tracks, look, STYLES[style].scene, layout, size)
     small = colour_canvas(layout.inner, layout.units(), table, person, behind, frames)
+    clock = seconds(preset, *who, shot.frame)
     return Crop(
         image=cam.expose(small, look, clock, frames),
         quality=look.quality,
+        box_error=error.astype(np.float32),
+        heading=pose.heading,
+        seconds=clock,
+        occluded=bool(surroundings[1]),
+        **_truth(layout, body),
+    )
+
+
+def _background(rng, look: cam.Look, kind: str, layout: _Layout, size: tuple) -> np.ndarray:
+    shift = float(rng.uniform(-1, 1)) * (scene.REACH - 0.8)
+    wide = scene.panorama(look.key, kind)
+    return scene.window(wide, layout.origin, layout.scale / OVER, size, shift)
+
+
+def _truth(layout: _Layout, body: bd.Body) -> dict[str, np.ndarray]:
+    return dict(
         joints=joint_flags(layout.inner, body, layout.origin, layout.scale, OVER),
         parts=np.ascontiguousarray(layout.inner[::OVER, ::OVER, 2]),
         part_map=sample_parts(layout.inner[:, :, 2]),
         visible=visible_parts(layout.inner, layout.whole_parts),
-        box_error=error.astype(np.float32),
-        heading=pose.heading,
-        seconds=clock,
-        occluded=bool(front[1]),
     )
 
 

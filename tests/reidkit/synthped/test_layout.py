@@ -161,6 +161,8 @@ def test_a_lost_or_cut_file_is_noticed_and_mended(root, tmp_path):
     folder = layout.domain_folder(tmp_path, "easy", "P")
     shutil.copytree(source, folder)
     items = plan.plan("easy", "P")
+    (folder / layout.UNFINISHED).mkdir()  # left by a run killed in its last step
+    (folder / layout.UNFINISHED / "00000.npz").write_bytes(b"old")
     for damage in (Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:-40])):
         damage(folder / items[7].path)
         assert not layout.is_complete(folder, items)
