@@ -127,8 +127,8 @@ def expose(image: np.ndarray, look: Look, seconds: float, rng: np.random.Generat
     grey = (1 - look.saturation) * np.array([0.299, 0.587, 0.114])
     mix = (look.saturation * np.eye(3) + grey).astype(np.float32)
     pixels = cv2.transform(seen.astype(np.float32), mix)
-    noisy = np.asarray(pixels) + np.float32(look.noise) * _noise(rng, height, width)
-    return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+    noise = np.float32(look.noise) * _noise(rng, height, width)
+    return cv2.add(pixels, noise, dtype=cv2.CV_8U)  # rounds and saturates
 
 
 def _curves(look: Look, light: float) -> np.ndarray:

@@ -49,16 +49,20 @@ def colour_canvas(
     drawn = cv2.resize(drawn, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     open_ = cv2.resize(cv2.LUT(items, bare), size, interpolation=cv2.INTER_AREA)
     shade = cv2.resize(shades, size, interpolation=cv2.INTER_AREA)
-    share = open_.astype(np.float32)[..., None] * np.float32(1 / 255)
-    light = shade.astype(np.float32)[..., None] * np.float32(1 / NEUTRAL)
-    total = (drawn * _folds(rng, size) + behind * share) * light
-    return np.minimum(total + np.float32(0.5), 255).astype(np.uint8)
+    share = open_.astype(np.float32) * np.float32(1 / 255)
+    light = shade.astype(np.float32) * np.float32(1 / NEUTRAL)
+    # three equal channels: contiguous products are several times faster than broadcast ones
+    drawn *= cv2.merge([_folds(rng, size)] * 3)
+    drawn += behind * cv2.merge([share] * 3)
+    drawn *= cv2.merge([light] * 3)
+    drawn += np.float32(0.5)
+    return np.minimum(drawn, 255, out=drawn).astype(np.uint8)
 
 
 def _folds(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
-    """Slow light and dark over what is drawn; (H, W, 1) float32 around 1."""
+    """Slow light and dark over what is drawn; (H, W) float32 around 1."""
     rough = (rng.random((16, 9), dtype=np.float32) - 0.5) * np.float32(0.32) + 1
-    return cv2.resize(rough, size, interpolation=cv2.INTER_CUBIC)[..., None]
+    return cv2.resize(rough, size, interpolation=cv2.INTER_CUBIC)
 
 
 def _patterned(items: np.ndarray, units: Grid, person: Person) -> np.ndarray:

@@ -34,6 +34,7 @@ class Strokes:
     values: list[tuple[int, int, int]] = field(default_factory=list)
     nears: list[float] = field(default_factory=list)
     limbs: list[tuple] = field(default_factory=list)
+    _array: np.ndarray | None = None
 
     def add(self, polygon: np.ndarray, near: float, item: int, part: int, shade: int) -> None:
         """One polygon (16, 2); ``near`` decides the order, larger is painted later."""
@@ -120,7 +121,9 @@ class Strokes:
             limbs = iter(capsules(np.array(self.limbs), self.light).reshape(-1, CORNERS, 2))
             self.polygons = [next(limbs) if p is None else p for p in self.polygons]
             self.limbs = []
-        return np.array(self.polygons)
+        if self._array is None or len(self._array) != len(self.polygons):
+            self._array = np.array(self.polygons)
+        return self._array
 
     def bounds(self) -> np.ndarray:
         """(u0, v0, u1, v1) of everything collected."""
