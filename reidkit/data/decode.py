@@ -68,6 +68,7 @@ def decode_rgb(data: bytes, address: str = "image") -> np.ndarray:
     try:
         if data[:2] == b"\xff\xd8":
             return simplejpeg.decode_jpeg(data, "RGB")
+        # a truncated PNG would make OpenCV chatter on stderr (old versions: return a part of it)
         whole = data[:4] != b"\x89PNG" or _PNG_END in data[-64:]
         if data and whole:
             image = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS)

@@ -69,6 +69,13 @@ def test_truncated_files_are_refused_by_name(share, format, resize):
     assert text.endswith(END)
 
 
+def test_a_truncated_png_is_one_line_without_noise_from_libraries(capfd):
+    data = packed(Image.fromarray(SMOOTH), "PNG")
+    with pytest.raises(UserError, match="it is damaged"):
+        decode_rgb(data[: len(data) // 2])
+    assert capfd.readouterr().err == ""
+
+
 def test_exact_texts_for_files_that_are_no_images():
     for data, reason in ((b"", "the file is empty"), (b"<html>404</html>", "it is no image")):
         with pytest.raises(UserError) as error:
