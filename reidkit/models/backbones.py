@@ -16,6 +16,7 @@ from reidkit.structures import FeatureSpec
 from reidkit.utils.checkpoint import load_state
 
 _LAYOUTS = {
+    10: ("BasicBlock", (1, 1, 1, 1)),  # not in the paper; the usual smallest member
     18: ("BasicBlock", (2, 2, 2, 2)),
     34: ("BasicBlock", (3, 4, 6, 3)),
     50: ("Bottleneck", (3, 4, 6, 3)),
@@ -30,7 +31,7 @@ class ResNet(nn.Module):
     Parameter names are torchvision's, so its ImageNet weights load unchanged where shapes agree.
 
     Args:
-        depth: 18, 34, 50 or 101.
+        depth: 10, 18, 34, 50 or 101.
         width: channels of the first stage before block expansion; 64 is the published network.
         stages: how many of the four stages to keep, 1 to 4.
         strides: vertical and horizontal stride of each kept stage; None takes (1, 2, 2, 2).

@@ -38,7 +38,7 @@ def test_output_of_every_map_fits_its_spec():
 @pytest.mark.parametrize(
     "options, text",
     [
-        (dict(depth=20), r"depth must be one of \[18, 34, 50, 101\], got 20"),
+        (dict(depth=20), r"depth must be one of \[10, 18, 34, 50, 101\], got 20"),
         (dict(stages=5), "keeps 1 to 4 stages, got 5"),
         (dict(stages=2, strides=(1,)), "2 stages needs 2 strides"),
     ],
