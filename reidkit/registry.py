@@ -2,7 +2,8 @@
 
 A component is registered under its class name; while a plugin is being loaded the loader puts the
 plugin's name in front (``eanet/PAPHead``), never the author. Names are never overwritten, unknown
-names are never imported, and constructors must have closed signatures so that options can be checked.
+names are never imported, and constructors must have closed signatures, so that options can be
+checked.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ def registering(prefix: str) -> Iterator[None]:
 def _prefix_of(component: Callable) -> str:
     """What its registered name starts with; the core's own names have no prefix.
 
-    A plugin in ``reidkit_plugins`` is known by its module, so that worker processes, which import it
-    without the loader, give it the same name.
+    A plugin in ``reidkit_plugins`` is known by its module, so that worker processes, which import
+    it without the loader, give it the same name.
     """
     package, _, rest = component.__module__.partition(".")
     if package == "reidkit":
@@ -181,15 +182,15 @@ LOSSES = Registry(
 SAMPLERS = Registry(
     "sampler",
     "Batch samplers: iterate lists of indices, a pure function of (seed, epoch, rank) and of what "
-    "refresh(model) gave; __len__, set_epoch(int), state_dict, load_state_dict. The constructor may "
-    "declare identities, cameras, batch_size, seed, rank, world_size. Frame samplers: (length, "
+    "refresh(model) gave; __len__, set_epoch(int), state_dict, load_state_dict. The constructor "
+    "may declare identities, cameras, batch_size, seed, rank, world_size. Frame samplers: (length, "
     "generator) -> frame indices.",
     parent=_roots.DATA_SAMPLERS,
 )
 EVALUATORS = Registry(
     "evaluator",
-    "evaluate(query: Embedding, gallery: Embedding, query_info, gallery_info, matcher) -> result with "
-    "numbers; never tunes anything on the test set.",
+    "evaluate(query: Embedding, gallery: Embedding, query_info, gallery_info, matcher) -> result "
+    "with numbers; never tunes anything on the test set.",
     parent=_roots.METRICS,
 )
 DATASETS = Registry(
@@ -199,7 +200,8 @@ DATASETS = Registry(
 )
 TRANSFORMS = Registry(
     "transform",
-    "mmcv BaseTransform on a ReIDBatch, batched on the device; randomness only from batch.generator.",
+    "mmcv BaseTransform on a ReIDBatch, batched on the device; randomness only from "
+    "batch.generator.",
     parent=_roots.TRANSFORMS,
 )
 MATCHERS = Registry(
@@ -209,15 +211,15 @@ MATCHERS = Registry(
 )
 MODELS = Registry(
     "model",
-    "train_step({domain: ReIDBatch}, optim_wrapper) -> dict of log values; embed(batch) -> Embedding; "
-    "``matcher``.",
+    "train_step({domain: ReIDBatch}, optim_wrapper) -> dict of log values; embed(batch) -> "
+    "Embedding; ``matcher``.",
     parent=_roots.MODELS,
 )
 HOOKS = Registry("hook", "an mmengine Hook.", parent=_roots.HOOKS)
 LABELLERS = Registry(
     "labeller",
-    "label(images: list of (H, W, 3) uint8 RGB crops) -> (N, 17, 3) float32 COCO keypoints: x, y in "
-    "crop pixels, confidence; ``provenance``: dict that identifies model and weights.",
+    "label(images: list of (H, W, 3) uint8 RGB crops) -> (N, 17, 3) float32 COCO keypoints: x, y "
+    "in crop pixels, confidence; ``provenance``: dict that identifies model and weights.",
 )
 
 KINDS: dict[str, Registry] = {

@@ -78,7 +78,8 @@ def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         >>> split_overrides(["--amp", "data=market1501", "~model.losses.ps", "+a.b=1"])
         (['data=market1501', '~model.losses.ps', '+a.b=1'], ['--amp'])
     """
-    overrides, others = [], []
+    overrides: list[str] = []
+    others: list[str] = []
     for argument in arguments:
         is_override = argument.startswith("~") or (not argument.startswith("-") and "=" in argument)
         (overrides if is_override else others).append(argument)

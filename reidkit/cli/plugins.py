@@ -95,11 +95,9 @@ def check(name: str) -> int:
         PluginError: unknown, broken or unfit plugin.
     """
     manifest = find(name)
-    from reidkit.components import import_core
     from reidkit.plugin import load_plugins
     from reidkit.testing import ContractError, check_component
 
-    import_core()
     load_plugins([name])
     print(f"{manifest}: imported, registers what it lists")
     failed = 0

@@ -193,7 +193,8 @@ def merge(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any]:
             continue
         value, old = dict(value), result.get(key)
         fresh = value.pop("_delete_", False) or not isinstance(old, dict) or _swaps(old, value)
-        result[key] = merge({} if fresh else old, value)
+        below: dict[str, Any] = {} if fresh or old is None else old
+        result[key] = merge(below, value)
     return result
 
 

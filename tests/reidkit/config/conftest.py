@@ -172,3 +172,4 @@ def components(monkeypatch):
         closed = {one.__name__: one for one in classes}
         monkeypatch.setattr(KINDS[kind], "_module_dict", closed)
     monkeypatch.setattr("reidkit.config.check.import_core", lambda: None)
+    monkeypatch.setattr("reidkit.plugin.load._loaded", {})

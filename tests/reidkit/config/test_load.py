@@ -6,7 +6,7 @@ import copy
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmengine.config import Config
 
@@ -197,6 +197,7 @@ TREES = st.recursive(
 )
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.dictionaries(st.from_regex(r"k[a-z]{1,3}", fullmatch=True), TREES, max_size=4))
 def test_render_reads_back(values):
     names: dict = {}
@@ -211,6 +212,7 @@ def test_render_numbers_that_are_none():
     assert math.isnan(names["a"][0]) and names["a"][1] == -math.inf
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.dictionaries(KEYS, TREES, max_size=5), st.dictionaries(KEYS, TREES, max_size=5))
 def test_merge_keeps_its_arguments(low, high):
     before = copy.deepcopy((low, high))

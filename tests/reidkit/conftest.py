@@ -99,7 +99,7 @@ def world(tmp_path, monkeypatch):
     loading._loaded.clear()
     loading._loaded.update(loaded)
     for name in set(sys.modules) - modules:
-        if name.split(".")[0] in ("reidkit_foo", "elsewhere") or (
+        if name.split(".")[0] in ("reidkit_foo",) or (
             name.startswith(f"{PACKAGE}.") and name.split(".")[1] not in loaded
         ):
             loading.forget_modules(name)

@@ -1,0 +1,147 @@
+"""Parts of a config that refer to each other: domains, labels, heads, roles, and the known keys."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from reidkit.config.load import default_keys
+from reidkit.config.places import DATA_KEYS, LABEL_FIELDS, ROLE_KEYS, kind_of
+from reidkit.config.problems import Problem, suggest
+from reidkit.plugin.setting import Setting
+from reidkit.registry import LOSS_INPUTS, LOSSES
+
+Node = Mapping[str, Any]
+
+
+def node_of(tree: Node, key: str) -> Node:
+    """The dict at a key; empty where there is none."""
+    value = tree.get(key)
+    return value if isinstance(value, Mapping) else {}
+
+
+def names_of(value: Any) -> list[str]:
+    """The texts in a list; empty for anything else."""
+    return (
+        [one for one in value if isinstance(one, str)] if isinstance(value, (list, tuple)) else []
+    )
+
+
+def shorten(node: Any) -> str:
+    """A value as text of at most 60 characters."""
+    text = repr(node)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def reference_problems(tree: Node) -> Iterator[Problem]:
+    """Unknown keys, and names that refer to nothing."""
+    yield from _default_problems(tree)
+    yield from _data_problems(tree)
+    yield from _label_problems(tree)
+    yield from _role_problems(tree)
+
+
+def _default_problems(tree: Node) -> Iterator[Problem]:
+    """Keys of ``train`` and ``input`` against the closed set that default.py gives."""
+    defaults = default_keys()
+    for part in ("train", "input"):
+        known = node_of(defaults, part)
+        yield from _against(node_of(tree, part), known, part)
+    for number, stage in enumerate(node_of(tree, "train").get("stages") or []):
+        if isinstance(stage, Mapping):
+            yield from _against(stage, node_of(defaults, "train"), f"train.stages.{number}")
+
+
+def _against(given: Node, known: Node, where: str) -> Iterator[Problem]:
+    for key, value in given.items():
+        if known and key not in known:
+            yield Problem(f"{where}.{key}", f"unknown key {key!r}", suggest(key, known, "keys"))
+        elif known and kind_of((where, key)) is None and value is not None:
+            wrong = Setting(known[key], "").problem(value)
+            if wrong:
+                yield Problem(f"{where}.{key}", wrong)
+
+
+def _data_problems(tree: Node) -> Iterator[Problem]:
+    data = node_of(tree, "data")
+    for key in data:
+        if key not in DATA_KEYS:
+            yield Problem(f"data.{key}", f"unknown key {key!r}", suggest(key, DATA_KEYS, "keys"))
+    domains = list(node_of(data, "domains"))
+    if "data" in tree and not domains:
+        yield Problem("data.domains", "expected a data set per domain, found none")
+    for number, name in enumerate(names_of(data.get("tests"))):
+        if name not in domains:
+            hint = suggest(name, domains, "domains")
+            yield Problem(f"data.tests.{number}", f"no domain named {name!r}", hint)
+
+
+def _label_problems(tree: Node) -> Iterator[Problem]:
+    labels, domains = node_of(tree, "labels"), list(node_of(node_of(tree, "data"), "domains"))
+    for key in labels:
+        if key not in ("train", "test"):
+            hint = suggest(key, ("train", "test"), "keys")
+            yield Problem(f"labels.{key}", f"unknown key {key!r}", hint)
+    wanted = {f"labels.train.{domain}": v for domain, v in node_of(labels, "train").items()}
+    for domain in node_of(labels, "train"):
+        if domain not in domains:
+            hint = suggest(domain, domains, "domains")
+            yield Problem(f"labels.train.{domain}", f"no domain named {domain!r}", hint)
+    for where, fields in {**wanted, "labels.test": labels.get("test", [])}.items():
+        if not isinstance(fields, (list, tuple)):
+            yield Problem(where, f"expected a list of labels, got {fields!r}")
+        for one in names_of(fields):
+            if one not in LABEL_FIELDS:
+                hint = suggest(one, LABEL_FIELDS, "labels")
+                yield Problem(where, f"no label named {one!r}", hint)
+    asked = any(names_of(fields) for fields in wanted.values())
+    if asked and "data" in tree and not node_of(tree, "data").get("labeller"):
+        yield Problem("data.labeller", "missing, but labels are asked for")
+
+
+def _role_problems(tree: Node) -> Iterator[Problem]:
+    """Roles of losses, for models that have any: domain, head, weight, and what the loss needs."""
+    model = node_of(tree, "model")
+    domains = list(node_of(node_of(tree, "data"), "domains"))
+    heads = ["embed", *node_of(model, "aux_heads")]
+    for name, role in node_of(model, "losses").items():
+        where = f"model.losses.{name}"
+        if not isinstance(role, Mapping) or "loss" not in role:
+            hint = 'a role is dict(on="source", weight=1.0, loss=dict(type="..."))'
+            yield Problem(where, f"expected a role with a 'loss', got {shorten(role)}", hint)
+            continue
+        for key in role:
+            if key not in ROLE_KEYS:
+                hint = suggest(key, ROLE_KEYS, "keys")
+                yield Problem(f"{where}.{key}", f"a role has no key {key!r}", hint)
+        on, head, weight = (
+            role.get("on", "source"),
+            role.get("head", "embed"),
+            role.get("weight", 1.0),
+        )
+        if domains and on not in domains:
+            hint = suggest(str(on), domains, "domains")
+            yield Problem(f"{where}.on", f"no domain named {on!r}", hint)
+        if head not in heads:
+            yield Problem(
+                f"{where}.head", f"no head named {head!r}", suggest(str(head), heads, "heads")
+            )
+        if wrong := Setting(1.0, "").problem(weight):
+            yield Problem(f"{where}.weight", wrong)
+        yield from _needs(role["loss"], f"{where}.loss")
+
+
+def _needs(loss: Any, where: str) -> Iterator[Problem]:
+    """Parameters of a loss's forward that nothing supplies."""
+    name = loss.get("type") if isinstance(loss, Mapping) else None
+    forward = getattr(LOSSES.module_dict.get(name), "forward", None)
+    if forward is None:
+        return
+    for parameter in list(inspect.signature(forward).parameters)[1:]:
+        if parameter not in LOSS_INPUTS:
+            yield Problem(
+                where,
+                f"{name}.forward asks for {parameter!r}, which nothing supplies",
+                f"a loss may ask for: {', '.join(LOSS_INPUTS)}",
+            )

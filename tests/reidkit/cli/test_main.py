@@ -1,0 +1,65 @@
+"""One command, lazily dispatched, and how all of them end."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+
+from reidkit.cli.common import run_cli, split_overrides
+from reidkit.cli.main import COMMANDS, main
+from reidkit.errors import UserError
+
+
+def test_every_command_has_a_module():
+    missing = [
+        n for n, (m, _) in COMMANDS.items() if not importlib.util.find_spec(f"reidkit.cli.{m}")
+    ]
+    assert not missing
+
+
+def test_usage_lists_every_command(capsys):
+    assert main(["--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "usage: reidkit <command> ...   (reidkit <command> --help explains one)"
+    assert [line.split()[0] for line in lines[2:]] == list(COMMANDS)
+    assert main([]) == 2
+
+
+def test_unknown_command_suggests(capsys):
+    assert main(["trian"]) == 2
+    assert capsys.readouterr().err == (
+        f"no command 'trian'; did you mean 'train'? commands: {', '.join(COMMANDS)}\n"
+    )
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == "reidkit 0.1.0\n"
+
+
+def refuse(argv):
+    raise UserError("no such folder")
+
+
+def test_user_errors_have_no_traceback_without_debug(capsys):
+    assert run_cli(refuse, []) == 2
+    assert capsys.readouterr().err == "no such folder\n"
+    with pytest.raises(UserError):
+        run_cli(refuse, ["--debug"])
+
+
+def test_other_errors_pass_and_interrupts_are_short(capsys):
+    def interrupt(argv):
+        raise KeyboardInterrupt
+
+    assert run_cli(interrupt, []) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+    with pytest.raises(ZeroDivisionError):
+        run_cli(lambda argv: 1 // 0, [])
+    assert run_cli(lambda argv: None, []) == 0 and run_cli(lambda argv: 3, []) == 3
+
+
+def test_split_overrides_keeps_options_with_equals():
+    overrides, others = split_overrides(["a.py", "--work-dir=x", "~b", "c=1=2", "-v", "+d=1"])
+    assert (overrides, others) == (["~b", "c=1=2", "+d=1"], ["a.py", "--work-dir=x", "-v"])

@@ -1,0 +1,97 @@
+"""The strict registry."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from mmengine.registry import DATA_SAMPLERS
+
+from reidkit.registry import KINDS, Registry, registering
+
+
+@pytest.fixture
+def greetings():
+    return Registry("greeting", "a callable that greets")
+
+
+class Hello:
+    def __init__(self, name: str = "you", times: int = 1):
+        self.name, self.times = name, times
+
+
+def test_contract_is_the_documentation(greetings):
+    assert greetings.__doc__ == "a callable that greets"
+    assert all(registry.__doc__ and registry.scope == "reidkit" for registry in KINDS.values())
+
+
+def test_build_with_options_and_derived_numbers(greetings):
+    greetings.register_module(module=Hello)
+    built = greetings.build(dict(type="Hello", times=2), name="Ada", times=9, unknown=1)
+    assert (built.name, built.times) == ("Ada", 2)
+
+
+def test_no_overwriting(greetings):
+    greetings.register_module(module=Hello)
+    with pytest.raises(KeyError, match=r"greeting 'Hello' is registered twice: .*:\d+ and .*:\d+"):
+        greetings.register_module(module=Hello)
+    with pytest.raises(ValueError, match="greeting Hello: force is not allowed"):
+        greetings.register_module(module=Hello, force=True)
+
+
+@pytest.mark.parametrize("star", ["*options", "**options"])
+def test_open_signatures_are_refused(greetings, star):
+    scope: dict = {"__name__": "elsewhere"}
+    exec(f"class Open:\n    def __init__(self, {star}): ...", scope)
+    with pytest.raises(TypeError) as error:
+        greetings.register_module(module=scope["Open"])
+    assert str(error.value) == (
+        "greeting Open: the constructor takes *options; name every option, or misspelt options "
+        "cannot be found"
+    )
+    assert greetings.names() == []
+
+
+def test_unknown_names_suggest_and_are_never_imported(greetings):
+    greetings.register_module(module=Hello)
+    with pytest.raises(KeyError) as error:
+        greetings.build(dict(type="Helo"))
+    assert error.value.args[0] == (
+        "no greeting named 'Helo'; did you mean 'Hello'? available: Hello"
+    )
+    with pytest.raises(KeyError, match="no greeting named 'os.path.join'"):
+        greetings.build(dict(type="os.path.join"))
+    with pytest.raises(TypeError, match="type must be a name"):
+        greetings.build(dict(type=os.path.join))
+
+
+def test_wrong_options_list_the_right_ones(greetings):
+    greetings.register_module(module=Hello)
+    with pytest.raises(TypeError) as error:
+        greetings.build(dict(type="Hello", nam="Ada"))
+    assert str(error.value) == (
+        "greeting Hello: got an unexpected keyword argument 'nam'; options: name: 'str' = 'you', "
+        "times: 'int' = 1"
+    )
+    with pytest.raises(TypeError, match="expected a dict with 'type'"):
+        greetings.build(dict(name="Ada"))
+
+
+def test_prefix_is_set_by_the_loader(greetings):
+    with registering("polite/"):
+        greetings.register_module(module=Hello)
+    assert greetings.names() == ["polite/Hello"]
+    assert isinstance(greetings.build(dict(type="polite/Hello")), Hello)
+
+
+def test_prefix_follows_from_the_module_of_a_plugin(greetings):
+    shipped = type("Hello", (Hello,), {"__module__": "reidkit_plugins.polite.words"})
+    core = type("Core", (Hello,), {"__module__": "reidkit.words"})
+    with registering("other/"):
+        greetings.register_module(module=shipped)
+        greetings.register_module(module=core)
+    assert greetings.names() == ["Core", "polite/Hello"]
+
+
+def test_names_of_the_runner_are_found_in_its_root():
+    assert KINDS["samplers"].get("DefaultSampler") is DATA_SAMPLERS.get("DefaultSampler")

@@ -1,0 +1,101 @@
+"""Files and folders that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from reidkit.utils.io import atomic_folder, atomic_write, sha256_file
+
+
+def test_write_and_replace(tmp_path):
+    path = tmp_path / "deep" / "note.txt"
+    for text in ("first", "zweite Fassung: ü"):
+        with atomic_write(path, "w") as file:
+            file.write(text)
+            assert not path.exists() or path.read_text(encoding="utf-8") == "first"
+        assert path.read_text(encoding="utf-8") == text
+    with atomic_write(path) as file:
+        file.write(b"\0\1")
+    assert path.read_bytes() == b"\0\1"
+    assert os.listdir(path.parent) == ["note.txt"]
+
+
+def test_an_exception_leaves_the_old_file(tmp_path):
+    path = tmp_path / "note.txt"
+    path.write_text("old")
+    with pytest.raises(KeyboardInterrupt), atomic_write(path, "w") as file:
+        file.write("new")
+        raise KeyboardInterrupt
+    assert path.read_text() == "old" and os.listdir(tmp_path) == ["note.txt"]
+
+
+@pytest.mark.parametrize("mode", ["a", "r", "ab", "r+"])
+def test_modes_that_start_no_new_file(tmp_path, mode):
+    said = "atomic_write: mode must be one of w, wb, "
+    with pytest.raises(ValueError, match=said), atomic_write(tmp_path / "x", mode):
+        pass
+    assert os.listdir(tmp_path) == []
+
+
+def test_folder(tmp_path):
+    final = tmp_path / "set"
+    final.mkdir()  # an empty one gives way
+    with atomic_folder(final) as folder:
+        (folder / "a").mkdir()
+        (folder / "a" / "b.txt").write_text("b")
+        assert os.listdir(final) == []
+    assert (final / "a" / "b.txt").read_text() == "b" and os.listdir(tmp_path) == ["set"]
+
+
+def test_folder_that_is_there(tmp_path):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "x").write_text("x")
+    said = "set exists already and is not empty"
+    with pytest.raises(FileExistsError, match=said), atomic_folder(tmp_path / "set"):
+        pass
+
+
+def test_folder_that_appears_meanwhile(tmp_path):
+    said = "set exists already and is not empty"
+    with pytest.raises(FileExistsError, match=said), atomic_folder(tmp_path / "set") as folder:
+        (folder / "mine").write_text("")
+        (tmp_path / "set").mkdir()
+        (tmp_path / "set" / "theirs").write_text("")
+    assert os.listdir(tmp_path / "set") == ["theirs"]
+
+
+def test_folder_after_an_exception(tmp_path):
+    with pytest.raises(RuntimeError), atomic_folder(tmp_path / "set") as folder:
+        (folder / "half").write_text("h")
+        raise RuntimeError
+    assert os.listdir(tmp_path) == []
+
+
+def test_kill_leaves_no_half_file(tmp_path):
+    code = f"""
+        import os, signal
+        from reidkit.utils.io import atomic_folder, atomic_write
+        with atomic_folder({str(tmp_path / "set")!r}), \\
+                atomic_write({str(tmp_path / "note")!r}, "w") as file:
+            file.write("half")
+            file.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)])
+    assert done.returncode == -signal.SIGKILL
+    left = os.listdir(tmp_path)
+    assert len(left) == 2 and all(name.startswith(".") for name in left)
+
+
+def test_sha256(tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(b"a" * 1000)
+    whole = sha256_file(path)
+    assert whole == sha256_file(path, block=7)
+    assert whole.startswith("41edece42d63e8d9bf515a9ba6932e1c")
