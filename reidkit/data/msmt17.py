@@ -91,7 +91,8 @@ class MSMT17(Reader):
         rows = sorted(rows)
         paths = tuple(path for path, _ in rows)
         _, cameras = parse_names(paths, NAME, "0000_000_01_0303morning_0008_0.jpg")
-        identities = np.array([identity for _, identity in rows], dtype=np.int64)
+        # the files count people from 0, which everywhere else means distractor
+        identities = np.array([identity + 1 for _, identity in rows], dtype=np.int64)
         return Split(self.name, name, folder, paths, identities, cameras, label_key=key)
 
 

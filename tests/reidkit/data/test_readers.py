@@ -204,9 +204,9 @@ def test_msmt_versions(tmp_path, write_images, version, folders):
     write_msmt(tmp_path / f"MSMT17_{version}", write_images, folders)
     reader = MSMT17(str(tmp_path), version=version)
     splits = reader.splits()
-    assert (ids(splits["train"]), cams(splits["train"])) == ([0, 1], [1, 14])
+    assert (ids(splits["train"]), cams(splits["train"])) == ([1, 2], [1, 14])  # not 0: a distractor
     assert splits["query"].paths == (f"{folders[1]}/0000/0000_001_05_0303morning_0008_0.jpg",)
-    assert (ids(splits["gallery"]), cams(splits["gallery"])) == ([0, 1], [2, 3])  # sorted by path
+    assert (ids(splits["gallery"]), cams(splits["gallery"])) == ([1, 2], [2, 3])  # sorted by path
     assert all(splits[s].file(0).is_file() for s in splits)
     assert reader.counts["train"] == (32621, 1041)
 
@@ -214,14 +214,14 @@ def test_msmt_versions(tmp_path, write_images, version, folders):
 def test_msmt_without_val_and_with_everything(tmp_path, write_images):
     write_msmt(tmp_path / "msmt17", write_images, ("train", "test"))
     small = MSMT17(str(tmp_path), val=False)
-    assert ids(small.splits()["train"]) == [0] and small.counts["train"] == (30248, 1041)
+    assert ids(small.splits()["train"]) == [1] and small.counts["train"] == (30248, 1041)
     every = MSMT17(str(tmp_path), combine_all=True)
     train = every.splits()["train"]
     assert train.label_key == "msmt17/train_all" and every.counts["train"] == (126441, 4101)
     by_path = dict(zip(train.paths, ids(train), strict=True))
-    assert by_path["test/0000/0000_001_05_0303morning_0008_0.jpg"] == 2  # 0 of the test half
-    assert by_path["test/0001/0001_000_03_0303morning_0008_0.jpg"] == 3
-    assert sorted(set(ids(train))) == [0, 1, 2, 3] and len(train) == 5
+    assert by_path["test/0000/0000_001_05_0303morning_0008_0.jpg"] == 3  # 0 of the test half
+    assert by_path["test/0001/0001_000_03_0303morning_0008_0.jpg"] == 4
+    assert sorted(set(ids(train))) == [1, 2, 3, 4] and len(train) == 5
 
 
 def test_msmt_refuses_broken_lists(tmp_path, write_images):
