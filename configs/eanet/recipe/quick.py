@@ -2,7 +2,7 @@
 input = dict(size=(192, 64), resize="cv2")
 model = dict(
     backbone=dict(
-        type="ResNet", depth=18, width=32, stages=3, strides=(1, 2, 1), last_stride=None
+        type="ResNet", depth=10, width=32, stages=3, strides=(1, 2, 1), last_stride=None
     ),  # stride 8: a map of 24 x 8, as in the paper
     head=dict(dim=64),
     transforms=dict(
