@@ -15,7 +15,7 @@ RENAMED = {"reidkit_plugins": "plugins", "reidkit_configs": "configs"}
 def folders(package: str, folder: str) -> list[str]:
     """The package and its sub-packages, whether or not they have an ``__init__.py``."""
     below = [p.relative_to(ROOT / folder) for p in (ROOT / folder).rglob("*") if p.is_dir()]
-    kept = sorted(p for p in below if "__pycache__" not in p.parts)
+    kept = sorted(p for p in below if not any(part.startswith((".", "__")) for part in p.parts))
     return [package] + [f"{package}.{'.'.join(p.parts)}" for p in kept]
 
 

@@ -110,9 +110,7 @@ class Embedding:
     maps: Tensor | None = None
 
     def _tensors(self) -> dict[str, Tensor]:
-        return {
-            f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None
-        }
+        return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
 
     def __post_init__(self) -> None:
         lengths = {name: len(value) for name, value in self._tensors().items()}
@@ -121,13 +119,16 @@ class Embedding:
         if len(set(lengths.values())) > 1:
             raise ValueError(f"Embedding parts differ in their number of images: {lengths}")
         if self.vectors is not None and self.vectors.ndim != 3:
-            raise ValueError(f"Embedding.vectors must be (N, P, D), got {tuple(self.vectors.shape)}")
-        if self.visibility is not None and self.vectors is not None:
-            if self.visibility.shape != self.vectors.shape[:2]:
-                raise ValueError(
-                    f"Embedding.visibility must be (N, P) = {tuple(self.vectors.shape[:2])}, "
-                    f"got {tuple(self.visibility.shape)}"
-                )
+            raise ValueError(
+                f"Embedding.vectors must be (N, P, D), got {tuple(self.vectors.shape)}"
+            )
+        if self.visibility is None or self.vectors is None:
+            return
+        if self.visibility.shape != self.vectors.shape[:2]:
+            raise ValueError(
+                f"Embedding.visibility must be (N, P) = {tuple(self.vectors.shape[:2])}, "
+                f"got {tuple(self.visibility.shape)}"
+            )
 
     def __len__(self) -> int:
         return len(next(iter(self._tensors().values())))

@@ -196,7 +196,8 @@ class PartSegHead(nn.Module):
     Args:
         features: name -> width and stride of the backbone's maps; the last one is used.
         parts: number of labels K, background included.
-        dim: width of the hidden map.
+        dim: width of the hidden map. None: an eighth of the map's channels, at least 64, which is
+            the published 256 on 2048 channels.
 
     Shape:
         map (N, C, h, w); logits (N, K, 2h, 2w) in training, None in evaluation.
@@ -212,11 +213,13 @@ class PartSegHead(nn.Module):
         torch.Size([2, 8, 48, 16])
     """
 
-    def __init__(self, features: dict[str, FeatureSpec], parts: int = 8, dim: int = 256):
+    def __init__(self, features: dict[str, FeatureSpec], parts: int = 8, dim: int | None = None):
         super().__init__()
         self.map_name = list(features)[-1]
+        channels = features[self.map_name].channels
+        dim = max(64, channels // 8) if dim is None else dim
         self.deconv = nn.ConvTranspose2d(
-            features[self.map_name].channels,
+            channels,
             dim,
             kernel_size=3,
             stride=2,

@@ -23,6 +23,8 @@ def main(argv: list[str]) -> int:
     made.add_argument(
         "--jobs", type=int, help="runs at a time (default: one per CPU core, 1 on GPU)"
     )
+    made.add_argument("--only", nargs="+", metavar="ROW", help="train these rows only")
+    made.add_argument("--page", action="store_true", help="write the page from finished runs")
     overrides, others = split_overrides(argv)
     args = made.parse_args(others)
     import torch
@@ -38,7 +40,8 @@ def main(argv: list[str]) -> int:
     data = next((o.split("=")[1] for o in overrides if o.startswith("data=")), "synthped")
     folder = Path(args.folder or f"runs/reproduce/{path.parent.name}")
     jobs = args.jobs or (1 if torch.cuda.is_available() else os.cpu_count() or 1)
-    reproduce.run_all(plan, folder, overrides, jobs)
+    if not args.page:
+        reproduce.run_all(plan, folder, overrides, jobs, args.only)
     table = reproduce.collect(plan, folder)
     out = Path(args.out or f"docs/results/{path.parent.name}_{data}.md")
     page = reproduce.markdown(plan, table, " ".join(["python tools/reproduce.py", *argv]))

@@ -101,10 +101,10 @@ class FiniteLossHook(Hook):
             return
         bad = [k for k, v in outputs.items() if not math.isfinite(_number(v))]
         raise UserError(
-            f"training: {', '.join(bad)} is {_number(outputs['loss'])} at epoch {runner.epoch + 1}, "
-            f"step {batch_idx + 1}. The checkpoint of the last finished epoch is kept in "
+            f"training: {', '.join(bad)} is {_number(outputs['loss'])} at epoch "
+            f"{runner.epoch + 1}, step {batch_idx + 1}. The last finished epoch is kept in "
             f"{Path(runner.work_dir, 'checkpoints')}; try a lower train.optimizer.lr, "
-            "+train.clip_grad=10.0 or settings.precision=fp32, then --resume."
+            "train.clip_grad=10.0 or settings.precision=fp32, then --resume."
         )
 
 

@@ -58,7 +58,13 @@ def read_plan(path: Path) -> Plan:
         raise UserError(f"{path}: {error}; a plan has {', '.join(Plan.__annotations__)}") from None
 
 
-def run_all(plan: Plan, folder: Path, overrides: Sequence[str], jobs: int) -> None:
+def run_all(
+    plan: Plan,
+    folder: Path,
+    overrides: Sequence[str],
+    jobs: int,
+    only: Sequence[str] | None = None,
+) -> None:
     """Train and retest everything that is not there yet; each run is a process of its own.
 
     Args:
@@ -66,11 +72,19 @@ def run_all(plan: Plan, folder: Path, overrides: Sequence[str], jobs: int) -> No
         folder: holds one run folder per row and seed; finished ones are kept.
         overrides: added to every run.
         jobs: runs at a time; each gets one CPU thread when there are several.
+        only: names of the rows to run; None for all.
+
+    Raises:
+        UserError: a row that the plan does not have, or a run that failed.
     """
+    unknown = [row for row in only or [] if row not in plan.runs]
+    if unknown:
+        raise UserError(f"no row named {unknown[0]!r}; rows: {', '.join(plan.runs)}")
+    wanted = {row: spec for row, spec in plan.runs.items() if only is None or row in only}
     train = [
         (row, seed, _train_command(spec, seed, folder / _slug(row, seed), overrides))
         for seed in plan.seeds
-        for row, spec in plan.runs.items()
+        for row, spec in wanted.items()
         if not (folder / _slug(row, seed) / "metrics.json").exists()
     ]
     print(f"{len(train)} runs to train, {jobs} at a time, in {folder}", flush=True)
@@ -80,7 +94,8 @@ def run_all(plan: Plan, folder: Path, overrides: Sequence[str], jobs: int) -> No
         for seed in plan.seeds
         for name, spec in plan.retests.items()
         for row in spec["of"]
-        if not (out := folder / _slug(row, seed) / f"retest_{_slug(name)}.json").exists()
+        if row in wanted
+        and not (out := folder / _slug(row, seed) / f"retest_{_slug(name)}.json").exists()
     ]
     print(f"{len(retest)} tests to repeat", flush=True)
     _execute(retest, folder, jobs)
@@ -139,6 +154,8 @@ def collect(plan: Plan, folder: Path) -> dict[str, dict[str, np.ndarray]]:
             files[f"{row}, {name}"] = [folder / _slug(row, seed) / out for seed in plan.seeds]
     table: dict[str, dict[str, np.ndarray]] = {}
     for row, paths in files.items():
+        if not all(path.exists() for path in paths):
+            continue  # the page says which rows are missing
         tests = [json.loads(path.read_text())["tests"] for path in paths]
         table[row] = {
             f"{test} {metric}": np.array([100 * t[test]["metrics"][metric] for t in tests])
@@ -170,6 +187,9 @@ def markdown(plan: Plan, table: dict, command: str, note: str = "") -> str:
             for v in (values.get(c) for c in columns)
         ]
         lines.append(f"| {row} | " + " | ".join(cells) + " |")
+    missing = [row for row in plan.runs if row not in table]
+    if missing:
+        lines += ["", f"Not run: {', '.join(missing)}."]
     lines += ["", "## Directions", "", "| claim | difference by seed | verdict |", "|---|---|---|"]
     lines += [_direction(spec, table) for spec in plan.directions]
     return "\n".join(lines) + "\n"
@@ -178,12 +198,15 @@ def markdown(plan: Plan, table: dict, command: str, note: str = "") -> str:
 def _direction(spec: dict, table: dict) -> str:
     """One claim: paired differences by seed; it shows when the mean is above twice its error."""
     key = f"{spec.get('test', 'target')} {spec.get('metric', 'mAP')}"
+    claim = spec.get("claim") or f"{spec['better']} > {spec['worse']} ({key})"
+    rows = [r for side in (spec["better"], spec["worse"]) for r in side.split(" - ")]
+    if any(row not in table for row in rows):
+        return f"| {claim} | | not run |"
     gap = _value(spec["better"], table, key) - _value(spec["worse"], table, key)
     error = gap.std(ddof=1) / np.sqrt(len(gap)) if len(gap) > 1 else np.inf
     verdict = (
         "shows" if gap.mean() > 2 * error else "reversed" if -gap.mean() > 2 * error else "tie"
     )
-    claim = spec.get("claim") or f"{spec['better']} > {spec['worse']} ({key})"
     return f"| {claim} | {', '.join(f'{g:+.1f}' for g in gap)} | {verdict} |"
 
 

@@ -11,13 +11,8 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from reidkit.models.preprocess import ReIDPreprocessor
-from reidkit.registry import BACKBONES, HEADS, LOSSES, MATCHERS, MODELS
+from reidkit.registry import BACKBONES, HEADS, LOSS_INPUTS, LOSSES, MATCHERS, MODELS
 from reidkit.structures import Embedding, HeadOutput, ReIDBatch
-
-# what a loss may ask for by naming a parameter of its forward
-FROM_HEAD = ("vectors", "maps", "logits")
-FROM_BATCH = ("identities", "cameras", "part_map", "keypoints", "masks")
-LOSS_ARGUMENTS = (*FROM_HEAD, "visibility", *FROM_BATCH)
 
 
 class LossRole(nn.Module):
@@ -43,16 +38,15 @@ class LossRole(nn.Module):
         self.loss = LOSSES.build(loss)
         self.on, self.head, self.weight = on, head, weight
         self.needs = tuple(inspect.signature(self.loss.forward).parameters)
-        unknown = [name for name in self.needs if name not in LOSS_ARGUMENTS]
+        unknown = [name for name in self.needs if name not in LOSS_INPUTS]
         if unknown:
             raise ValueError(
-                f"loss {loss['type']} asks for {unknown}; a loss may ask for {list(LOSS_ARGUMENTS)}"
+                f"loss {loss['type']} asks for {unknown}; a loss may ask for {list(LOSS_INPUTS)}"
             )
 
     def forward(self, output: HeadOutput, batch: ReIDBatch) -> Tensor:
         """The weighted loss of one batch."""
-        known = {name: getattr(batch, name) for name in FROM_BATCH}
-        known["visibility"] = batch.visibility
+        known = {name: getattr(batch, name, None) for name in LOSS_INPUTS}
         known["logits"] = output.logits
         if output.embedding is not None:
             known["vectors"], known["maps"] = output.embedding.vectors, output.embedding.maps
@@ -62,8 +56,8 @@ class LossRole(nn.Module):
         if missing:
             raise ValueError(
                 f"{type(self.loss).__name__} on domain '{self.on}' needs {missing}, but neither "
-                f"the '{self.head}' head nor the batch has it; labels.train.{self.on} in the config "
-                "says which labels are loaded"
+                f"the '{self.head}' head nor the batch has it; labels.train.{self.on} in the "
+                "config says which labels are loaded"
             )
         return self.weight * self.loss(**{name: known[name] for name in self.needs})
 
