@@ -19,7 +19,7 @@ model = dict(
     ),
 )
 train = dict(
-    epochs=12,
+    epochs=8,
     batch_size=24,
     sampler=dict(type="ShuffleSampler"),
     accumulate=1,
