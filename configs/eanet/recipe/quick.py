@@ -19,7 +19,7 @@ model = dict(
     ),
 )
 train = dict(
-    epochs=8,
+    epochs=10,
     batch_size=24,
     sampler=dict(type="ShuffleSampler"),
     accumulate=1,
