@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -140,7 +140,7 @@ class DomainLoader:
         ValueError: DomainLoader needs at least one loader
     """
 
-    def __init__(self, loaders: dict[str, DataLoader]):
+    def __init__(self, loaders: Mapping[str, DataLoader]):
         if not loaders:
             raise ValueError("DomainLoader needs at least one loader")
         for domain, loader in loaders.items():

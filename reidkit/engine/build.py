@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from mmengine.config import ConfigDict
@@ -72,7 +73,7 @@ def load_initial_weights(
 
 def classifier_names(model: nn.Module) -> set[str]:
     """Names of the parameters that belong to the training identities."""
-    heads = [m for m in model.modules() if hasattr(m, "classifier_parameters")]
+    heads: list[Any] = [m for m in model.modules() if hasattr(m, "classifier_parameters")]
     wanted = {id(p) for head in heads for p in head.classifier_parameters()}
     return {name for name, p in model.named_parameters() if id(p) in wanted}
 

@@ -59,7 +59,7 @@ def evaluate(cfg: ConfigDict, model, domains: Domains) -> list[TestRun]:
                 for split in splits
             ]
             result = evaluator.evaluate(sides[0], sides[1], splits[0], splits[1], model.matcher)
-            runs.append(TestRun(domain, *splits, *sides, result))
+            runs.append(TestRun(domain, splits[0], splits[1], sides[0], sides[1], result))
     return runs
 
 

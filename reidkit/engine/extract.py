@@ -51,9 +51,9 @@ def extract(
             loader, len(batches), label or split.name, unit="batches", show=rank == 0
         )
     ]
-    own = Embedding.cat(parts) if parts else None
     if world == 1:
-        return own
+        return Embedding.cat(parts)
+    own = Embedding.cat(parts) if parts else None
     shares = [share for share in all_gather_object(own) if share is not None]
     order = np.argsort(np.concatenate([np.arange(r, len(split), world) for r in range(world)]))
     return Embedding.cat(shares)[torch.as_tensor(order)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +26,7 @@ class LoadedRun:
     """A run read back: its config, the model in eval mode on its device, and its data."""
 
     cfg: Config
-    model: torch.nn.Module
+    model: Any
     domains: Domains
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import cast
 
 import torch
 from mmengine.model import BaseModel
@@ -139,7 +140,10 @@ class ReIDModel(BaseModel):
     @property
     def domains(self) -> list[str]:
         """The training domains in the order of the loss roles."""
-        return list(dict.fromkeys(role.on for role in self.losses.values()))
+        return list(dict.fromkeys(role.on for role in self._roles().values()))
+
+    def _roles(self) -> dict[str, LossRole]:
+        return cast("dict[str, LossRole]", dict(self.losses.items()))
 
     def new_parameters(self) -> list[nn.Parameter]:
         """Parameters of the heads and losses, which recipes may train faster than the backbone."""
@@ -153,7 +157,7 @@ class ReIDModel(BaseModel):
         out: dict[str, Tensor] = {}
         for domain in self.domains:
             batch = domains[domain]
-            roles = {name: role for name, role in self.losses.items() if role.on == domain}
+            roles = {name: role for name, role in self._roles().items() if role.on == domain}
             outputs = self._run_heads(batch, {role.head for role in roles.values()})
             for name, role in roles.items():
                 out[f"loss_{name}"] = role(outputs[role.head], batch)
@@ -190,6 +194,8 @@ class ReIDModel(BaseModel):
         try:
             prepared = self.data_preprocessor.one(batch, training=False)
             embedding = self._run_heads(prepared, {"embed"})["embed"].embedding
+            if embedding is None:
+                raise TypeError(f"{type(self.head).__name__} gives no embedding; it cannot be `head`")
             return embedding.to(torch.float32)
         finally:
             self.train(training)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 
@@ -45,7 +47,7 @@ def colour_canvas(
     lookup[0, 0] = 0
     bare = np.full((1, 256), 0, np.uint8)
     bare[0, 0] = 255
-    drawn = cv2.LUT(cv2.merge([items] * 3), lookup)
+    drawn: Any = cv2.LUT(cv2.merge([items] * 3), lookup)
     drawn = cv2.resize(drawn, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     open_ = cv2.resize(cv2.LUT(items, bare), size, interpolation=cv2.INTER_AREA)
     shade = cv2.resize(shades, size, interpolation=cv2.INTER_AREA)
