@@ -9,6 +9,8 @@ import multiprocessing
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -178,9 +180,23 @@ def _run(tasks: list, workers: int) -> Iterator[None]:
     if workers <= 1 or len(tasks) <= 2:
         yield from map(_render_shard, tasks)
         return
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(min(workers, len(tasks)), initializer=cv2.setNumThreads, initargs=(0,)) as p:
-        yield from p.imap_unordered(_render_shard, tasks)
+    # an executor, not a Pool: a Pool starts dying workers anew for ever
+    pool = ProcessPoolExecutor(
+        min(workers, len(tasks)),
+        multiprocessing.get_context("spawn"),
+        initializer=cv2.setNumThreads,
+        initargs=(0,),
+    )
+    try:
+        with pool:
+            for future in as_completed([pool.submit(_render_shard, task) for task in tasks]):
+                yield future.result()
+    except BrokenProcessPool:
+        raise UserError(
+            "SynthPed: a rendering process died (out of memory, or the script that started it runs "
+            "its work outside of `if __name__ == '__main__':`). What is rendered is kept; "
+            "render first with: python tools/synthped.py"
+        ) from None
 
 
 def _render_shard(task: tuple[Path, int, list[pl.Item]]) -> None:
