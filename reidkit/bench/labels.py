@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ HRNET = "td-hm_hrnet-w32_8xb64-210e_coco-256x192"
 
 def loop(labeller: TopdownLabeller, split: Split) -> Callable[[], None]:
     """mmpose's own way: one file, one call."""
-    model, _ = build_model(labeller.spec, labeller.device)
+    model: Any = build_model(labeller.spec, labeller.device)[0]
     model.test_cfg["flip_test"] = labeller.flip_test
     from mmpose.apis import inference_topdown
 

@@ -46,6 +46,8 @@ def main(argv: list[str]) -> int:
     )  # fmt: skip
     gamma, right = calibrate_model(model, held_out)
     out = args.out or args.work_dir / "synthped.safetensors"
+    if args.weights:
+        print(f"continued from {args.weights}")
     about = {"data": reader.name, "epochs": str(args.epochs), "seed": str(args.seed)}
     save_weights(model, out, gamma, about)
     print(

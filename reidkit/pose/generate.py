@@ -187,8 +187,8 @@ class _Maker:
         if self.known is not None:
             keypoints, sizes = self.known
             for n in track(mine, label=label, unit="shards", show=show):
-                rows = np.arange(n * self.shard, min(total, (n + 1) * self.shard))
-                self._write(shards[n], rows, keypoints[rows], sizes[rows])
+                own = np.arange(n * self.shard, min(total, (n + 1) * self.shard))
+                self._write(shards[n], own, keypoints[own], sizes[own])
             return
         size = getattr(self.labeller, "batch_size", 64)
         batches = [
@@ -201,8 +201,8 @@ class _Maker:
         )
         loaded = crop_batches(self.split, batches, self.workers, pin)
         held: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-        for rows, images, sizes in track(loaded, len(batches), label, unit="batches", show=show):
-            held.append((rows, _keypoints(self.labeller, images, sizes), sizes.numpy()))
+        for rows, images, shape in track(loaded, len(batches), label, unit="batches", show=show):
+            held.append((rows, _keypoints(self.labeller, images, shape), shape.numpy()))
             last = int(rows[-1]) + 1
             if last % self.shard == 0 or last == total:
                 parts = [np.concatenate(part) for part in zip(*held, strict=True)]
@@ -212,11 +212,12 @@ class _Maker:
     def _write(
         self, file: Path, rows: np.ndarray, keypoints: np.ndarray, sizes: np.ndarray
     ) -> None:
-        arrays = {"keypoints": keypoints.astype(np.float32), "image_sizes": sizes.astype(np.int64)}
+        keypoints = keypoints.astype(np.float32)
+        arrays: dict[str, Any] = {"keypoints": keypoints, "image_sizes": sizes.astype(np.int64)}
         if self.part_maps and self.pngs:
             arrays["part_maps"] = self.pngs.maps(rows, self.part_maps)
         elif self.part_maps:
-            arrays["part_maps"] = paint_part_maps(arrays["keypoints"], sizes, self.part_maps)
+            arrays["part_maps"] = paint_part_maps(keypoints, sizes, self.part_maps)
         with atomic_write(file) as handle:
             np.savez(handle, **arrays)
 

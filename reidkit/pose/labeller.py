@@ -56,6 +56,9 @@ def pick_dtype(precision: str, device: torch.device) -> torch.dtype:
 class _Network(nn.Module):
     """Backbone, neck and head of an mmpose estimator, with batch norm folded into convolutions."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, estimator: Any, fuse: bool = True):
         super().__init__()
         if fuse:
@@ -160,9 +163,11 @@ class TopdownLabeller:
     def _parts(self) -> tuple[_Network, Geometry, Decoder]:
         load_mmpose()
         with quiet():
-            estimator, config = build_model(self.spec)
+            built, config = build_model(self.spec)
+            estimator: Any = built
             decoder = decoder_for(estimator.head.decoder)
-            network = _Network(estimator).to(self.device, memory_format=torch.channels_last)
+            network = _Network(estimator).to(self.device)
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         geometry = Geometry.of_pipeline(config.test_dataloader.dataset.pipeline)
         return network.eval(), geometry, decoder
 

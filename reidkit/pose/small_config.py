@@ -33,14 +33,13 @@ model = dict(
         out_channels=17,
         deconv_out_channels=(64, 64),
         deconv_kernel_sizes=(4, 4),
-        # no target weights: a joint that is hidden or outside the crop must give no heat
-        loss=dict(type="KeypointMSELoss", use_target_weight=False, loss_weight=1000.0),
+        loss=dict(type="KeypointMSELoss", use_target_weight=True, loss_weight=1000.0),
         decoder=codec,
     ),
     train_cfg=dict(compute_acc=False),
     test_cfg=dict(flip_test=False, flip_mode="heatmap", shift_heatmap=False),
 )
-test_pipeline = [
+test_pipeline: list[dict] = [
     dict(type="LoadImage"),
     dict(type="GetBBoxCenterScale", padding=1.0),
     dict(type="TopdownAffine", input_size=INPUT),

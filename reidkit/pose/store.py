@@ -63,7 +63,7 @@ class LabelStore:
         """
         folder = Path(folder)
         meta = read_meta(folder)
-        arrays = {
+        arrays: dict[str, Any] = {
             "keypoints": _array(folder, "keypoints", (meta["count"], 17, 3), np.float32),
             "image_sizes": _array(folder, "image_sizes", (meta["count"], 2), np.int64),
             "part_maps": None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,17 +42,45 @@ train_pipeline = [
         hue_delta=14,
     ),
     dict(type="GenerateTarget", encoder=codec),
+    dict(type="CountHiddenJoints"),
     dict(type="PackPoseInputs"),
 ]
+
+
+@cache
+def register_transforms() -> None:
+    """Put ``CountHiddenJoints`` into mmpose's registry."""
+    load_mmpose()
+    from mmcv.transforms import BaseTransform
+    from mmpose.registry import TRANSFORMS
+
+    @TRANSFORMS.register_module()
+    class CountHiddenJoints(BaseTransform):
+        """Every joint weighs 1 in the loss: one that is hidden or outside must give no heat.
+
+        mmpose gives those weight 0, whatever the loss's ``use_target_weight`` says, and then heat
+        means "would be here", not "is seen here".
+        """
+
+        def transform(self, results: dict) -> dict:
+            results["keypoint_weights"] = np.ones_like(results["keypoint_weights"])
+            return results
+
+
+def _joints(split: Split) -> np.ndarray:
+    if split.keypoints is None:
+        raise ValueError(f"{split.label_key} brings no keypoints to train on")
+    return split.keypoints
 
 
 def export_split(split: Split, path: Path) -> None:
     """Write a split's true joints as the COCO file that mmpose trains on.
 
-    Hidden joints (flag 1) are written as absent: the loss has no target weights, so the model
-    learns to give no heat where a joint cannot be seen, and its confidence means visibility.
+    Hidden joints (flag 1) are written as absent, so that the model learns to give no heat where a
+    joint cannot be seen, and its confidence means visibility; see ``register_transforms``.
     """
-    content = coco_dict(split.paths, crop_sizes(split), split.keypoints, flags=True, hidden=False)
+    joints = _joints(split)
+    content = coco_dict(split.paths, crop_sizes(split), joints, flags=True, hidden=False)
     export_coco(path, content)
 
 
@@ -143,7 +172,7 @@ def train_pose(
     files = {name: (work_dir / f"{name}.json").resolve() for name in ("train", "val")}
     export_split(train, files["train"])
     export_split(val, files["val"])
-    load_mmpose()
+    register_transforms()
     from mmengine.runner import Runner
 
     config = runner_config(
@@ -174,7 +203,7 @@ def join_splits(splits: Sequence[Split]) -> Split:
         paths=tuple(path for split in splits for path in split.paths),
         identities=np.concatenate([split.identities for split in splits]),
         cameras=np.concatenate([split.cameras for split in splits]),
-        keypoints=np.concatenate([split.keypoints for split in splits]),
+        keypoints=np.concatenate([_joints(split) for split in splits]),
     )
 
 
@@ -194,7 +223,7 @@ def calibrate_model(model: Any, split: Split) -> tuple[float, float]:
             inputs = (warp_crops(images, sizes, geometry) - mean) / std
             heatmaps = model.head.forward(model.extract_feat(inputs))
             heats.append(heatmap_maximum(heatmaps)[1].clamp(min=0).numpy())
-    return calibrate(np.concatenate(heats), split.keypoints[..., 2] == 2)
+    return calibrate(np.concatenate(heats), _joints(split)[..., 2] == 2)
 
 
 def save_weights(model: torch.nn.Module, path: Path, gamma: float, about: dict[str, str]) -> None:

@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from reidkit.pose.part_maps import BODY, paint_part_maps, person_size, resize_part_labels
+from reidkit.pose.body import BODY, capsules, fill_in, person_size
+from reidkit.pose.part_maps import paint_part_maps, resize_part_labels
 
 SIZES = np.array([[128, 64], [90, 60]])
 
@@ -28,15 +29,51 @@ def slow_capsule(a, b, radius, size, crop):
     return inside
 
 
+def parts(joints):
+    """Points, which are seen, and the crop's height, as ``capsules`` takes them."""
+    return joints[..., :2], joints[..., 2] > 0.1, np.full(len(joints), 128.0)
+
+
 def test_one_limb_is_the_cells_near_its_segment():
     joints = np.zeros((1, 17, 3))
-    joints[0, 13], joints[0, 15] = (20, 60, 0.9), (30, 100, 0.9)  # knee and ankle only
+    joints[0, 7], joints[0, 9] = (20, 60, 0.9), (30, 90, 0.9)  # elbow and wrist only
     painted = paint_part_maps(joints, SIZES[:1])[0]
-    radius = BODY.lower_leg * person_size(joints, SIZES[:1])[0]
-    wanted = slow_capsule(joints[0, 13, :2], joints[0, 15, :2], radius, (48, 16), (128, 64))
-    assert (painted[:36] == 6)[wanted[:36]].all()
-    assert not (painted == 6)[~wanted].any()
-    assert set(np.unique(painted)) == {0, 6, 7}
+    size = person_size(*parts(joints))[0]
+    assert size == pytest.approx(np.hypot(10, 30) / 0.5)
+    hand = joints[0, 9, :2] + BODY.hand * np.array([10, 30])
+    radius = BODY.lower_arm * size
+    wanted = slow_capsule(joints[0, 7, :2], hand, radius, (48, 16), (128, 64))
+    assert wanted.any()
+    assert ((painted == 4) == wanted).all()
+    assert set(np.unique(painted)) == {0, 4}
+
+
+def test_what_the_body_itself_hides_is_filled_in():
+    joints = standing()[None]
+    points, seen, height = parts(joints)
+    size = person_size(points, seen, height)
+    for hidden, near in (([6], 6), ([13], 8), ([11, 12], 16), ([5, 6], 12), ([12], 8)):
+        some = seen.copy()
+        some[0, hidden] = False
+        found, known = fill_in(points, some, size, height)
+        assert known[0, hidden].all()
+        distance = np.linalg.norm(found - points, axis=-1)[0]
+        assert distance[hidden].max() < near, hidden
+        assert distance[[j for j in range(17) if j not in hidden]].max() == 0
+    some = seen.copy()
+    some[0, [13, 14, 15, 16]] = False  # legs that would end inside the crop
+    assert not fill_in(points, some, size, height)[1][0, 13:].any()
+    found, known = fill_in(points, some, size, np.array([80.0]))  # a crop that ends above the knees
+    assert known[0, 13:].all()
+    assert found[0, 13, 1] > 80
+
+
+def test_every_class_has_its_limbs():
+    counts = {}
+    for limb in capsules(*parts(standing()[None])):
+        counts[limb.part] = counts.get(limb.part, 0) + 1
+        assert limb.drawn.all()
+    assert counts == {1: 2, 2: 5, 3: 2, 4: 2, 5: 2, 6: 2, 7: 2}
 
 
 def test_parts_of_a_standing_person_lie_where_they_should():
@@ -80,7 +117,7 @@ def test_hidden_joints_paint_nothing():
     joints[:, 2] = 0.1  # not above
     assert not paint_part_maps(joints[None], SIZES[:1]).any()
     joints[[5, 6], 2] = 0.100001
-    assert set(np.unique(paint_part_maps(joints[None], SIZES[:1]))) == {0, 1}
+    assert set(np.unique(paint_part_maps(joints[None], SIZES[:1]))) == {0, 1, 2}
 
 
 def test_shapes_are_checked():

@@ -53,7 +53,7 @@ def test_perfect_labels_score_one_and_faults_lower_their_own_number():
     maps = paint_part_maps(found, sizes, (96, 32))
     small = maps[:, ::2, ::2]
     best = score_labels(found, sizes, small, truth, maps, regions)
-    assert (best.pck, best.regions, best.iou, best.sides) == (1, 1, 1, 1)
+    assert (best.pck, best.regions, best.iou, best.sides, best.coarse) == (1, 1, 1, 1, 1)
     moved = found.copy()
     moved[0, :, 0] += 100
     assert score_labels(moved, sizes, small, truth, maps, regions).pck == 0.75
@@ -64,6 +64,8 @@ def test_perfect_labels_score_one_and_faults_lower_their_own_number():
     assert score.by_region.tolist() == [0.5, 1]
     assert score.sides == 1 - 2 / (4 * 17)
     worse = score_labels(found, sizes, np.zeros_like(small), truth, maps, regions)
+    assert worse.coarse < 0.2 < worse.iou
+    worse = score_labels(found, sizes, small, truth, np.zeros_like(maps), regions)
     assert worse.iou < 0.2
     table = score_table([("toy", best)])
     assert "toy" in table and "100.0%" in table and "90.0%" in table
