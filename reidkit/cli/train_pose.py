@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from pathlib import Path
 
 from reidkit.cli.common import parser
+from reidkit.errors import UserError
+from reidkit.utils.io import sha256_file
 
 EPILOG = """examples:
   python tools/train_pose.py                                  as the shipped weights were made
@@ -13,26 +16,38 @@ EPILOG = """examples:
 The people and cameras of SynthPed's domain P are in no other domain. Only P's truth is read."""
 
 
-def main(argv: list[str]) -> int:
-    """Train on domain P, calibrate the confidence on P's held-out people, write the weights."""
+def _parser() -> argparse.ArgumentParser:
     made = parser("reidkit train-pose", "Train the shipped small pose model.", EPILOG)
     made.add_argument("--data-root", type=Path, default=Path("data"), help="default: data")
     made.add_argument("--preset", default="standard", help="of SynthPed; default: standard")
     made.add_argument("--work-dir", type=Path, default=Path("runs/train_pose"))
     made.add_argument("--out", type=Path, help="weights to write; default: WORK_DIR/*.safetensors")
-    made.add_argument("--epochs", type=int, default=30)
+    made.add_argument("--epochs", type=int, default=50)
     made.add_argument("--batch-size", type=int, default=32)
     made.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
     made.add_argument("--workers", type=int, default=1)
     made.add_argument("--threads", type=int, default=0, help="of torch; 0 leaves its choice")
     made.add_argument("--seed", type=int, default=0)
     made.add_argument("--weights", type=Path, help="go on from these weights")
-    args = made.parse_args(argv)
+    return made
+
+
+def main(argv: list[str]) -> int:
+    """Train on domain P, calibrate the confidence on P's held-out people, write the weights."""
+    args = _parser().parse_args(argv)
+    if args.weights and not args.weights.is_file():
+        raise UserError(f"{args.weights}: no such checkpoint file")
 
     import torch
 
     from reidkit.data.synthped.reader import SynthPed
-    from reidkit.pose.training import calibrate_model, join_splits, save_weights, train_pose
+    from reidkit.pose.training import (
+        Recipe,
+        calibrate_model,
+        join_splits,
+        save_weights,
+        train_pose,
+    )
 
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -40,15 +55,13 @@ def main(argv: list[str]) -> int:
     reader.prepare()
     splits = reader.splits()
     held_out = join_splits([splits["query"], splits["gallery"]])
-    model = train_pose(
-        splits["train"], held_out, args.work_dir, args.epochs, args.batch_size, args.workers,
-        args.seed, args.rate, args.weights,
-    )  # fmt: skip
+    recipe = Recipe(args.epochs, args.batch_size, args.workers, args.seed, args.rate)
+    model = train_pose(splits["train"], held_out, args.work_dir, recipe, args.weights)
     gamma, right = calibrate_model(model, held_out)
     out = args.out or args.work_dir / "synthped.safetensors"
-    if args.weights:
-        print(f"continued from {args.weights}")
     about = {"data": reader.name, "epochs": str(args.epochs), "seed": str(args.seed)}
+    if args.weights:
+        about["continued_from_sha256"] = sha256_file(args.weights)
     save_weights(model, out, gamma, about)
     print(
         f"{os.path.relpath(out)}: {out.stat().st_size / 1e6:.2f} MB, confidence = heat ** "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -84,54 +85,76 @@ def export_split(split: Split, path: Path) -> None:
     export_coco(path, content)
 
 
-def runner_config(
-    train: Path, val: Path, root: Path, work_dir: Path, epochs: int, batch_size: int, workers: int,
-    seed: int, rate: float,
-) -> Any:  # fmt: skip
+@dataclass(frozen=True)
+class Recipe:
+    """How long and how the small model is trained.
+
+    Args:
+        epochs, batch_size, seed: as usual.
+        workers: processes that prepare crops; 0 for none.
+        rate: highest learning rate of AdamW, reached after a twentieth of the run.
+    """
+
+    epochs: int = 40
+    batch_size: int = 32
+    workers: int = 1
+    seed: int = 0
+    rate: float = 2e-3
+
+
+def _loader(annotations: Path, root: Path, recipe: Recipe, training: bool) -> dict:
+    data = dict(
+        type="CocoDataset",
+        data_root=str(root),
+        data_mode="topdown",
+        ann_file=str(annotations),
+        data_prefix=dict(img=""),
+        test_mode=not training,
+        pipeline=train_pipeline if training else test_pipeline,
+    )
+    return dict(
+        batch_size=recipe.batch_size,
+        num_workers=recipe.workers,
+        persistent_workers=recipe.workers > 0,
+        drop_last=training,
+        sampler=dict(type="DefaultSampler", shuffle=training),
+        dataset=data,
+    )
+
+
+def _schedule(recipe: Recipe) -> list[dict]:
+    epochs, warm = recipe.epochs, max(1, recipe.epochs // 20)
+    down = dict(begin=warm, end=epochs, T_max=epochs - warm, eta_min=recipe.rate * 0.01)
+    return [
+        dict(type="LinearLR", start_factor=0.05, begin=0, end=warm, convert_to_iter_based=True),
+        dict(type="CosineAnnealingLR", **down, convert_to_iter_based=True),
+    ]
+
+
+def runner_config(train: Path, val: Path, root: Path, work_dir: Path, recipe: Recipe) -> Any:
     """The whole mmengine config of the training run.
 
     Args:
         train, val: COCO files.
         root: folder that their file names are relative to.
         work_dir: receives the log and the last checkpoint.
-        epochs, batch_size, workers, seed: as usual.
-        rate: highest learning rate of AdamW, reached after a twentieth of the run.
+        recipe: see ``Recipe``.
     """
     from mmengine.config import Config
 
-    def loader(annotations: Path, pipeline: list, training: bool) -> dict:
-        return dict(
-            batch_size=batch_size,
-            num_workers=workers,
-            persistent_workers=workers > 0,
-            drop_last=training,
-            sampler=dict(type="DefaultSampler", shuffle=training),
-            dataset=dict(
-                type="CocoDataset", data_root=str(root), data_mode="topdown",
-                ann_file=str(annotations), data_prefix=dict(img=""), test_mode=not training,
-                pipeline=pipeline,
-            ),
-        )  # fmt: skip
-
-    base = small_config()
-    warm = max(1, epochs // 20)
+    epochs = recipe.epochs
     return Config(
         dict(
             default_scope="mmpose",
             work_dir=str(work_dir),
-            model=base["model"],
-            train_dataloader=loader(train, train_pipeline, True),
-            val_dataloader=loader(val, test_pipeline, False),
+            model=small_config()["model"],
+            train_dataloader=_loader(train, root, recipe, True),
+            val_dataloader=_loader(val, root, recipe, False),
             val_evaluator=dict(type="PCKAccuracy", thr=0.05, norm_item="bbox"),
             train_cfg=dict(by_epoch=True, max_epochs=epochs, val_interval=max(1, epochs // 5)),
             val_cfg=dict(),
-            optim_wrapper=dict(optimizer=dict(type="AdamW", lr=rate, weight_decay=0.01)),
-            param_scheduler=[
-                dict(type="LinearLR", start_factor=0.05, begin=0, end=warm,
-                     convert_to_iter_based=True),
-                dict(type="CosineAnnealingLR", begin=warm, end=epochs, T_max=epochs - warm,
-                     eta_min=rate * 0.01, convert_to_iter_based=True),
-            ],
+            optim_wrapper=dict(optimizer=dict(type="AdamW", lr=recipe.rate, weight_decay=0.01)),
+            param_scheduler=_schedule(recipe) if epochs > 1 else [],
             custom_hooks=[
                 dict(type="EMAHook", ema_type="ExpMomentumEMA", momentum=0.002, priority=49)
             ],
@@ -140,29 +163,25 @@ def runner_config(
                 checkpoint=dict(type="CheckpointHook", interval=epochs, max_keep_ckpts=1),
             ),
             log_level="INFO",
-            randomness=dict(seed=seed),
-        )  # fmt: skip
-    )  # fmt: skip
+            randomness=dict(seed=recipe.seed),
+        )
+    )
 
 
 def train_pose(
     train: Split,
     val: Split,
     work_dir: Path,
-    epochs: int = 40,
-    batch_size: int = 32,
-    workers: int = 1,
-    seed: int = 0,
-    rate: float = 2e-3,
+    recipe: Recipe = Recipe(),
     weights: Path | None = None,
 ) -> Any:
     """Train the small model on crops with true joints.
 
     Args:
-        train: split with ``keypoints`` (COCO flags), all under one root with ``val``.
+        train: split with ``keypoints`` (COCO flags), under one root with ``val``.
         val: people kept out of training, for the printed accuracy.
         work_dir: receives COCO files, log and checkpoint.
-        epochs, batch_size, workers, seed, rate: see ``runner_config``.
+        recipe: see ``Recipe``.
         weights: go on from these instead of from scratch.
 
     Returns:
@@ -175,10 +194,7 @@ def train_pose(
     register_transforms()
     from mmengine.runner import Runner
 
-    config = runner_config(
-        files["train"], files["val"], train.root.resolve(), work_dir, epochs, batch_size, workers,
-        seed, rate,
-    )  # fmt: skip
+    config = runner_config(files["train"], files["val"], train.root.resolve(), work_dir, recipe)
     with quiet():
         runner = Runner.from_cfg(config)
         if weights is not None:

@@ -7,6 +7,7 @@ import torch
 from reidkit.data.split import Split
 from reidkit.pose.labeller import TopdownLabeller
 from reidkit.pose.training import (
+    Recipe,
     calibrate,
     calibrate_model,
     export_split,
@@ -35,7 +36,7 @@ def test_hidden_joints_are_trained_as_absent(posed, tmp_path):
 
 
 def test_training_runs_through_mmpose_and_its_weights_label(posed, tmp_path):
-    model = train_pose(posed, posed, tmp_path / "work", epochs=2, batch_size=4, workers=0, seed=1)
+    model = train_pose(posed, posed, tmp_path / "work", Recipe(2, 4, 0, seed=1))
     log = (tmp_path / "work").rglob("*.log")
     text = "".join(file.read_text() for file in log)
     assert "Epoch(train)   [2][3/3]" in text or "[2][3/3]" in text
@@ -47,9 +48,8 @@ def test_training_runs_through_mmpose_and_its_weights_label(posed, tmp_path):
     found = labeller.label([np.zeros((128, 64, 3), np.uint8)])
     assert np.isfinite(found).all()
     again = train_pose(
-        posed, posed, tmp_path / "more", epochs=1, batch_size=4, workers=0,
-        weights=tmp_path / "w.safetensors", rate=0.0,
-    )  # fmt: skip
+        posed, posed, tmp_path / "more", Recipe(1, 4, 0, rate=0.0), tmp_path / "w.safetensors"
+    )
     for name, value in again.named_parameters():
         assert torch.allclose(value, model.get_parameter(name), atol=1e-3, rtol=1e-2)
 
