@@ -201,6 +201,7 @@ def train_pose(
             from reidkit.pose.checkpoint import load_weights
 
             load_weights(runner.model, weights)
+            runner.model._is_init = True  # or the Runner draws new weights before it starts
         runner.model.to(memory_format=torch.channels_last)
         model = runner.train()
     for hook in runner.hooks:

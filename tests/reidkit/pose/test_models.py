@@ -57,15 +57,21 @@ def test_a_bottom_up_config_is_refused(tmp_path):
         build_model(resolve(str(file), "random"))
 
 
-class _Evil:
+class _System:
     def __reduce__(self):
         return os.system, ("touch evil_was_here",)
 
 
+class _Getattr:
+    def __reduce__(self):
+        return getattr, (dict, "fromkeys")
+
+
+@pytest.mark.parametrize("evil", [_System(), _Getattr()])
 @pytest.mark.parametrize("writer", ["torch", "pickle"])
-def test_a_checkpoint_that_runs_code_is_refused(tmp_path, monkeypatch, writer):
+def test_a_checkpoint_that_runs_code_is_refused(tmp_path, monkeypatch, writer, evil):
     monkeypatch.chdir(tmp_path)
-    content = {"state_dict": {"a": torch.zeros(1)}, "meta": _Evil()}
+    content = {"state_dict": {"a": torch.zeros(1)}, "meta": evil}
     if writer == "torch":
         torch.save(content, "bad.pth")
     else:
