@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import torch
+import torch.distributed
 
 from reidkit.errors import UserError
 
@@ -83,6 +84,12 @@ def start_processes(launcher: str, device: torch.device) -> str:
 
     if launcher == "auto":
         launcher = "pytorch" if int(os.environ.get("WORLD_SIZE", 1)) > 1 else "none"
-    if launcher != "none" and not is_distributed():
-        init_dist(launcher, backend="nccl" if device.type == "cuda" else "gloo")
+    if launcher == "none" or is_distributed():
+        return launcher
+    if device.type == "cuda":
+        init_dist(launcher, backend="nccl")
+    elif launcher == "pytorch":  # mmengine would ask for a CUDA device even for gloo
+        torch.distributed.init_process_group("gloo")
+    else:
+        raise UserError(f"--launcher {launcher} needs CUDA; on CPUs start with torchrun")
     return launcher

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config
-from mmengine.dist import is_main_process
+from mmengine.dist import barrier, broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
 
 from reidkit.config import render
@@ -56,6 +56,9 @@ def train(cfg: Config, folder: Path, resume: bool = False, launcher: str = "auto
     device = choose_device(cfg.settings.device)
     precision = choose_precision(cfg.settings.precision, device)
     launcher = start_processes(launcher, device)
+    agreed = [str(folder)]
+    broadcast_object_list(agreed)  # each process chose a folder; the first one's counts
+    folder = Path(agreed[0])
     say = print if is_main_process() else (lambda *a, **k: None)
     say(opening(cfg, folder, device, precision))
     began = time.time()
@@ -69,6 +72,7 @@ def train(cfg: Config, folder: Path, resume: bool = False, launcher: str = "auto
     for stage, stage_folder in stages(cfg, folder):
         runner = build_runner(stage, stage_folder, domains, device, precision, resume, launcher)
         runner.train()
+        barrier()  # the first process writes the checkpoint that all read next
     trained = time.time()
     runner.load_checkpoint(folder / CHECKPOINT, map_location=device)
     model = runner.model.module if hasattr(runner.model, "module") else runner.model

@@ -117,18 +117,16 @@ def test_two_processes_train_and_agree(easy_data, tmp_path):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count("trained on") == 1, "only the first process speaks"
-    single = subprocess.run(
-        [sys.executable, "tools/test.py", str(folder)],
+    out = tmp_path / "single.json"
+    subprocess.run(
+        [sys.executable, "tools/test.py", str(folder), "--out", str(out)],
         cwd=ROOT,
         env=one_thread(),
-        capture_output=True,
-        text=True,
     )
-    again = json.loads((folder / "metrics.json").read_text())["tests"]
-    assert "to the last digit" in single.stdout or single.returncode == 2
-    for values in again.values():
-        assert 0 < values["metrics"]["mAP"] <= 1
-        assert values["n_valid"] == values["n_query"]
+    together, alone = metrics(folder), json.loads(out.read_text())["tests"]
+    for test, values in together.items():
+        for name, value in values.items():  # batches differ, so the last bits of features may
+            assert value == pytest.approx(alone[test]["metrics"][name], abs=2e-3)
 
 
 def test_the_published_recipe_at_full_size_takes_two_steps(easy_data, tmp_path):
