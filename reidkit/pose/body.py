@@ -5,6 +5,7 @@ Shape letters: N people, K = 17 joints. All lengths scale with a person's size i
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
@@ -25,7 +26,8 @@ class Body:
     Fitted to the true part maps of SynthPed's domain P by ``reidkit.pose.fit_body``.
 
     Args:
-        head: radius.  lift: how far its centre lies above the mean of its joints.
+        head: radius.  tall: how much longer it is than wide, at each end.
+        lift: how far its centre lies above the mean of its joints.
         above: how far the head's centre lies above the shoulders when no head joint is seen.
         neck: radius.  throat: how far above the shoulders the neck ends.
         torso: radius around lines from shoulders to hips.  chest: how far in from the shoulder
@@ -39,29 +41,33 @@ class Body:
         toe: how far it reaches to where the person walks.
     """
 
-    head: float = 0.200
-    lift: float = 0.037
+    head: float = 0.136
+    tall: float = 0.062
+    lift: float = 0.038
     above: float = 0.350
-    neck: float = 0.162
-    throat: float = 0.056
-    torso: float = 0.176
-    chest: float = 0.121
-    waist: float = 0.002
-    upper_arm: float = 0.121
+    neck: float = 0.156
+    throat: float = 0.073
+    torso: float = 0.183
+    chest: float = 0.260
+    waist: float = 0.001
+    upper_arm: float = 0.106
     lower_arm: float = 0.080
-    elbow: float = 0.225
+    elbow: float = 0.218
     hand: float = 0.318
     upper_leg: float = 0.171
     lower_leg: float = 0.114
-    knee: float = 0.223
+    knee: float = 0.232
     ankle: float = 0.170
-    foot: float = 0.101
+    foot: float = 0.092
     heel: float = 0.066
-    toe: float = 0.171
+    toe: float = 0.206
 
 
 BODY = Body()
 BODY_FIELDS = tuple(field.name for field in fields(Body))
+# said in label stores, so that maps painted otherwise are painted anew; raise the number with
+# every change of this module's rules
+PAINTER = f"capsules 2 {hashlib.sha256(repr(BODY).encode()).hexdigest()[:12]}"
 
 
 class Capsule(NamedTuple):
@@ -102,7 +108,10 @@ def person_size(points: np.ndarray, seen: np.ndarray, height: np.ndarray) -> np.
         for i, j, ratio in ((a, b, upper), (b, c, lower)):
             length = np.linalg.norm(points[:, i] - points[:, j], axis=-1) / ratio
             limb = np.maximum(limb, np.where(seen[:, i] & seen[:, j], length, 0))
-    torso = np.linalg.norm(shoulders - hips, axis=-1)
+    torso = np.abs(shoulders[:, 1] - hips[:, 1])
+    for a, b in ((5, 11), (6, 12)):
+        length = np.linalg.norm(points[:, a] - points[:, b], axis=-1)
+        torso = np.where(seen[:, a] & seen[:, b], np.maximum(torso, length), torso)
     size = np.where(has_s & has_h, torso, np.where(limb > 0, limb, 0.25 * height))
     # a torso that was mislocated must not shrink everything
     return np.clip(np.maximum(size, 0.7 * limb), 0.08 * height, 0.7 * height).clip(min=1.0)
@@ -129,7 +138,7 @@ def fill_in(
         known[where, joint] = True
 
     step = size[:, None] * DOWN
-    _pairs(points, known, put)
+    _pairs(points, known, size, put)
     shoulders, has_s = _mean(points, known, (5, 6))
     hips, has_h = _mean(points, known, (11, 12))
     knees, has_k = _mean(points, known, (13, 14))
@@ -150,24 +159,38 @@ def fill_in(
     return points, known
 
 
-def _pairs(points: np.ndarray, known: np.ndarray, put) -> None:
+def _pairs(points: np.ndarray, known: np.ndarray, size: np.ndarray, put) -> None:
     """Both shoulders and both hips, where one of them is seen."""
-    head, has_head = _mean(points, known, (0, 1, 2, 3, 4))
+    axis, has_axis = _axis(points, known)
     both = known[:, 5] & known[:, 6]
     for here, there in ((5, 6), (6, 5)):
         one = known[:, here] & ~both
         opposite = points[:, here].copy()  # from the side both lie at the same place
-        opposite[:, 0] = np.where(has_head, 2 * head[:, 0] - opposite[:, 0], opposite[:, 0])
+        shift = np.clip(2 * (axis - opposite[:, 0]), -0.9 * size, 0.9 * size)
+        opposite[:, 0] += np.where(has_axis, shift, 0.0)
         put(there, opposite, one)
-    across = points[:, 6] - points[:, 5]
-    both = known[:, 11] & known[:, 12]
-    for here, there, sign in ((11, 12, 1), (12, 11, -1)):
-        beside = points[:, here] + 0.6 * sign * across * [1, 0]
-        put(
-            there,
-            _where(known[:, 5] & known[:, 6], beside, points[:, here]),
-            known[:, here] & ~both,
-        )
+    across = (points[:, 6] - points[:, 5]) * [1, 0]
+    shoulders, both = known[:, 5] & known[:, 6], known[:, 11] & known[:, 12]
+    for here, there, sign in ((11, 12, 0.6), (12, 11, -0.6)):
+        beside = _where(shoulders, points[:, here] + sign * across, points[:, here])
+        put(there, beside, known[:, here] & ~both)
+
+
+def _axis(points: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Middle of the body from left to right (N,), and whether it is known.
+
+    Of elbows or hips that are both seen, else of the head, else of wrists or knees.
+    """
+    head, has_head = _mean(points, known, (0, 1, 2, 3, 4))
+    x, has = np.zeros(len(points)), np.zeros(len(points), dtype=bool)
+    for pair in ((7, 8), (11, 12), None, (9, 10), (13, 14)):
+        if pair is None:
+            middle, there = head[:, 0], has_head
+        else:
+            middle, there = points[:, pair, 0].mean(1), known[:, pair].all(1)
+        x = np.where(has, x, middle)
+        has = has | there
+    return x, has
 
 
 def capsules(
@@ -236,13 +259,17 @@ def _add_torso(points: np.ndarray, known: np.ndarray, step: np.ndarray, body: Bo
 
 
 def _add_head(points: np.ndarray, known: np.ndarray, step: np.ndarray, body: Body, add) -> None:
-    """A disc about the ears (the face where none is seen), and the neck down to the shoulders."""
+    """An oval about the ears (the face where none is seen), and the neck down to the shoulders."""
     ears, has_ears = _mean(points, known, (3, 4))
     face, has_face = _mean(points, known, (0, 1, 2))
     shoulders, has_shoulders = _mean(points, known, (5, 6))
     centre = _where(has_ears & has_face, 0.75 * ears + 0.25 * face, _where(has_ears, ears, face))
     seen = has_ears | has_face
+    # a single ear is at the head's side or middle; the shoulders tell which
+    one = (known[:, 3] ^ known[:, 4]) & has_shoulders
+    centre[:, 0] = np.where(one, 0.5 * (centre[:, 0] + shoulders[:, 0]), centre[:, 0])
     centre = _where(seen, centre - body.lift * step, shoulders - body.above * step)
     throat = shoulders - body.throat * step
     add(1, centre, throat, body.neck, (seen | has_shoulders) & has_shoulders)
-    add(1, centre, centre, body.head, seen | has_shoulders)
+    tall = body.tall * step
+    add(1, centre - tall, centre + tall, body.head, seen | has_shoulders)

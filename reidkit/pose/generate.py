@@ -25,6 +25,7 @@ from numpy.lib.format import open_memmap
 
 from reidkit.data.split import Split
 from reidkit.errors import UserError
+from reidkit.pose.body import PAINTER
 from reidkit.pose.crops import crop_batches, crop_sizes
 from reidkit.pose.part_labels import PartLabels
 from reidkit.pose.part_maps import paint_part_maps
@@ -127,7 +128,7 @@ class _Maker:
                 self.labeller = self.factory()
             pose = dict(self.labeller.provenance)
         if self.part_maps:
-            pose["part_maps"] = self.pngs.provenance if self.pngs else "capsules 1"
+            pose["part_maps"] = self.pngs.provenance if self.pngs else PAINTER
         return pose
 
     def opened(self) -> LabelStore | None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from reidkit.data.split import Split
 from reidkit.errors import UserError
+from reidkit.pose.body import PAINTER
 from reidkit.pose.coco_json import keypoints_from_coco
 from reidkit.pose.crops import crop_sizes
 from reidkit.pose.eanet_pickle import keypoints_from_eanet
@@ -63,7 +64,7 @@ def import_labels(
         block["part_maps"] = (
             pngs.maps(rows, part_maps) if pngs else paint_part_maps(keypoints, sizes, part_maps)
         )
-        pose["part_maps"] = pngs.provenance if pngs else "capsules 1"
+        pose["part_maps"] = pngs.provenance if pngs else PAINTER
     meta = {**describe(split, pose, part_maps), "made_by": "import"}
     old = folder.with_name(f".{folder.name}.old-{os.getpid()}")
     if folder.exists():

@@ -8,7 +8,14 @@ usual 128x64 pixels enters unwarped.
 INPUT = (64, 128)  # mmpose's order: width, height
 HEATMAP = (16, 32)
 
-codec = dict(type="MSRAHeatmap", input_size=INPUT, heatmap_size=HEATMAP, sigma=1.5, unbiased=True)
+codec = dict(
+    type="MSRAHeatmap",
+    input_size=INPUT,
+    heatmap_size=HEATMAP,
+    sigma=1.5,
+    unbiased=True,
+    blur_kernel_size=7,  # fits sigma 1.5
+)
 model = dict(
     type="TopdownPoseEstimator",
     data_preprocessor=dict(
