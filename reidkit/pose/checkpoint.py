@@ -12,20 +12,26 @@ from reidkit.errors import UserError
 from reidkit.utils.checkpoint import load_state
 
 
+class _Ignored:
+    """Takes the place of a training log's buffer, which nobody asked for."""
+
+    def __setstate__(self, state: object) -> None:
+        pass
+
+
 def _log_of_mmengine() -> list:
-    """What lets the log in mmengine's training checkpoints be rebuilt without running anything.
+    """Stand-ins with which the log in mmengine's training checkpoints is read over.
 
-    Its buffers name four of their own methods, which pickle looks up with ``getattr``. A stand-in
-    answers for exactly these with their names and refuses everything else.
+    Its buffers name four of their own methods, which pickle looks up with ``getattr``; that is
+    answered for exactly these, with nothing, and refused for everything else.
     """
-    from mmengine.logging import HistoryBuffer
 
-    def method(owner: object, name: object) -> str:
-        if owner is HistoryBuffer and name in ("min", "max", "mean", "current"):
-            return str(name)
-        raise pickle.UnpicklingError(f"Unsupported global: GLOBAL getattr({owner!r}, {name!r})")
+    def method(owner: object, name: object) -> None:
+        if owner is not _Ignored or name not in ("min", "max", "mean", "current"):
+            raise pickle.UnpicklingError(f"Unsupported global: GLOBAL getattr({owner!r}, {name!r})")
 
-    return [HistoryBuffer, (method, "builtins.getattr"), (method, "__builtin__.getattr")]
+    buffer = "mmengine.logging.history_buffer.HistoryBuffer"
+    return [(_Ignored, buffer), (method, "builtins.getattr"), (method, "__builtin__.getattr")]
 
 
 def load_weights(model: nn.Module, path: Path | str) -> None:

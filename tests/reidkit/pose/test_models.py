@@ -24,9 +24,9 @@ def test_models_of_mmpose_build_and_run(config, crop):
 def test_building_keeps_the_default_scope_of_the_process():
     from mmengine.registry import DefaultScope
 
-    before = DefaultScope.get_current_instance()
-    build_model(resolve("synthped", "random"))
-    assert DefaultScope.get_current_instance() is before
+    with DefaultScope.overwrite_default_scope("reidkit"):
+        build_model(resolve("synthped", "random"))
+        assert DefaultScope.get_current_instance().scope_name == "reidkit"
 
 
 def test_unknown_config_suggests():
@@ -89,6 +89,7 @@ def test_mmengine_checkpoints_with_history_and_arrays_are_read(tmp_path):
     meta = {"history": HistoryBuffer([1.0], [1]), "array": np.arange(3), "number": np.float64(2)}
     torch.save({"state_dict": model.state_dict(), "meta": meta}, tmp_path / "good.pth")
     other, _ = build_model(resolve("synthped", str(tmp_path / "good.pth")))
+    assert HistoryBuffer([2.0, 4.0], [1, 1]).mean() == 3  # the class is as it was
     for name, value in model.state_dict().items():
         assert torch.equal(value, other.state_dict()[name])
 
