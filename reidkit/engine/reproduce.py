@@ -143,56 +143,61 @@ def _slug(name: str, seed: int | None = None) -> str:
 
 
 def collect(plan: Plan, folder: Path) -> dict[str, dict[str, np.ndarray]]:
-    """Row -> "<test> <metric>" -> one value per seed, in percent."""
-    files = {
-        row: [folder / _slug(row, seed) / "metrics.json" for seed in plan.seeds]
-        for row in plan.runs
-    }
+    """Row -> "<test> <metric>" -> one value per seed, in percent; nan where a seed is not run.
+
+    Rows of which no seed is run are left out.
+    """
+    files = {row: (row, "metrics.json") for row in plan.runs}
     for name, spec in plan.retests.items():
-        for row in spec["of"]:
-            out = f"retest_{_slug(name)}.json"
-            files[f"{row}, {name}"] = [folder / _slug(row, seed) / out for seed in plan.seeds]
+        files |= {f"{row}, {name}": (row, f"retest_{_slug(name)}.json") for row in spec["of"]}
     table: dict[str, dict[str, np.ndarray]] = {}
-    for row, paths in files.items():
-        if not all(path.exists() for path in paths):
-            continue  # the page says which rows are missing
-        tests = [json.loads(path.read_text())["tests"] for path in paths]
-        table[row] = {
-            f"{test} {metric}": np.array([100 * t[test]["metrics"][metric] for t in tests])
-            for test in tests[0]
+    for title, (row, file) in files.items():
+        paths = [folder / _slug(row, seed) / file for seed in plan.seeds]
+        runs = [json.loads(p.read_text())["tests"] if p.exists() else None for p in paths]
+        first = next((run for run in runs if run), None)
+        if first is None:
+            continue
+        table[title] = {
+            f"{test} {metric}": np.array(
+                [100 * run[test]["metrics"][metric] if run else np.nan for run in runs]
+            )
+            for test in first
             for metric in METRICS
         }
     return table
 
 
-def markdown(plan: Plan, table: dict, command: str, note: str = "") -> str:
+def markdown(plan: Plan, table: dict, command: str) -> str:
     """The page: what was run where, the table, and which directions show."""
-    columns = list(next(iter(table.values())))
-    machine = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU only"
+    columns = list(dict.fromkeys(c for values in table.values() for c in values))
+    machine = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     lines = [
         f"# {plan.title}",
         "",
-        f"Made by `{command}` on {platform.machine()}, {os.cpu_count()} cores, {machine}, "
-        f"torch {torch.__version__}. {len(plan.seeds)} seeds; mean ± standard deviation, "
-        "in percent. "
+        f"Made by `{command}` ({platform.machine()}, {os.cpu_count()} cores, {machine}, "
+        f"torch {torch.__version__}). In percent, mean ± standard deviation over "
+        f"{len(plan.seeds)} seeds unless the row says fewer.",
         "SynthPed is synthetic: these numbers say nothing about real photographs.",
-        note,
         "",
         "| | " + " | ".join(columns) + " |",
         "|---|" + "---|" * len(columns),
     ]
     for row, values in table.items():
-        cells = [
-            f"{v.mean():.1f} ± {v.std(ddof=1) if len(v) > 1 else 0:.1f}" if v is not None else ""
-            for v in (values.get(c) for c in columns)
-        ]
-        lines.append(f"| {row} | " + " | ".join(cells) + " |")
+        count = int(np.isfinite(next(iter(values.values()))).sum())
+        fewer = "" if count == len(plan.seeds) else f" ({count} seed{'s' if count > 1 else ''})"
+        cells = [_cell(values[c]) if c in values else "" for c in columns]
+        lines.append(f"| {row}{fewer} | " + " | ".join(cells) + " |")
     missing = [row for row in plan.runs if row not in table]
     if missing:
         lines += ["", f"Not run: {', '.join(missing)}."]
     lines += ["", "## Directions", "", "| claim | difference by seed | verdict |", "|---|---|---|"]
     lines += [_direction(spec, table) for spec in plan.directions]
     return "\n".join(lines) + "\n"
+
+
+def _cell(values: np.ndarray) -> str:
+    run = values[np.isfinite(values)]
+    return f"{run.mean():.1f}" + (f" ± {run.std(ddof=1):.1f}" if len(run) > 1 else "")
 
 
 def _direction(spec: dict, table: dict) -> str:
@@ -203,11 +208,15 @@ def _direction(spec: dict, table: dict) -> str:
     if any(row not in table for row in rows):
         return f"| {claim} | | not run |"
     gap = _value(spec["better"], table, key) - _value(spec["worse"], table, key)
-    error = gap.std(ddof=1) / np.sqrt(len(gap)) if len(gap) > 1 else np.inf
+    gap = gap[np.isfinite(gap)]
+    listed = ", ".join(f"{g:+.1f}" for g in gap)
+    if len(gap) < 3:
+        return f"| {claim} | {listed} | too few seeds to say |"
+    error = gap.std(ddof=1) / np.sqrt(len(gap))
     verdict = (
         "shows" if gap.mean() > 2 * error else "reversed" if -gap.mean() > 2 * error else "tie"
     )
-    return f"| {claim} | {', '.join(f'{g:+.1f}' for g in gap)} | {verdict} |"
+    return f"| {claim} | {listed} | {verdict} |"
 
 
 def _value(name: str, table: dict, key: str) -> np.ndarray:

@@ -64,10 +64,12 @@ def test_rows_that_were_not_run_are_named(finished):
     assert "| Third > First (target mAP) | | not run |" in page
 
 
-def test_a_row_counts_only_with_all_its_seeds(finished):
+def test_missing_seeds_are_said_and_give_no_verdict(finished):
     plan, folder = finished
     (folder / "second-s2" / "metrics.json").unlink()
-    assert "Second" not in collect(plan, folder)
+    page = markdown(plan, collect(plan, folder), "x")
+    assert "| Second (2 seeds) | 25.5 ± 7.8 | 51.0 ± 15.6 |" in page
+    assert "| Second > First (target mAP) | +10.0, +11.0 | too few seeds to say |" in page
 
 
 def test_unknown_plans_keys_and_rows(tmp_path, finished):
