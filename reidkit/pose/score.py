@@ -12,6 +12,7 @@ import torch
 from reidkit.pose.body import VISIBLE
 from reidkit.pose.part_maps import PARTS, paint_part_maps, resize_part_labels
 from reidkit.pose.store import LabelStore
+from reidkit.pose.truth import joints_in_picture
 from reidkit.structures import ReIDBatch
 
 TARGETS = {"pck": 0.90, "regions": 0.92, "iou": 0.60}
@@ -63,7 +64,7 @@ def region_visibility(keypoints: np.ndarray, sizes: np.ndarray, masks: Any) -> n
     batch = ReIDBatch(
         images=torch.zeros(len(keypoints), 3, 1, 1, dtype=torch.uint8),
         keypoints=torch.as_tensor(np.asarray(keypoints, dtype=np.float64)),
-        image_sizes=torch.as_tensor(np.asarray(sizes)),
+        image_sizes=torch.as_tensor(np.array(sizes)),
     )
     return masks(batch).visibility.bool().numpy()
 
@@ -89,8 +90,9 @@ class LabelScore:
         count: crops.
         pck: PCK at 0.2 of the torso, over joints of flag 2.
         joints: the same by joint, (17,).
-        sides: agreement of confidence above 0.1 with flag 2, over all joints.
-        regions: agreement of region visibility with that of the true visible joints, all regions.
+        sides: agreement of confidence above 0.1 with ``joints_in_picture``, over all joints.
+        regions: agreement of region visibility with that of the true joints in the picture.
+        strict: the same if joints behind the person's own body did not count.
         by_region: the same by region, (R,).
         iou: mean intersection over union of the eight part classes, painted at the truth's size.
         by_part: the same by class, (8,).
@@ -102,6 +104,7 @@ class LabelScore:
     joints: np.ndarray
     sides: float
     regions: float
+    strict: float
     by_region: np.ndarray
     iou: float
     by_part: np.ndarray
@@ -125,9 +128,11 @@ def score_labels(
         masks: as in ``region_visibility``.
     """
     right = pck(keypoints, truth_joints)
-    seen = truth_joints.astype(np.float64).copy()
-    seen[..., 2] = truth_joints[..., 2] == 2
-    agree = region_visibility(keypoints, sizes, masks) == region_visibility(seen, sizes, masks)
+    found = region_visibility(keypoints, sizes, masks)
+    true, strict = truth_joints.astype(np.float64), truth_joints.astype(np.float64)
+    true[..., 2] = joints_in_picture(truth_joints, sizes, truth_maps)
+    strict[..., 2] = truth_joints[..., 2] == 2
+    agree = found == region_visibility(true, sizes, masks)
     painted = paint_part_maps(keypoints, sizes, truth_maps.shape[1:])
     ious = intersection_over_union(confusion(painted, truth_maps))
     reduced = np.stack([resize_part_labels(labels, part_maps.shape[1:]) for labels in truth_maps])
@@ -136,8 +141,9 @@ def score_labels(
         count=len(keypoints),
         pck=float(np.nanmean(right)),
         joints=np.nanmean(right, axis=0),
-        sides=float(((keypoints[..., 2] > VISIBLE) == (truth_joints[..., 2] == 2)).mean()),
+        sides=float(((keypoints[..., 2] > VISIBLE) == true[..., 2].astype(bool)).mean()),
         regions=float(agree.mean()),
+        strict=float((found == region_visibility(strict, sizes, masks)).mean()),
         by_region=agree.mean(0),
         iou=float(np.nanmean(ious)),
         by_part=ious,
@@ -160,18 +166,19 @@ def score_store(store: LabelStore, truth: dict[str, np.ndarray], masks: Any) -> 
 def score_table(scores: Sequence[tuple[str, LabelScore]]) -> str:
     """The table that ``tools/generate_part_labels.py --score`` prints, in percent."""
     head = f"{'labels of':34} {'crops':>6} {'PCK@0.2':>8} {'regions':>8} {'mIoU':>7}"
-    lines = [f"{head} {'joints':>7} {'stored':>7}"]
+    lines = [f"{head} {'joints':>7} {'stored':>7} {'strict':>7}"]
     for name, s in scores:
         numbers = f"{s.pck:8.1%} {s.regions:8.1%} {s.iou:7.1%} {s.sides:7.1%} {s.coarse:7.1%}"
-        lines.append(f"{name:34} {s.count:6d} {numbers}")
+        lines.append(f"{name:34} {s.count:6d} {numbers} {s.strict:7.1%}")
     wanted = f"{TARGETS['pck']:8.1%} {TARGETS['regions']:8.1%} {TARGETS['iou']:7.1%}"
     lines.append(f"{'wanted, at least':34} {'':6} {wanted}")
     for name, s in scores:
         parts = ", ".join(f"{p} {v:.0%}" for p, v in zip(PARTS, s.by_part, strict=True))
         lines.append(f"IoU by part, {name}: {parts}")
     lines.append(
-        "PCK: visible joints within 0.2 torso lengths; regions: agreement of region visibility;\n"
-        "mIoU: part maps painted at the truth's 96x32; joints: confidence above 0.1 agrees with "
-        "visible;\nstored: mIoU of the stored, coarser maps"
+        "PCK: visible joints within 0.2 torso lengths; regions: agreement of region visibility "
+        "(strict:\nif joints behind the person's own body did not count); mIoU: part maps painted "
+        "at the truth's\n96x32 (stored: the stored, coarser ones); joints: confidence above 0.1 "
+        "agrees with in the picture"
     )
     return "\n".join(lines)
