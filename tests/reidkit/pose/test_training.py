@@ -5,16 +5,9 @@ import pytest
 import torch
 
 from reidkit.data.split import Split
+from reidkit.pose.calibrate import calibrate, calibrate_model, save_weights
 from reidkit.pose.labeller import TopdownLabeller
-from reidkit.pose.training import (
-    Recipe,
-    calibrate,
-    calibrate_model,
-    export_split,
-    join_splits,
-    save_weights,
-    train_pose,
-)
+from reidkit.pose.training import Recipe, export_split, join_splits, train_pose
 
 
 @pytest.fixture
