@@ -20,9 +20,10 @@ def _parser() -> argparse.ArgumentParser:
     made = parser("reidkit train-pose", "Train the shipped small pose model.", EPILOG)
     made.add_argument("--data-root", type=Path, default=Path("data"), help="default: data")
     made.add_argument("--preset", default="standard", help="of SynthPed; default: standard")
+    made.add_argument("--worlds", type=int, default=4, help="domains P of so many seeds")
     made.add_argument("--work-dir", type=Path, default=Path("runs/train_pose"))
     made.add_argument("--out", type=Path, help="weights to write; default: WORK_DIR/*.safetensors")
-    made.add_argument("--epochs", type=int, default=50)
+    made.add_argument("--epochs", type=int, default=20)
     made.add_argument("--batch-size", type=int, default=32)
     made.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
     made.add_argument("--workers", type=int, default=1)
@@ -41,25 +42,28 @@ def main(argv: list[str]) -> int:
     import torch
 
     from reidkit.data.synthped.reader import SynthPed
-    from reidkit.pose.training import (
-        Recipe,
-        calibrate_model,
-        join_splits,
-        save_weights,
-        train_pose,
-    )
+    from reidkit.pose.calibrate import calibrate_model, save_weights
+    from reidkit.pose.training import Recipe, synthped_people, train_pose
 
     if args.threads:
         torch.set_num_threads(args.threads)
-    reader = SynthPed(str(args.data_root), domain="P", preset=args.preset)
-    reader.prepare()
-    splits = reader.splits()
-    held_out = join_splits([splits["query"], splits["gallery"]])
+    readers = [
+        SynthPed(str(args.data_root), domain="P", preset=args.preset, seed=args.seed + world)
+        for world in range(args.worlds)
+    ]
+    for reader in readers:
+        reader.prepare()
+    train = synthped_people(readers, ["train"])
+    held_out = synthped_people(readers[:1], ["query", "gallery"])
     recipe = Recipe(args.epochs, args.batch_size, args.workers, args.seed, args.rate)
-    model = train_pose(splits["train"], held_out, args.work_dir, recipe, args.weights)
+    model = train_pose(train, held_out, args.work_dir, recipe, args.weights)
     gamma, right = calibrate_model(model, held_out)
     out = args.out or args.work_dir / "synthped.safetensors"
-    about = {"data": reader.name, "epochs": str(args.epochs), "seed": str(args.seed)}
+    about = {
+        "data": " ".join(r.name for r in readers),
+        "epochs": str(args.epochs),
+        "seed": str(args.seed),
+    }
     if args.weights:
         about["continued_from_sha256"] = sha256_file(args.weights)
     save_weights(model, out, gamma, about)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,9 @@ import torch
 from reidkit.data.split import Split
 from reidkit.pose.coco_json import coco_dict, export_coco
 from reidkit.pose.compat import load_mmpose, quiet
-from reidkit.pose.crops import crop_batches, crop_sizes
-from reidkit.pose.decode import heatmap_maximum
+from reidkit.pose.crops import crop_sizes
 from reidkit.pose.small_config import INPUT, codec, small_config, test_pipeline
-from reidkit.pose.warp import Geometry, warp_crops
-from reidkit.utils.io import atomic_write
+from reidkit.pose.truth import joints_in_picture
 
 # Box errors, mirrored people and other cameras than P's: what domains A and B will show.
 train_pipeline = [
@@ -68,10 +66,35 @@ def register_transforms() -> None:
             return results
 
 
-def _joints(split: Split) -> np.ndarray:
+def true_joints(split: Split) -> np.ndarray:
+    """The keypoints a split brings: (M, 17, 3) with COCO flags.
+
+    Raises:
+        ValueError: it brings none.
+    """
     if split.keypoints is None:
         raise ValueError(f"{split.label_key} brings no keypoints to train on")
     return split.keypoints
+
+
+def synthped_people(readers: Sequence[Any], names: Sequence[str]) -> Split:
+    """Crops of SynthPed readers with true joints, those that are not in the picture at flag 0.
+
+    Args:
+        readers: prepared, of one data root.
+        names: splits to take from each.
+    """
+    parts = []
+    for reader in readers:
+        for name in names:
+            split, truth = reader.splits()[name], reader.truth(name)
+            joints = truth["joints"].astype(np.float64)
+            seen = joints_in_picture(joints, crop_sizes(split), truth["part_maps"])
+            joints[..., 2] = np.where(seen, 2, 0)
+            folder = split.root.relative_to(reader.data_root).as_posix()
+            paths = tuple(f"{folder}/{path}" for path in split.paths)
+            parts.append(replace(split, root=reader.data_root, paths=paths, keypoints=joints))
+    return join_splits(parts)
 
 
 def export_split(split: Split, path: Path) -> None:
@@ -80,7 +103,7 @@ def export_split(split: Split, path: Path) -> None:
     Hidden joints (flag 1) are written as absent, so that the model learns to give no heat where a
     joint cannot be seen, and its confidence means visibility; see ``register_transforms``.
     """
-    joints = _joints(split)
+    joints = true_joints(split)
     content = coco_dict(split.paths, crop_sizes(split), joints, flags=True, hidden=False)
     export_coco(path, content)
 
@@ -220,69 +243,5 @@ def join_splits(splits: Sequence[Split]) -> Split:
         paths=tuple(path for split in splits for path in split.paths),
         identities=np.concatenate([split.identities for split in splits]),
         cameras=np.concatenate([split.cameras for split in splits]),
-        keypoints=np.concatenate([_joints(split) for split in splits]),
+        keypoints=np.concatenate([true_joints(split) for split in splits]),
     )
-
-
-def calibrate_model(model: Any, split: Split) -> tuple[float, float]:
-    """``calibrate`` with the raw heat of a trained estimator on crops with known joints.
-
-    Args:
-        model: the mmpose estimator, on the CPU.
-        split: crops with ``keypoints``, not used in training.
-    """
-    geometry = Geometry.of_pipeline(test_pipeline)
-    heats = []
-    rows = np.array_split(np.arange(len(split)), max(1, len(split) // 64))
-    with torch.inference_mode():
-        for _, images, sizes in crop_batches(split, rows, workers=0):
-            mean, std = model.data_preprocessor.mean, model.data_preprocessor.std
-            inputs = (warp_crops(images, sizes, geometry) - mean) / std
-            heatmaps = model.head.forward(model.extract_feat(inputs))
-            heats.append(heatmap_maximum(heatmaps)[1].clamp(min=0).numpy())
-    return calibrate(np.concatenate(heats), _joints(split)[..., 2] == 2)
-
-
-def save_weights(model: torch.nn.Module, path: Path, gamma: float, about: dict[str, str]) -> None:
-    """Write the package's weights: convolutions in half precision, the rest in float32.
-
-    Args:
-        model: the trained estimator.
-        path: a ``.safetensors`` file.
-        gamma: exponent that calibrates its confidence; see ``models.stored_gamma``.
-        about: how it came about, kept in the file.
-    """
-    from safetensors.torch import save
-
-    weights = {
-        name: (value.half() if value.ndim == 4 else value).contiguous().clone()
-        for name, value in model.state_dict().items()
-        if not name.endswith("num_batches_tracked")
-    }
-    with atomic_write(path) as file:
-        file.write(save(weights, {"gamma": f"{gamma:.4f}", **about}))
-
-
-def calibrate(
-    scores: np.ndarray, visible: np.ndarray, threshold: float = 0.1
-) -> tuple[float, float]:
-    """The exponent that puts the best dividing score at the threshold.
-
-    Args:
-        scores: raw heat of joints, any shape, above 0 to about 1.
-        visible: whether each can be seen.
-        threshold: where visible and hidden shall part after ``score ** gamma``.
-
-    Returns:
-        gamma, and the fraction of joints that it puts on the right side.
-
-    Example:
-        >>> gamma, right = calibrate(np.array([.1, .2, .4, .8]), np.array([0, 0, 1, 1]))
-        >>> float(np.float32(.3) ** gamma > .1), right
-        (1.0, 1.0)
-    """
-    scores, visible = np.ravel(scores), np.ravel(visible).astype(bool)
-    cuts = np.linspace(0.02, 0.9, 353)
-    right = np.array([((scores > cut) == visible).mean() for cut in cuts])
-    best = cuts[np.flatnonzero(right >= right.max() - 1e-9)].mean()  # the middle of the plateau
-    return float(np.log(threshold) / np.log(best)), float(right.max())
