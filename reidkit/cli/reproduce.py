@@ -44,7 +44,8 @@ def main(argv: list[str]) -> int:
         reproduce.run_all(plan, folder, overrides, jobs, args.only)
     table = reproduce.collect(plan, folder)
     out = Path(args.out or f"docs/results/{path.parent.name}_{data}.md")
-    page = reproduce.markdown(plan, table, " ".join(["python tools/reproduce.py", *argv]))
+    typed = [argument for argument in argv if argument != "--page"]
+    page = reproduce.markdown(plan, table, " ".join(["python tools/reproduce.py", *typed]))
     with atomic_write(out, "w") as file:
         file.write(page)
     print(page)

@@ -195,7 +195,7 @@ class ReIDModel(BaseModel):
             prepared = self.data_preprocessor.one(batch, training=False)
             embedding = self._run_heads(prepared, {"embed"})["embed"].embedding
             if embedding is None:
-                raise TypeError(f"{type(self.head).__name__} gives no embedding; it cannot be `head`")
+                raise TypeError(f"{type(self.head).__name__} gives no embedding: not a `head`")
             return embedding.to(torch.float32)
         finally:
             self.train(training)

@@ -167,4 +167,5 @@ def test_bf16_stays_near_float32():
     b = half(**half.data_preprocessor(batches, True), mode="loss")
     for name in a:
         assert b[name].dtype == torch.float32
-        assert abs(float(a[name].detach() - b[name].detach())) < 0.05 * max(1.0, float(a[name].detach()))
+        exactly, nearly = float(a[name].detach()), float(b[name].detach())
+        assert abs(exactly - nearly) < 0.05 * max(1.0, exactly)
