@@ -180,6 +180,8 @@ class EvaluateHook(Hook):
         every: epochs between two tests.
     """
 
+    priority = "VERY_LOW"  # after the epoch's own line
+
     def __init__(self, cfg: Config, domains: Domains, every: int):
         self.cfg, self.domains, self.every = cfg, domains, every
 
