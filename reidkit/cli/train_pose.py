@@ -12,7 +12,7 @@ from reidkit.utils.io import sha256_file
 
 EPILOG = """examples:
   python tools/train_pose.py                                  as the shipped weights were made
-  python tools/train_pose.py --epochs 2 --preset easy --out /tmp/small.safetensors
+  python tools/train_pose.py --epochs 2 --preset easy --out small.safetensors
 The people and cameras of SynthPed's domain P are in no other domain. Only P's truth is read."""
 
 
