@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 
 from reidkit.bench.table import Row
+from reidkit.components import import_core
 from reidkit.engine.devices import choose_device, choose_precision
 from reidkit.models.reid_model import ReIDModel
 from reidkit.structures import ReIDBatch
@@ -22,6 +23,7 @@ def run(steps: int = 6, batch_size: int = 32, height: int = 192, width: int = 64
         height: of the input in pixels.
         width: of the input in pixels.
     """
+    import_core()  # the model is built from registered components
     device = choose_device("auto")
     precision = choose_precision("auto", device)
     rows = []
