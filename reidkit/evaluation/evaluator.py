@@ -16,6 +16,7 @@ from reidkit.evaluation.arrange import POOLS, arrange, check_trials, random_halv
 from reidkit.evaluation.guards import check_sides, check_valid
 from reidkit.evaluation.protocols import Protocol, find_protocol, relate
 from reidkit.evaluation.ranking import Ranks, rank_positives
+from reidkit.evaluation.rerank import build_rerankers
 from reidkit.evaluation.result import RankingResult
 from reidkit.evaluation.score import mean_over_trials, score, score_single_shot
 from reidkit.evaluation.sides import Side
@@ -45,6 +46,8 @@ class RankingEvaluator:
         pool: multi-query: "mean" or "max" over a person's images.
         trials: random halves where the protocol asks for them and the data set brings none.
         seed: of sampled galleries and random halves.
+        rerank: steps between distances and ranking, in order: name -> ``type`` (of RERANKERS) and
+            options. A name is yours to choose, as the place to override it.
 
     Raises:
         ValueError: unknown protocol, policy, pool or sampling, a depth, repeats or trials below 1,
@@ -71,6 +74,7 @@ class RankingEvaluator:
         pool: str = "mean",
         trials: int = 10,
         seed: int = 0,
+        rerank: dict[str, dict] | None = None,
     ):
         if protocol is not None:
             find_protocol(protocol)
@@ -89,6 +93,7 @@ class RankingEvaluator:
         self.protocol, self.topk, self.block_mb = protocol, tuple(topk), block_mb
         self.invalid, self.pool, self.seed = invalid, pool, seed
         self.single_shot, self.repeats, self.trials = single_shot, repeats, trials
+        self.rerankers = build_rerankers(rerank, block_mb)
 
     def extra_splits(self, protocol: str = "market") -> tuple[str, ...]:
         """Names of the splits it needs beside query and gallery ("multi_query").
@@ -189,8 +194,10 @@ class RankingEvaluator:
         relations = relate(rules, query.labels, gallery.labels)
         check_valid(rules, relations, query.labels, gallery.labels)
         check_sides(query, gallery)
-        name = type(matcher).__name__
+        name = " -> ".join([type(matcher).__name__, *self.rerankers])
         embeddings = query.embedding, gallery.embedding
+        for step in self.rerankers.values():
+            *embeddings, matcher = step.rerank(*embeddings, matcher, query.sight, gallery.sight)
         if rules.single_shot:
             repeats = self.repeats if self.single_shot == "sampled" else None
             how = "exact" if repeats is None else f"{repeats} sampled galleries, seed {self.seed}"

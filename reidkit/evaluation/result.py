@@ -28,7 +28,7 @@ class RankingResult:
         invalid: (query index, reason) of each query without a right image.
         policy: what invalid queries do to the means: "drop" or "zero".
         protocol: name and version, "market-v1".
-        matcher: name of the distance.
+        matcher: name of the distance, then of the re-ranking steps.
         per_query: columns of equal length, one row per query and trial: "AP", "AP_official", "INP",
             "first_rank" (or "R<k>", single-shot), NaN if invalid; "n_good"; "query" (its row),
             "identity", "camera", "file" and, with several trials, "trial".

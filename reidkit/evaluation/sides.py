@@ -10,7 +10,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from reidkit.structures import Embedding
+from reidkit.structures import Embedding, Sight
 
 JUNK, DISTRACTOR = -1, 0
 
@@ -121,6 +121,11 @@ class Side:
         paths = [f"{split.root}/{path}" for path in split.paths]
         times = getattr(split, "times", None)
         return Side(embedding, Labels(split.identities, split.cameras, paths, times), name)
+
+    @property
+    def sight(self) -> Sight:
+        """What a re-ranker may know of these images."""
+        return Sight(self.labels.cameras, self.labels.times)
 
     def __len__(self) -> int:
         return len(self.labels)
