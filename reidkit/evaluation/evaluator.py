@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 from mmengine.dist import all_gather_object, get_rank, get_world_size
@@ -14,7 +14,7 @@ from torch import nn
 from reidkit.data.split import Trial
 from reidkit.evaluation.arrange import POOLS, arrange, check_trials, random_halves
 from reidkit.evaluation.guards import check_sides, check_valid
-from reidkit.evaluation.protocols import Protocol, find_protocol, relate
+from reidkit.evaluation.protocols import Protocol, ProtocolName, find_protocol, relate
 from reidkit.evaluation.ranking import Ranks, rank_positives
 from reidkit.evaluation.rerank import build_rerankers
 from reidkit.evaluation.result import RankingResult
@@ -65,13 +65,13 @@ class RankingEvaluator:
 
     def __init__(
         self,
-        protocol: str | None = None,
+        protocol: ProtocolName | None = None,
         topk: Sequence[int] = (1, 5, 10),
         block_mb: float = 64,
-        invalid: str = "drop",
-        single_shot: str = "exact",
+        invalid: Literal["drop", "zero"] = "drop",
+        single_shot: Literal["exact", "sampled"] = "exact",
         repeats: int = 100,
-        pool: str = "mean",
+        pool: Literal["mean", "max"] = "mean",
         trials: int = 10,
         seed: int = 0,
         rerank: dict[str, dict] | None = None,

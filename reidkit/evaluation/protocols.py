@@ -13,12 +13,20 @@ A query without a good image is *invalid*: it is listed with its reason, never d
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reidkit.errors import UserError
 from reidkit.evaluation.sides import DISTRACTOR, JUNK, Labels
+
+
+# the keys of PROTOCOLS, so that a config is refused before anything runs
+ProtocolName = Literal[
+    "market", "cuhk03-np", "cuhk03-single-shot", "mars-official", "mars-minus-queries",
+    "two-camera", "multi-query", "single-camera",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
