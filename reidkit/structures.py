@@ -169,6 +169,8 @@ class HeadOutput:
     Attributes:
         embedding: the vectors or maps that the matcher compares; None for auxiliary heads.
         logits: named by the head's contract, e.g. (N, P, K) identity or (N, 8, h, w) part logits.
+        scores: (N, N) of the batch against itself by a learned matcher, larger is closer; filled
+            by the model where a loss asks for it.
 
     Example:
         >>> HeadOutput(logits=torch.zeros(2, 1, 10)).embedding is None
@@ -177,3 +179,4 @@ class HeadOutput:
 
     embedding: Embedding | None = None
     logits: Tensor | None = None
+    scores: Tensor | None = None
