@@ -180,3 +180,30 @@ class HeadOutput:
     embedding: Embedding | None = None
     logits: Tensor | None = None
     scores: Tensor | None = None
+
+
+@dataclass
+class Correspondences:
+    """Which cells of two feature maps a matcher found to belong together, strongest first.
+
+    Attributes:
+        pairs: (M, 2) int64, cell of the query's map and of the gallery image's, row by row.
+        similarity: (M,) float, of the two cells.
+        contribution: (M,) float, what the pair adds to the score, descending.
+        map_size: (h, w) of both maps.
+
+    Example:
+        >>> found = Correspondences(torch.tensor([[0, 5]]), torch.ones(1), torch.ones(1), (3, 2))
+        >>> found.places(1)  # (row, column) of both cells
+        [((0, 0), (2, 1))]
+    """
+
+    pairs: Tensor
+    similarity: Tensor
+    contribution: Tensor
+    map_size: tuple[int, int]
+
+    def places(self, count: int) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+        """The strongest pairs as ((row, column), (row, column)) of query and gallery."""
+        width = self.map_size[1]
+        return [(divmod(a, width), divmod(b, width)) for a, b in self.pairs[:count].tolist()]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from mmengine.dist import all_gather_object, get_rank, get_world_size
 
 from reidkit.data.crops import CropDataset

@@ -1,4 +1,4 @@
-"""Samplers that look at the model: shown to it before every epoch, their state kept with the run."""
+"""Samplers that look at the model: shown it before every epoch, their state kept with the run."""
 
 from __future__ import annotations
 
