@@ -90,9 +90,10 @@ class IBNBlock(nn.Module):
 
     def __init__(self, block: nn.Module, channels: int):
         super().__init__()
-        self.downsample = None
+        self.downsample: nn.Module | None
+        self.register_module("downsample", None)
         for name, part in block.named_children():
-            self.add_module(name, part)
+            setattr(self, name, part)
         self.IN = nn.InstanceNorm2d(channels, affine=True)
 
     def forward(self, x: Tensor) -> Tensor:

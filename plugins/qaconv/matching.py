@@ -62,6 +62,7 @@ class _BestMatches(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, query: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
+        query, gallery = query.contiguous(), gallery.contiguous()
         (n, cells, _), (m, others, _) = query.shape, gallery.shape
         best = query.new_empty(n, cells, m)
         at = torch.empty(n, cells, m, dtype=torch.int64, device=query.device)
@@ -84,7 +85,7 @@ class _BestMatches(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, Tensor | None]:
         query, gallery, at = ctx.saved_tensors
         to_query, to_gallery = (
-            torch.zeros_like(side) if needed else None
+            side.new_zeros(side.shape) if needed else None
             for side, needed in zip((query, gallery), ctx.needs_input_grad, strict=True)
         )
         grad, others, channels = grad.transpose(1, 2), gallery.shape[1], query.shape[2]

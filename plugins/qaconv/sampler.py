@@ -209,7 +209,7 @@ class GraphSampler(BatchSampler):
         super().load_state_dict({key: state[key] for key in ("epoch", "restart", "start")})
         self._drawn_for = int(state["drawn_for"])
         self._at, self._shuffles, self._batches = (
-            np.array(state[key], np.int64) for key in ("at", "shuffles", "batches")
+            torch.as_tensor(state[key]).numpy().copy() for key in ("at", "shuffles", "batches")
         )
         self._lists = {}
 
