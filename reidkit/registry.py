@@ -172,19 +172,23 @@ HEADS = Registry(
 # what a loss may ask for by naming a parameter of its forward
 LOSS_INPUTS = (
     "vectors", "maps", "logits", "visibility", "identities", "cameras", "part_map", "keypoints",
-    "masks",
+    "masks", "scores", "matcher",
 )  # fmt: skip
 LOSSES = Registry(
     "loss",
     "forward(named tensors) -> scalar: only the formula. Parameter names say what it needs: "
-    "vectors, maps, logits, visibility, masks, identities, cameras, part_map, keypoints.",
+    "vectors, maps, logits, visibility, masks, identities, cameras, part_map, keypoints; from a "
+    "learned matcher, scores (N, N) of the batch against itself (larger is closer) or the matcher. "
+    "What a loss keeps between batches is a buffer. A loss may leave ``accuracy`` for the log.",
 )
 SAMPLERS = Registry(
     "sampler",
     "Batch samplers: iterate lists of indices, a pure function of (seed, epoch, rank) and of what "
     "refresh(model) gave; __len__, set_epoch(int), state_dict, load_state_dict. The constructor "
-    "may declare identities, cameras, batch_size, seed, rank, world_size. Frame samplers: (length, "
-    "generator) -> frame indices.",
+    "may declare identities, cameras, batch_size, seed, rank, world_size. One that defines "
+    "refresh(model) is shown the model before every epoch: model.embed(rows) -> Embedding of those "
+    "crops of its data set, in eval mode, the same on every rank; model.matcher. Its state is "
+    "saved with the run. Frame samplers: (length, generator) -> frame indices.",
     parent=_roots.DATA_SAMPLERS,
 )
 EVALUATORS = Registry(
@@ -212,7 +216,10 @@ TRANSFORMS = Registry(
 MATCHERS = Registry(
     "matcher",
     "forward(query: Embedding [q], gallery: Embedding [g]) -> distances (q, g) float32: smaller is "
-    "closer. ``bounds``: (lowest, highest) possible distance.",
+    "closer. ``bounds``: (lowest, highest) possible distance. It is part of the model and saved "
+    "with it; the constructor may declare ``map_size``. A learned one also has scores(query, "
+    "gallery) -> (q, g), larger is closer, with gradients, for losses. One that compares local "
+    "features may have correspondences(query, gallery) for pictures.",
 )
 RERANKERS = Registry(
     "re-ranker",

@@ -186,6 +186,8 @@ class HeadOutput:
     Attributes:
         embedding: the vectors or maps that the matcher compares; None for auxiliary heads.
         logits: named by the head's contract, e.g. (N, P, K) identity or (N, 8, h, w) part logits.
+        scores: (N, N) of the batch against itself by a learned matcher, larger is closer; filled
+            by the model where a loss asks for it.
 
     Example:
         >>> HeadOutput(logits=torch.zeros(2, 1, 10)).embedding is None
@@ -194,3 +196,31 @@ class HeadOutput:
 
     embedding: Embedding | None = None
     logits: Tensor | None = None
+    scores: Tensor | None = None
+
+
+@dataclass
+class Correspondences:
+    """Which cells of two feature maps a matcher found to belong together, strongest first.
+
+    Attributes:
+        pairs: (M, 2) int64, cell of the query's map and of the gallery image's, row by row.
+        similarity: (M,) float, of the two cells.
+        contribution: (M,) float, what the pair adds to the score, descending.
+        map_size: (h, w) of both maps.
+
+    Example:
+        >>> found = Correspondences(torch.tensor([[0, 5]]), torch.ones(1), torch.ones(1), (3, 2))
+        >>> found.places(1)  # (row, column) of both cells
+        [((0, 0), (2, 1))]
+    """
+
+    pairs: Tensor
+    similarity: Tensor
+    contribution: Tensor
+    map_size: tuple[int, int]
+
+    def places(self, count: int) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+        """The strongest pairs as ((row, column), (row, column)) of query and gallery."""
+        width = self.map_size[1]
+        return [(divmod(a, width), divmod(b, width)) for a, b in self.pairs[:count].tolist()]

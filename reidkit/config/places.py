@@ -28,6 +28,7 @@ DERIVED: dict[str, frozenset[str]] = {
     "models": frozenset({"num_identities", "input_size", "precision", "channels_last"}),
     "heads": frozenset({"features", "num_identities", "map_size"}),
     "losses": frozenset({"features", "num_identities"}),
+    "matchers": frozenset({"map_size"}),
     "transforms": frozenset({"map_size", "device"}),
     "datasets": frozenset({"data_root", "workers", "seed"}),
     "labellers": frozenset({"device", "precision"}),

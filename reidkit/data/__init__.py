@@ -15,6 +15,7 @@ from reidkit.data.market1501 import Market1501
 from reidkit.data.msmt17 import MSMT17
 from reidkit.data.partial import PartialILIDS, PartialREID
 from reidkit.data.reader import Reader
+from reidkit.data.rendered import ClonedPerson, RandPerson
 from reidkit.data.samplers import BatchSampler, PKSampler, ShuffleSampler
 from reidkit.data.split import Split, Trial
 from reidkit.data.synthped.reader import SynthPed
@@ -29,6 +30,7 @@ from reidkit.data.transforms import (
 __all__ = [
     "BatchSampler",
     "CUHK03NP",
+    "ClonedPerson",
     "CocoPersons",
     "ColorJitter",
     "CropDataset",
@@ -42,6 +44,7 @@ __all__ = [
     "PKSampler",
     "PartialILIDS",
     "PartialREID",
+    "RandPerson",
     "RandomCrop",
     "RandomErasing",
     "RandomFlip",

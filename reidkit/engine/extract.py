@@ -1,9 +1,8 @@
-"""Embeddings of a whole split, every process its share."""
+"""Embeddings of a whole split, or of chosen crops, every process its share."""
 
 from __future__ import annotations
 
 import numpy as np
-import torch
 from mmengine.dist import all_gather_object, get_rank, get_world_size
 
 from reidkit.data.crops import CropDataset
@@ -25,8 +24,6 @@ def extract(
 ) -> Embedding:
     """Embedding of every crop of a split, in the split's order, in main memory.
 
-    Under several processes every rank embeds each world-size-th crop; all ranks get all rows.
-
     Args:
         model: has ``embed(batch) -> Embedding``.
         split: the crops.
@@ -40,20 +37,39 @@ def extract(
     Shape:
         returns vectors (M, P, D) float32 and what else the head gives.
     """
-    rank, world = get_rank(), get_world_size()
-    mine = np.arange(rank, len(split), world)
-    batches = [mine[i : i + batch_size].tolist() for i in range(0, len(mine), batch_size)]
     dataset = CropDataset(split, size, resize, labels=labels)
-    loader = make_loader(dataset, batch_sampler=batches, workers=workers)
-    parts = [
-        model.embed(batch).cpu()
-        for batch in track(
-            loader, len(batches), label or split.name, unit="batches", show=rank == 0
-        )
-    ]
+    rows = np.arange(len(split))
+    return embed_rows(model, dataset, rows, batch_size, workers, label or split.name)
+
+
+def embed_rows(
+    model,
+    dataset: CropDataset,
+    rows: np.ndarray,
+    batch_size: int = 64,
+    workers: int = 0,
+    label: str = "",
+) -> Embedding:
+    """Embedding of some crops of a data set, in the order of ``rows``, in main memory.
+
+    The batches are the same whatever the number of processes, each of which embeds every
+    world-size-th batch; so all ranks get all rows, and the same ones as a single process.
+
+    Args:
+        model: has ``embed(batch) -> Embedding``.
+        dataset: the crops.
+        rows: row numbers of the data set.
+        batch_size: crops in one forward pass.
+        workers: loader processes.
+        label: what the progress line calls it; empty for silence.
+    """
+    rank, world = get_rank(), get_world_size()
+    batches = [rows[i : i + batch_size].tolist() for i in range(0, len(rows), batch_size)]
+    mine = batches[rank::world]
+    loader = make_loader(dataset, batch_sampler=mine, workers=min(workers, len(mine)))
+    shown = track(loader, len(mine), label, unit="batches", show=rank == 0 and bool(label))
+    parts = [model.embed(batch).cpu() for batch in shown]
     if world == 1:
         return Embedding.cat(parts)
-    own = Embedding.cat(parts) if parts else None
-    shares = [share for share in all_gather_object(own) if share is not None]
-    order = np.argsort(np.concatenate([np.arange(r, len(split), world) for r in range(world)]))
-    return Embedding.cat(shares)[torch.as_tensor(order)]
+    shares = all_gather_object(parts)
+    return Embedding.cat([shares[i % world][i // world] for i in range(len(batches))])

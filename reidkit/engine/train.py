@@ -23,8 +23,10 @@ from reidkit.engine.folder import CHECKPOINT, write_json
 from reidkit.engine.hooks import FiniteLossHook, LastCheckpointHook, ProgressHook, RandomnessHook
 from reidkit.engine.optim import build_optim, build_schedule
 from reidkit.engine.pictures import draw_pictures
+from reidkit.engine.refresh import RefreshSamplerHook
 from reidkit.engine.runner import ReIDRunner
 from reidkit.registry import HOOKS
+from reidkit.utils.checkpoint import load_state
 from reidkit.utils.io import atomic_write
 from reidkit.utils.progress import clock
 
@@ -75,8 +77,8 @@ def train(cfg: Config, folder: Path, resume: bool = False, launcher: str = "auto
         runner.train()
         barrier()  # the first process writes the checkpoint that all read next
     trained = time.time()
-    runner.load_checkpoint(folder / CHECKPOINT, map_location=device)
     model = runner.model.module if hasattr(runner.model, "module") else runner.model
+    model.load_state_dict(load_state(folder / CHECKPOINT))
     tests = evaluate(cfg, model, domains)
     text = table(tests, domains.split(model.domains[0], "train").dataset)
     if is_main_process():
@@ -138,6 +140,7 @@ def build_runner(
     loader = domains.train_loader(model.domains)
     steps = len(loader)
     hooks: list[Hook] = [RandomnessHook(settings.seed), ProgressHook(), FiniteLossHook()]
+    hooks.append(RefreshSamplerHook(settings.workers))
     hooks.append(LastCheckpointHook(train_cfg.get("checkpoint_every", 1)))
     if train_cfg.get("eval_every"):
         hooks.append(EvaluateHook(cfg, domains, train_cfg.eval_every))

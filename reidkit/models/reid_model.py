@@ -5,12 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import cast
+from typing import Any, cast
 
 import torch
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
+from reidkit.errors import UserError
 from reidkit.models.preprocess import ReIDPreprocessor
 from reidkit.registry import BACKBONES, HEADS, LOSS_INPUTS, LOSSES, MATCHERS, MODELS
 from reidkit.structures import Embedding, HeadOutput, ReIDBatch
@@ -24,6 +25,8 @@ class LossRole(nn.Module):
         on: the domain whose batches it sees.
         head: "embed" for the embedding head, or the name of an auxiliary head.
         weight: factor on the loss, >= 0.
+        derived: numbers the framework knows (features, num_identities), for losses that declare
+            them.
 
     Raises:
         ValueError: the loss asks for a parameter that nothing supplies.
@@ -34,9 +37,16 @@ class LossRole(nn.Module):
         ('logits', 'identities')
     """
 
-    def __init__(self, loss: dict, on: str = "source", head: str = "embed", weight: float = 1.0):
+    def __init__(
+        self,
+        loss: dict,
+        on: str = "source",
+        head: str = "embed",
+        weight: float = 1.0,
+        derived: Mapping | None = None,
+    ):
         super().__init__()
-        self.loss = LOSSES.build(loss)
+        self.loss = LOSSES.build(loss, **(derived or {}))
         self.on, self.head, self.weight = on, head, weight
         self.needs = tuple(inspect.signature(self.loss.forward).parameters)
         unknown = [name for name in self.needs if name not in LOSS_INPUTS]
@@ -45,10 +55,15 @@ class LossRole(nn.Module):
                 f"loss {loss['type']} asks for {unknown}; a loss may ask for {list(LOSS_INPUTS)}"
             )
 
-    def forward(self, output: HeadOutput, batch: ReIDBatch) -> Tensor:
+    def forward(
+        self, output: HeadOutput, batch: ReIDBatch, matcher: nn.Module | None = None
+    ) -> Tensor:
         """The weighted loss of one batch."""
-        known = {name: getattr(batch, name, None) for name in LOSS_INPUTS}
-        known["logits"] = output.logits
+        known: dict[str, Any] = {name: getattr(batch, name, None) for name in LOSS_INPUTS}
+        known["logits"], known["matcher"] = output.logits, matcher
+        if "scores" in self.needs and output.scores is None:
+            output.scores = learned(matcher, self).scores(output.embedding, output.embedding)
+        known["scores"] = output.scores
         if output.embedding is not None:
             known["vectors"], known["maps"] = output.embedding.vectors, output.embedding.maps
             if output.embedding.visibility is not None:
@@ -61,6 +76,25 @@ class LossRole(nn.Module):
                 "config says which labels are loaded"
             )
         return self.weight * self.loss(**{name: known[name] for name in self.needs})
+
+
+def learned(matcher: nn.Module | None, asking: nn.Module) -> Any:
+    """The matcher, which must be a learned one.
+
+    Args:
+        matcher: of the model.
+        asking: the loss role that needs it.
+
+    Raises:
+        UserError: it has no ``scores``.
+    """
+    if not hasattr(matcher, "scores"):
+        raise UserError(
+            f"{type(getattr(asking, 'loss', asking)).__name__} trains a learned matcher, and "
+            f"{type(matcher).__name__} is none; set model.matcher to one with scores, such as "
+            "qaconv/QAConvMatcher, or take another loss"
+        )
+    return matcher
 
 
 @MODELS.register_module()
@@ -130,8 +164,13 @@ class ReIDModel(BaseModel):
         self.aux_heads = nn.ModuleDict(
             {name: HEADS.build(cfg, **derived) for name, cfg in (aux_heads or {}).items()}
         )
-        self.losses = nn.ModuleDict({name: LossRole(**role) for name, role in losses.items()})
-        self.matcher = MATCHERS.build(matcher)
+        self.losses = nn.ModuleDict(
+            {name: LossRole(**role, derived=derived) for name, role in losses.items()}
+        )
+        self.matcher = MATCHERS.build(matcher, map_size=map_size)
+        for role in self._roles().values():
+            if {"scores", "matcher"} & set(role.needs):
+                learned(self.matcher, role)
         self.precision = precision
         self.channels_last = channels_last
         if channels_last:
@@ -146,7 +185,7 @@ class ReIDModel(BaseModel):
         return cast("dict[str, LossRole]", dict(self.losses.items()))
 
     def new_parameters(self) -> list[nn.Parameter]:
-        """Parameters of the heads and losses, which recipes may train faster than the backbone."""
+        """Parameters of heads, losses and a learned matcher, which recipes may train faster."""
         old = {id(p) for p in self.backbone.parameters()}
         return [p for p in self.parameters() if id(p) not in old]
 
@@ -160,7 +199,9 @@ class ReIDModel(BaseModel):
             roles = {name: role for name, role in self._roles().items() if role.on == domain}
             outputs = self._run_heads(batch, {role.head for role in roles.values()})
             for name, role in roles.items():
-                out[f"loss_{name}"] = role(outputs[role.head], batch)
+                out[f"loss_{name}"] = role(outputs[role.head], batch, self.matcher)
+                if isinstance(accuracy := getattr(role.loss, "accuracy", None), Tensor):
+                    out[f"accuracy_{name}"] = accuracy
         return out
 
     def _run_heads(self, batch: ReIDBatch, names: set[str]) -> dict[str, HeadOutput]:

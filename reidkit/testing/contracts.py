@@ -17,7 +17,14 @@ from reidkit.errors import UserError
 from reidkit.registry import KINDS, signature
 from reidkit.structures import Embedding, HeadOutput, ReIDBatch, Sight
 from reidkit.testing.documentation import documentation_problems
-from reidkit.testing.fakes import REGIONS, fake_batch, fake_embedding, fake_features
+from reidkit.testing.fakes import (
+    REGIONS,
+    FakeLiveModel,
+    FakeMatcher,
+    fake_batch,
+    fake_embedding,
+    fake_features,
+)
 
 IDENTITIES = 4
 
@@ -155,25 +162,32 @@ def check_loss(build: Build) -> str:
     unknown = [name for name in names if name not in inputs]
     _require(not unknown, f"forward asks for {unknown}; known: {sorted(inputs)}")
     given = {name: inputs[name] for name in names}
+    if any(True for _ in loss.buffers()):
+        loss(**given)  # what it keeps between batches is filled
+    before = copy.deepcopy(loss)
     value = loss(**given)
     _require(value.shape == (), f"expected a scalar, got shape {tuple(value.shape)}")
     _finite(value, "the loss")
     value.backward()
-    _reached({n: t for n, t in given.items() if t.requires_grad}, "the inputs")
-    wide = {n: t.detach().double() if t.is_floating_point() else t for n, t in given.items()}
-    double = copy.deepcopy(loss).double()(**wide)
+    tensors = {n: t for n, t in given.items() if isinstance(t, Tensor)}
+    _reached({n: t for n, t in tensors.items() if t.requires_grad}, "the inputs")
+    wide = {n: t.detach().double() if t.is_floating_point() else t for n, t in tensors.items()}
+    double = before.double()(**{**given, **wide})
     close = torch.allclose(value.detach().double(), double.double(), rtol=1e-3, atol=1e-5)
     _require(close, f"float32 gives {value.item()}, float64 {double.item()}")
     return "scalar, gradients and float64 checked"
 
 
-def _loss_inputs(segments: bool) -> dict[str, Tensor]:
+def _loss_inputs(segments: bool) -> dict[str, Any]:
     """Everything a loss may ask for; logits of parts per cell if it wants a part map, else of K."""
     batch, embedding = fake_batch(identities=IDENTITIES), fake_embedding(8)
     shape = (8, 8, 24, 8) if segments else (8, REGIONS, IDENTITIES)
     logits = torch.randn(*shape, generator=torch.Generator().manual_seed(3))
-    named = dict(vectors=embedding.vectors, maps=embedding.maps, logits=logits)
-    inputs = {name: t.requires_grad_() for name, t in named.items() if t is not None}
+    matcher = FakeMatcher()
+    scores = matcher.scores(embedding, embedding)
+    named = dict(vectors=embedding.vectors, maps=embedding.maps, logits=logits, scores=scores)
+    inputs: dict[str, Any] = {n: t.requires_grad_() for n, t in named.items() if t is not None}
+    inputs["matcher"] = matcher
     names = ("visibility", "identities", "cameras", "part_map", "keypoints", "masks")
     return {**inputs, **{name: getattr(batch, name) for name in names}}
 
@@ -248,6 +262,8 @@ def check_sampler(build: Build) -> str:
     epochs = []
     for epoch in (0, 1):
         sampler.set_epoch(epoch)
+        if hasattr(sampler, "refresh"):
+            sampler.refresh(FakeLiveModel())
         epochs.append([list(map(int, batch)) for batch in sampler])
         _require(len(epochs[-1]) == len(sampler), f"{len(epochs[-1])} batches, len {len(sampler)}")
     _require(epochs[0], "no batches")
