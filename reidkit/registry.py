@@ -167,24 +167,29 @@ BACKBONES = Registry(
 HEADS = Registry(
     "head",
     "forward(maps: dict, batch: ReIDBatch) -> HeadOutput. The constructor may declare ``features`` "
-    "(dict name -> FeatureSpec) and ``num_identities``: the framework supplies both.",
+    "(dict name -> FeatureSpec) and ``num_identities``: the framework supplies both. Batches of "
+    "clips come as B * T images with ``batch.frames`` = T: a head with ``pools_frames = True`` "
+    "gives one row per clip; the rows of any other are joined at the test. Optional: ``width``, "
+    "numbers P * D of an embedding; ``draw(path, model, batch)``, a picture of what it looks at.",
 )
 # what a loss may ask for by naming a parameter of its forward
 LOSS_INPUTS = (
-    "vectors", "maps", "logits", "visibility", "identities", "cameras", "part_map", "keypoints",
-    "masks",
+    "vectors", "maps", "logits", "attention", "visibility", "identities", "cameras", "part_map",
+    "keypoints", "masks",
 )  # fmt: skip
 LOSSES = Registry(
     "loss",
     "forward(named tensors) -> scalar: only the formula. Parameter names say what it needs: "
-    "vectors, maps, logits, visibility, masks, identities, cameras, part_map, keypoints.",
+    "vectors, maps, logits, attention, visibility, masks, identities, cameras, part_map, "
+    "keypoints. The constructor may declare ``num_identities`` and ``width`` (numbers P * D of an "
+    "embedding), which the framework supplies.",
 )
 SAMPLERS = Registry(
     "sampler",
     "Batch samplers: iterate lists of indices, a pure function of (seed, epoch, rank) and of what "
     "refresh(model) gave; __len__, set_epoch(int), state_dict, load_state_dict. The constructor "
     "may declare identities, cameras, batch_size, seed, rank, world_size. Frame samplers: (length, "
-    "generator) -> frame indices.",
+    "generator or None for the test) -> clips of frame indices (J, T); J = 1 in training.",
     parent=_roots.DATA_SAMPLERS,
 )
 EVALUATORS = Registry(

@@ -41,6 +41,7 @@ def evaluate(cfg: ConfigDict, model, domains: Domains) -> list[TestRun]:
         One ``TestRun`` per test set, in the config's order.
     """
     evaluator = EVALUATORS.build(dict(cfg.evaluation))
+    frames = domains.frame_sampler("test")
     model.eval()
     runs = []
     with torch.no_grad():
@@ -55,6 +56,7 @@ def evaluate(cfg: ConfigDict, model, domains: Domains) -> list[TestRun]:
                     labels=domains.labels(split, list(cfg.labels.get("test", []))),
                     workers=cfg.settings.workers,
                     label=f"testing {split.dataset}/{split.name}",
+                    frames=frames,
                 )
                 for split in splits
             ]

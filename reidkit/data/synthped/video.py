@@ -48,9 +48,7 @@ class Moment:
     front: list[Strokes]
 
 
-def moment(
-    who: tuple, shot, preset: Preset, place: Place, look: Look, table: np.ndarray
-) -> Moment:
+def moment(who: tuple, shot, preset: Preset, place: Place, look: Look, table: np.ndarray) -> Moment:
     """One frame of a tracklet; a pure function of its arguments.
 
     Args:

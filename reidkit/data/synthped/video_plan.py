@@ -132,9 +132,7 @@ def _length(rng: np.random.Generator, sizes: VideoSizes) -> int:
     return sizes.shortest + round((sizes.longest - sizes.shortest) * float(rng.beta(1.1, 2.3)))
 
 
-def contents(
-    preset: str, domain: str, seed: int = 0, style: str | None = None
-) -> layout.Contents:
+def contents(preset: str, domain: str, seed: int = 0, style: str | None = None) -> layout.Contents:
     """Everything a video domain's folder holds.
 
     Args:
@@ -178,9 +176,7 @@ def contents(
     return layout.Contents(sorted(items, key=lambda item: item.path), made_of, tables)
 
 
-def _shot(
-    track: Track, index: int, preset: str, domain: str, seed: int, style: str | None
-) -> Shot:
+def _shot(track: Track, index: int, preset: str, domain: str, seed: int, style: str | None) -> Shot:
     where = (domain, track.person, track.camera, track.round, STEP * index)
     return Shot(*where, preset, seed, style, track.kind, track.length)
 
