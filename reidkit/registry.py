@@ -167,19 +167,24 @@ BACKBONES = Registry(
 HEADS = Registry(
     "head",
     "forward(maps: dict, batch: ReIDBatch) -> HeadOutput. The constructor may declare ``features`` "
-    "(dict name -> FeatureSpec) and ``num_identities``: the framework supplies both.",
+    "(dict name -> FeatureSpec) and ``num_identities``: the framework supplies both. Batches of "
+    "clips come as B * T images with ``batch.frames`` = T: a head with ``pools_frames = True`` "
+    "gives one row per clip; the rows of any other are joined at the test. Optional: ``width``, "
+    "numbers P * D of an embedding; ``draw(path, model, batch)``, a picture of what it looks at.",
 )
 # what a loss may ask for by naming a parameter of its forward
 LOSS_INPUTS = (
-    "vectors", "maps", "logits", "visibility", "identities", "cameras", "part_map", "keypoints",
-    "masks", "scores", "matcher",
+    "vectors", "maps", "logits", "attention", "visibility", "identities", "cameras", "part_map",
+    "keypoints", "masks", "scores", "matcher",
 )  # fmt: skip
 LOSSES = Registry(
     "loss",
     "forward(named tensors) -> scalar: only the formula. Parameter names say what it needs: "
-    "vectors, maps, logits, visibility, masks, identities, cameras, part_map, keypoints; from a "
-    "learned matcher, scores (N, N) of the batch against itself (larger is closer) or the matcher. "
-    "What a loss keeps between batches is a buffer. A loss may leave ``accuracy`` for the log.",
+    "vectors, maps, logits, attention, visibility, masks, identities, cameras, part_map, "
+    "keypoints; from a learned matcher, scores (N, N) of the batch against itself (larger is "
+    "closer) or the matcher. The constructor may declare ``num_identities`` and ``width`` (numbers "
+    "P * D of an embedding), which the framework supplies. What a loss keeps between batches is a "
+    "buffer. A loss may leave ``accuracy`` for the log.",
 )
 SAMPLERS = Registry(
     "sampler",
@@ -188,7 +193,8 @@ SAMPLERS = Registry(
     "may declare identities, cameras, batch_size, seed, rank, world_size. One that defines "
     "refresh(model) is shown the model before every epoch: model.embed(rows) -> Embedding of those "
     "crops of its data set, in eval mode, the same on every rank; model.matcher. Its state is "
-    "saved with the run. Frame samplers: (length, generator) -> frame indices.",
+    "saved with the run. Frame samplers: (length, generator or None for the test) -> clips of "
+    "frame indices (J, T); J = 1 in training.",
     parent=_roots.DATA_SAMPLERS,
 )
 EVALUATORS = Registry(

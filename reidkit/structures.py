@@ -30,9 +30,17 @@ class FeatureSpec:
     stride: int
 
 
+_PER_FRAME = ("image_sizes", "keypoints", "part_map")
+_PER_CLIP = ("identities", "cameras", "indices", "times")
+
+
 @dataclass
 class ReIDBatch:
     """One batch of crops of one domain; images stay uint8 until they are on the device.
+
+    A batch of clips of B tracklets has images (B, T, 3, H, W) when it comes from the loader, with
+    labels per frame likewise and everything else per tracklet. On the device it is a batch of
+    N = B * T images, the frames of a clip next to each other (``by_frame``).
 
     Attributes:
         images: (N, 3, H, W) uint8 RGB from the loader; float after ``Normalize`` on the device.
@@ -48,11 +56,17 @@ class ReIDBatch:
         visibility: (N, R) float32, region visible or not, filled with ``masks``.
         times: (N,) float64 seconds on the cameras' clock.
         generator: source of randomness of the batch transforms; the engine seeds it by step.
+        frames: number T of frames of every clip; 1 for single images.
+        together: neighbouring images that share the random numbers of the batch transforms.
 
     Example:
         >>> batch = ReIDBatch(images=torch.zeros(2, 3, 8, 4, dtype=torch.uint8))
         >>> len(batch), batch.to("cpu").images.shape
         (2, torch.Size([2, 3, 8, 4]))
+        >>> clips = ReIDBatch(torch.zeros(2, 3, 3, 8, 4), torch.tensor([7, 9]), frames=3)
+        >>> flat = clips.by_frame()
+        >>> flat.images.shape, flat.identities.tolist(), flat.by_clip().identities.tolist()
+        (torch.Size([6, 3, 8, 4]), [7, 7, 7, 9, 9, 9], [7, 9])
     """
 
     images: Tensor
@@ -68,9 +82,38 @@ class ReIDBatch:
     visibility: Tensor | None = None
     times: Tensor | None = None
     generator: torch.Generator | None = None
+    frames: int = 1
+    together: int = 1
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def by_frame(self) -> ReIDBatch:
+        """A batch of clips as a batch of images; a batch of images is returned as it is."""
+        if self.images.ndim == 4:
+            return self
+        changed: dict[str, Any] = {
+            name: value.flatten(0, 1)
+            for name in ("images", *_PER_FRAME)
+            if (value := getattr(self, name)) is not None
+        }
+        changed |= {
+            name: value.repeat_interleave(self.frames, 0)
+            for name in _PER_CLIP
+            if (value := getattr(self, name)) is not None
+        }
+        return replace(self, **changed)
+
+    def by_clip(self) -> ReIDBatch:
+        """A batch of images with what is known of each clip once per clip; images stay."""
+        if self.frames == 1 or self.images.ndim == 5:
+            return self
+        firsts = {
+            name: value[:: self.frames]
+            for name in _PER_CLIP
+            if (value := getattr(self, name)) is not None
+        }
+        return replace(self, **firsts)
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> ReIDBatch:
         """The same batch with every tensor on ``device``."""
@@ -145,6 +188,57 @@ class Embedding:
         """The same embedding in main memory."""
         return self.to("cpu")
 
+    def join(self, groups: Tensor, how: str = "mean") -> Embedding:
+        """One embedding per group: frames of a clip, or clips of a tracklet.
+
+        Vectors are pooled over the rows in which their part is visible, then given the mean length
+        that they had, so that unit vectors stay unit vectors.
+
+        Args:
+            groups: (N,) int64, number of each row's group: 0..G-1, every group present.
+            how: "mean", or "max" by component.
+
+        Raises:
+            ValueError: unknown ``how``; "max" of maps.
+
+        Example:
+            >>> two = Embedding(torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]]]))
+            >>> two.join(torch.tensor([0, 0])).vectors
+            tensor([[[0.7071, 0.7071]]])
+        """
+        if how not in ("mean", "max") or (how == "max" and self.maps is not None):
+            raise ValueError(f'how must be "mean", or "max" for vectors alone; got {how!r}')
+        count = int(groups.max()) + 1
+
+        def sums(tensor: Tensor) -> Tensor:
+            out = tensor.new_zeros(count, *tensor.shape[1:])
+            return out.index_add_(0, groups, tensor)
+
+        size = sums(torch.ones(len(self), device=groups.device))
+        joined: dict[str, Tensor] = {}
+        if self.maps is not None:
+            joined["maps"] = sums(self.maps) / size.to(self.maps)[:, None, None, None]
+        if self.vectors is not None:
+            seen = self.visibility
+            seen = torch.ones_like(self.vectors[..., 0]) if seen is None else seen
+            share = sums(seen)
+            # a part that no row shows is pooled over all of them, and stays invisible
+            weight = torch.where((share == 0)[groups], 1.0, seen.to(self.vectors))
+            total = sums(weight).unsqueeze(2)
+            norms = sums(weight.unsqueeze(2) * self.vectors.norm(dim=2, keepdim=True)) / total
+            if how == "mean":
+                pooled = sums(weight.unsqueeze(2) * self.vectors) / total
+            else:
+                hidden = self.vectors.masked_fill(weight.unsqueeze(2) == 0, -torch.inf)
+                pooled = self.vectors.new_full((count, *self.vectors.shape[1:]), -torch.inf)
+                index = groups.view(-1, 1, 1).expand_as(hidden)
+                pooled = pooled.scatter_reduce(0, index, hidden, "amax")
+            length = pooled.norm(dim=2, keepdim=True).clamp(min=1e-12)
+            joined["vectors"] = pooled * (norms / length)
+            if self.visibility is not None:
+                joined["visibility"] = share / size[:, None]
+        return Embedding(**joined)
+
     @staticmethod
     def cat(parts: Sequence[Embedding]) -> Embedding:
         """Join embeddings of the same kind along the images.
@@ -188,6 +282,8 @@ class HeadOutput:
         logits: named by the head's contract, e.g. (N, P, K) identity or (N, 8, h, w) part logits.
         scores: (N, N) of the batch against itself by a learned matcher, larger is closer; filled
             by the model where a loss asks for it.
+        attention: (N, P, cells) logarithms of attention maps, each map summing to 1 over its cells.
+        log: numbers to show and keep beside the losses, by name.
 
     Example:
         >>> HeadOutput(logits=torch.zeros(2, 1, 10)).embedding is None
@@ -197,6 +293,8 @@ class HeadOutput:
     embedding: Embedding | None = None
     logits: Tensor | None = None
     scores: Tensor | None = None
+    attention: Tensor | None = None
+    log: dict[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass

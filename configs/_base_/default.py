@@ -1,7 +1,9 @@
 # What every experiment starts from. A config, a recipe or the command line may change each key.
 groups = dict(data="synthped", recipe="quick")
 plugins = []
-input = dict(size=(256, 128), resize="cv2")  # height, width in pixels; resize: cv2 | pil
+# height, width in pixels; resize: cv2 | pil. frames: for tracklets, the frame samplers of train and
+# test, and augment: one decision of the batch transforms per tracklet | frame
+input = dict(size=(256, 128), resize="cv2", frames=dict())
 labels = dict(train=dict(), test=[])  # part labels the method needs, by domain: keypoints, part_map
 train = dict(
     epochs=60,

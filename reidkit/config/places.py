@@ -16,6 +16,8 @@ PLACES: dict[tuple[str, ...], str] = {
     ("model", "transforms", "test", "*"): "transforms",
     ("data", "domains", "*"): "datasets",
     ("data", "labeller"): "labellers",
+    ("input", "frames", "train"): "samplers",
+    ("input", "frames", "test"): "samplers",
     ("train", "sampler"): "samplers",
     ("train", "optimizer"): "optimizers",
     ("evaluation",): "evaluators",
@@ -27,7 +29,7 @@ PLACES: dict[tuple[str, ...], str] = {
 DERIVED: dict[str, frozenset[str]] = {
     "models": frozenset({"num_identities", "input_size", "precision", "channels_last"}),
     "heads": frozenset({"features", "num_identities", "map_size"}),
-    "losses": frozenset({"features", "num_identities"}),
+    "losses": frozenset({"features", "num_identities", "width"}),
     "matchers": frozenset({"map_size"}),
     "transforms": frozenset({"map_size", "device"}),
     "datasets": frozenset({"data_root", "workers", "seed"}),

@@ -1,24 +1,32 @@
 """Data: readers of real layouts, decoding, batch samplers, loaders, transforms on the device.
 
 In reading order: ``split`` (what a list of crops is), ``reader`` and the readers of the layouts,
-``decode`` and ``crops`` (files to uint8 batches), ``samplers``, ``loader`` (also over several
+``decode`` and ``crops`` (files to uint8 batches), ``tracklets``, ``frames`` and ``clips`` (video), ``samplers``, ``loader`` (also over several
 domains), ``transforms`` (on the device). Importing this package registers them all.
 """
 
 from reidkit.data.coco_persons import CocoPersons
+from reidkit.data.clips import ClipBatches, ClipDataset
 from reidkit.data.crops import CropDataset
 from reidkit.data.cuhk03np import CUHK03NP
 from reidkit.data.dukemtmc import DukeMTMCreID, OccludedDuke
+from reidkit.data.dukemtmcvideo import DukeMTMCVideoReID
+from reidkit.data.frames import AllFrames, DenseFrames, RandomFrames
 from reidkit.data.image_folder import ImageFolder
 from reidkit.data.loader import DomainLoader, make_loader
+from reidkit.data.lsvid import LSVID
 from reidkit.data.market1501 import Market1501
+from reidkit.data.mars import MARS
 from reidkit.data.msmt17 import MSMT17
 from reidkit.data.partial import PartialILIDS, PartialREID
+from reidkit.data.prid2011 import ILIDSVID, PRID2011
 from reidkit.data.reader import Reader
 from reidkit.data.rendered import ClonedPerson, RandPerson
 from reidkit.data.samplers import BatchSampler, PKSampler, ShuffleSampler
 from reidkit.data.split import Split, Trial
 from reidkit.data.synthped.reader import SynthPed
+from reidkit.data.synthped.video_reader import SynthPedVideo
+from reidkit.data.tracklets import TrackletSplit
 from reidkit.data.transforms import (
     ColorJitter,
     Normalize,
@@ -28,30 +36,42 @@ from reidkit.data.transforms import (
 )
 
 __all__ = [
+    "AllFrames",
     "BatchSampler",
     "CUHK03NP",
+    "ClipBatches",
+    "ClipDataset",
     "ClonedPerson",
     "CocoPersons",
     "ColorJitter",
     "CropDataset",
+    "DenseFrames",
     "DomainLoader",
+    "DukeMTMCVideoReID",
     "DukeMTMCreID",
+    "ILIDSVID",
     "ImageFolder",
+    "LSVID",
+    "MARS",
     "MSMT17",
     "Market1501",
     "Normalize",
     "OccludedDuke",
     "PKSampler",
+    "PRID2011",
     "PartialILIDS",
     "PartialREID",
     "RandPerson",
     "RandomCrop",
     "RandomErasing",
     "RandomFlip",
+    "RandomFrames",
     "Reader",
     "ShuffleSampler",
     "Split",
     "SynthPed",
+    "SynthPedVideo",
+    "TrackletSplit",
     "Trial",
     "make_loader",
 ]

@@ -63,7 +63,8 @@ class Reader:
     title: str = ""
     needed: tuple[str, ...] = ()  # must exist in the folder
     nestings: tuple[str, ...] = ()  # sub-folders in which archives unpack
-    counts: dict[str, tuple[int, int]] = {}  # split -> published images, identities
+    counts: dict[str, tuple[int, int | None]] = {}  # split -> published rows, identities
+    unit: str = "images"  # what a row of a split is
     how: str = ""  # how to lay it out, one sentence
     protocol: str = "market"  # how papers test on it: a name in reidkit.evaluation.PROTOCOLS
 
@@ -127,11 +128,11 @@ class Reader:
         lines = []
         for key, split in self.splits().items():
             line = (
-                f"{self.name}/{key}: {len(split):,} images, {split.num_identities:,} identities, "
+                f"{self.name}/{key}: {len(split):,} {self.unit}, {split.num_identities:,} identities, "
                 f"{len(np.unique(split.cameras))} cameras"
             )
             if key in self.counts and len(split) != self.counts[key][0]:
-                line += f" (the published set has {self.counts[key][0]:,} images)"
+                line += f" (the published set has {self.counts[key][0]:,} {self.unit})"
             lines.append(line)
         return lines
 
@@ -156,7 +157,7 @@ class Reader:
         empty = [key for key, split in splits.items() if not len(split)]
         if empty:
             raise UserError(
-                f"{self.title or self.name}: no images for {', '.join(empty)} in "
+                f"{self.title or self.name}: no {self.unit} for {', '.join(empty)} in "
                 f"{folder.as_posix()}; unpack the archive again"
             )
         if self.check_counts == "never" or not self.counts:
@@ -169,9 +170,11 @@ class Reader:
         for key, (images, identities) in self.counts.items():
             if key in splits:
                 have = (len(splits[key]), splits[key].num_identities)
+                if identities is None:  # not published
+                    identities = have[1]
                 if have != (images, identities):
                     rows.append(
-                        f"  {key}: expected {images:,} images of {identities:,} identities, "
+                        f"  {key}: expected {images:,} {self.unit} of {identities:,} identities, "
                         f"found {have[0]:,} of {have[1]:,}"
                     )
         if rows:

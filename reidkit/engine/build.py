@@ -46,7 +46,7 @@ def load_initial_weights(
     """Start from the weights of another run, or of the stage before.
 
     Args:
-        model: with ``head.classifier_parameters()``.
+        model: heads and losses tell by ``classifier_parameters()`` what belongs to identities.
         path: a checkpoint, or None for nothing.
         keep_classifiers: False leaves the classifiers new, whatever their size: another run's
             identities are not this one's, even when there happen to be as many.
@@ -72,10 +72,11 @@ def load_initial_weights(
 
 
 def classifier_names(model: nn.Module) -> set[str]:
-    """Names of the parameters that belong to the training identities."""
-    heads: list[Any] = [m for m in model.modules() if hasattr(m, "classifier_parameters")]
-    wanted = {id(p) for head in heads for p in head.classifier_parameters()}
-    return {name for name, p in model.named_parameters() if id(p) in wanted}
+    """Names of the parameters, and of lookup tables, that belong to the training identities."""
+    owners: list[Any] = [m for m in model.modules() if hasattr(m, "classifier_parameters")]
+    wanted = {id(p) for owner in owners for p in owner.classifier_parameters()}
+    tensors = [*model.named_parameters(), *model.named_buffers()]
+    return {name for name, tensor in tensors if id(tensor) in wanted}
 
 
 def freeze(model: nn.Module, modules: Sequence[str]) -> None:

@@ -9,9 +9,11 @@ from typing import Any
 from mmengine.config import ConfigDict
 from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
 
+from reidkit.data.clips import ClipBatches, ClipDataset, FrameSampler
 from reidkit.data.crops import CropDataset
 from reidkit.data.loader import DomainLoader, make_loader
 from reidkit.data.split import Split
+from reidkit.data.tracklets import TrackletSplit
 from reidkit.errors import UserError
 from reidkit.pose.generate import ensure_labels
 from reidkit.registry import DATASETS, LABELLERS, SAMPLERS
@@ -72,9 +74,14 @@ class Domains:
         return splits[name]
 
     def labels(self, split: Split, fields: list[str]):
-        """The label store of a split, generated when missing; None when no field is wanted."""
+        """The label store of a split, generated when missing; None when no field is wanted.
+
+        Tracklets have one row per frame.
+        """
         if not fields:
             return None
+        if isinstance(split, TrackletSplit):
+            split = split.crops()
         if split.label_key not in self._stores:
             self._stores[split.label_key] = ensure_labels(
                 split,
@@ -88,19 +95,27 @@ class Domains:
     def _labeller(self):
         return LABELLERS.build(dict(self.cfg.data.labeller), device=str(self.device))
 
-    def train_dataset(self, domain: str) -> CropDataset:
-        """The training crops of a domain with the labels that the method asks for there."""
+    def frame_sampler(self, when: str) -> FrameSampler | None:
+        """The frame sampler of "train" or "test"; None where the config names none."""
+        cfg = self.cfg.input.get("frames", {}).get(when)
+        return None if cfg is None else SAMPLERS.build(dict(cfg))
+
+    def train_dataset(self, domain: str) -> CropDataset | ClipDataset:
+        """The training crops or tracklets of a domain with the labels that the method asks for."""
         split = self.split(domain, "train")
         fields = list(self.cfg.labels.get("train", {}).get(domain, []))
-        return CropDataset(
-            split,
-            tuple(self.cfg.input.size),
-            self.cfg.input.resize,
+        options: dict[str, Any] = dict(
+            size=tuple(self.cfg.input.size),
+            resize=self.cfg.input.resize,
             labels=self.labels(split, fields),
             fields=tuple(fields),
             relabel=True,
             domain=domain,
         )
+        if isinstance(split, TrackletSplit):
+            augment = self.cfg.input.get("frames", {}).get("augment", "tracklet")
+            return ClipDataset(split, **options, augment=augment)
+        return CropDataset(split, **options)
 
     def train_loader(self, domains: list[str]) -> DomainLoader:
         """Loader of one batch per training domain; the first domain decides the epoch's length.
@@ -109,7 +124,8 @@ class Domains:
         used, are shuffled.
         """
         train, seed = self.cfg.train, self.cfg.settings.seed
-        loaders = {}
+        place = dict(rank=get_rank(), world_size=get_world_size())
+        frames, loaders = self.frame_sampler("train"), {}
         for position, domain in enumerate(domains):
             dataset = self.train_dataset(domain)
             sampler_cfg = dict(train.sampler) if position == 0 else dict(type="ShuffleSampler")
@@ -120,9 +136,16 @@ class Domains:
                 cameras=dataset.split.cameras,
                 batch_size=train.batch_size,
                 seed=seed + position,
-                rank=get_rank(),
-                world_size=get_world_size(),
+                **place,
             )
+            if isinstance(dataset, ClipDataset):
+                if frames is None:
+                    raise UserError(
+                        f"domain '{domain}' has tracklets: say which frames to train on with "
+                        "input.frames.train, such as dict(type='RandomFrames', frames=4)"
+                    )
+                lengths = dataset.split.lengths
+                sampler = ClipBatches(sampler, frames, lengths, seed + position, **place)
             loaders[domain] = make_loader(
                 dataset,
                 batch_sampler=sampler,

@@ -86,6 +86,7 @@ def _embed(
         labels=domains.labels(split, list(cfg.labels.get("test", []))),
         workers=cfg.settings.workers,
         label=f"testing {split.dataset}/{split.name}",
+        frames=domains.frame_sampler("test"),
     )
     return embedding, split
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from mmengine.dist import all_gather_object, get_rank, get_world_size
 
+from reidkit.data.clips import ClipDataset, FrameSampler, fixed_clips
 from reidkit.data.crops import CropDataset
 from reidkit.data.loader import make_loader
 from reidkit.data.split import Split
+from reidkit.data.tracklets import TrackletSplit
 from reidkit.structures import Embedding
 from reidkit.utils.progress import track
 
@@ -21,8 +24,9 @@ def extract(
     batch_size: int = 64,
     workers: int = 0,
     label: str = "",
+    frames: FrameSampler | None = None,
 ) -> Embedding:
-    """Embedding of every crop of a split, in the split's order, in main memory.
+    """Embedding of every crop or tracklet of a split, in the split's order, in main memory.
 
     Args:
         model: has ``embed(batch) -> Embedding``.
@@ -30,16 +34,26 @@ def extract(
         size: (height, width) of the network's input in pixels.
         resize: "cv2" or "pil", as in training.
         labels: label store of the split, for models that pool by keypoints; None otherwise.
-        batch_size: crops in one forward pass.
+        batch_size: crops in one forward pass; of tracklets so many frames, about.
         workers: loader processes.
         label: what the progress line calls it.
+        frames: which frames of a tracklet, for a split of tracklets. The embeddings of several
+            clips of one are joined (``Embedding.join``).
 
     Shape:
         returns vectors (M, P, D) float32 and what else the head gives.
     """
-    dataset = CropDataset(split, size, resize, labels=labels)
+    if isinstance(split, TrackletSplit):
+        if frames is None:
+            raise ValueError(f"{split.dataset}/{split.name} has tracklets: name a frame sampler")
+        clips = ClipDataset(split, size, resize, labels=labels)
+        batches = list(fixed_clips(frames, split.lengths, batch_size))
+        found = _embed(model, clips, batches, workers, label or split.name)
+        owners = torch.tensor([row for batch in batches for row, _ in batch])
+        return found if len(owners) == len(split) else found.join(owners)
+    crops = CropDataset(split, size, resize, labels=labels)
     rows = np.arange(len(split))
-    return embed_rows(model, dataset, rows, batch_size, workers, label or split.name)
+    return embed_rows(model, crops, rows, batch_size, workers, label or split.name)
 
 
 def embed_rows(
@@ -52,9 +66,6 @@ def embed_rows(
 ) -> Embedding:
     """Embedding of some crops of a data set, in the order of ``rows``, in main memory.
 
-    The batches are the same whatever the number of processes, each of which embeds every
-    world-size-th batch; so all ranks get all rows, and the same ones as a single process.
-
     Args:
         model: has ``embed(batch) -> Embedding``.
         dataset: the crops.
@@ -63,8 +74,17 @@ def embed_rows(
         workers: loader processes.
         label: what the progress line calls it; empty for silence.
     """
-    rank, world = get_rank(), get_world_size()
     batches = [rows[i : i + batch_size].tolist() for i in range(0, len(rows), batch_size)]
+    return _embed(model, dataset, batches, workers, label)
+
+
+def _embed(model, dataset, batches: list[list], workers: int, label: str) -> Embedding:
+    """Embeddings of all batches in order; every process embeds each world-size-th batch.
+
+    The batches are the same whatever the number of processes, so all ranks get all rows, and the
+    same ones as a single process.
+    """
+    rank, world = get_rank(), get_world_size()
     mine = batches[rank::world]
     loader = make_loader(dataset, batch_sampler=mine, workers=min(workers, len(mine)))
     shown = track(loader, len(mine), label, unit="batches", show=rank == 0 and bool(label))

@@ -134,7 +134,7 @@ class ProgressHook(Hook):
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Add up, and refresh the line when due."""
         self.steps += 1
-        self.images += sum(len(b) for b in (data_batch or {}).values())
+        self.images += sum(len(b) * b.frames for b in (data_batch or {}).values())
         for name, value in (outputs or {}).items():
             self.sums[name] = self.sums.get(name, 0.0) + _number(value)
         if self.live and time.time() - self.shown > self.every:

@@ -58,8 +58,9 @@ def load_run(folder: str | Path, overrides: Sequence[str] = ()) -> LoadedRun:
 def _num_identities(cfg: Config, state: dict) -> int:
     """The number of training identities, read off the axis along which classifiers grow with it."""
     one, two = (build_model(cfg, None, num_identities=k) for k in (1, 2))
+    sizes = [{name: t.shape for name, t in model.state_dict().items()} for model in (one, two)]
     for name in sorted(classifier_names(one) & set(state)):
-        shapes = one.get_parameter(name).shape, two.get_parameter(name).shape
+        shapes = sizes[0][name], sizes[1][name]
         grown = [axis for axis, (a, b) in enumerate(zip(*shapes, strict=True)) if a != b]
         if grown:
             return int(state[name].shape[grown[0]])

@@ -8,16 +8,22 @@ import numpy as np
 from mmengine.config import ConfigDict
 from mmengine.logging import MessageHub
 
+from reidkit.data.clips import ClipDataset
 from reidkit.data.crops import CropDataset
+from reidkit.data.tracklets import TrackletSplit
 from reidkit.engine.domains import Domains
 from reidkit.engine.evaluate import TestRun
+from reidkit.structures import ReIDBatch
 from reidkit.viz import curve, part_sheet, rank_sheet
 
 
 def draw_pictures(
     folder: Path, cfg: ConfigDict, model, domains: Domains, tests: list[TestRun]
 ) -> None:
-    """Write ``ranks_<domain>.png``, ``parts_<domain>.png`` (with part labels) and ``loss.png``."""
+    """Write ``ranks_<domain>.png``, ``parts_<domain>.png`` (with part labels) and ``loss.png``.
+
+    A head with ``draw`` adds ``head_<domain>.png``, of some queries.
+    """
     for run in tests:
         rank_sheet(
             folder / f"ranks_{run.domain}.png",
@@ -29,6 +35,8 @@ def draw_pictures(
             seed=cfg.settings.seed,
             protocol=cfg.evaluation.get("protocol") or domains.reader(run.domain).protocol,
         )
+        if hasattr(model.head, "draw"):
+            model.head.draw(folder / f"head_{run.domain}.png", model, _queries(cfg, domains, run))
     for domain, fields in cfg.labels.get("train", {}).items():
         if fields and domain in model.domains:
             _parts(folder / f"parts_{domain}.png", cfg, model, domains, domain)
@@ -46,7 +54,9 @@ def _parts(
     path: Path, cfg: ConfigDict, model, domains: Domains, domain: str, count: int = 12
 ) -> None:
     """Crops of a training split as the model gets them, with joints, part map and region masks."""
-    dataset: CropDataset = domains.train_dataset(domain)
+    dataset = domains.train_dataset(domain)
+    if isinstance(dataset, ClipDataset):
+        dataset = dataset.frames
     rows = np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int).tolist()
     batch = dataset.__getitems__(rows)
     prepared = model.data_preprocessor.one(batch)
@@ -57,6 +67,22 @@ def _parts(
         None if batch.part_map is None else batch.part_map.numpy(),
         None if prepared.masks is None else prepared.masks.cpu().numpy(),
     )
+
+
+def _queries(cfg: ConfigDict, domains: Domains, run: TestRun, count: int = 4) -> ReIDBatch:
+    """A few queries as loaded for the test; the first clip of each tracklet."""
+    split = run.query
+    rows = np.linspace(0, len(split) - 1, min(count, len(split))).astype(int).tolist()
+    labels = domains.labels(split, list(cfg.labels.get("test", [])))
+    options: dict = dict(size=tuple(cfg.input.size), resize=cfg.input.resize, labels=labels)
+    frames = domains.frame_sampler("test")
+    if not isinstance(split, TrackletSplit) or frames is None:
+        return CropDataset(split, **options).__getitems__(rows)
+    clips = [frames(int(split.lengths[row]), None)[0] for row in rows]
+    shortest = min(map(len, clips))
+    clips = [clip[np.linspace(0, len(clip) - 1, shortest).astype(int)] for clip in clips]
+    dataset = ClipDataset(split, **options)
+    return dataset.__getitems__(list(zip(rows, clips, strict=True)))
 
 
 def scaled(batch) -> np.ndarray:

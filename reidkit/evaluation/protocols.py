@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from reidkit.errors import UserError
 from reidkit.evaluation.sides import DISTRACTOR, JUNK, Labels
 
-
 # the keys of PROTOCOLS, so that a config is refused before anything runs
 ProtocolName = Literal[
     "market", "cuhk03-np", "cuhk03-single-shot", "mars-official", "mars-minus-queries",

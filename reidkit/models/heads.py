@@ -41,7 +41,7 @@ class BNNeckHead(nn.Module):
             raise ValueError(f"BNNeckHead pool must be 'avg' or 'max', got {pool!r}")
         self.map = list(features)[-1]
         self.pool = pool
-        channels = features[self.map].channels
+        channels = self.width = features[self.map].channels
         self.neck = nn.BatchNorm1d(channels)
         self.neck.bias.requires_grad_(False)
         self.classifier = nn.Linear(channels, num_identities, bias=False)

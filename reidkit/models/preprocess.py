@@ -14,7 +14,7 @@ from reidkit.structures import ReIDBatch
 
 @MODELS.register_module()
 class ReIDPreprocessor(BaseDataPreprocessor):
-    """Moves uint8 batches to the device and runs the batch transforms there.
+    """Moves uint8 batches to the device and runs the batch transforms there, on single images.
 
     Args:
         train: TRANSFORMS configs applied in training, in order.
@@ -49,8 +49,8 @@ class ReIDPreprocessor(BaseDataPreprocessor):
         self.channels_last = channels_last
 
     def one(self, batch: ReIDBatch, training: bool = False) -> ReIDBatch:
-        """Prepare one domain's batch."""
-        batch = batch.to(self.device, non_blocking=True)
+        """Prepare one domain's batch; clips become images."""
+        batch = batch.to(self.device, non_blocking=True).by_frame()
         for step in self.train_steps if training else self.test_steps:
             batch = step(batch)
         if self.channels_last:

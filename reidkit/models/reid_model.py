@@ -25,8 +25,7 @@ class LossRole(nn.Module):
         on: the domain whose batches it sees.
         head: "embed" for the embedding head, or the name of an auxiliary head.
         weight: factor on the loss, >= 0.
-        derived: numbers the framework knows (features, num_identities), for losses that declare
-            them.
+        derived: numbers that only the framework knows, for losses that declare them.
 
     Raises:
         ValueError: the loss asks for a parameter that nothing supplies.
@@ -43,7 +42,7 @@ class LossRole(nn.Module):
         on: str = "source",
         head: str = "embed",
         weight: float = 1.0,
-        derived: Mapping | None = None,
+        derived: Mapping[str, Any] | None = None,
     ):
         super().__init__()
         self.loss = LOSSES.build(loss, **(derived or {}))
@@ -63,7 +62,7 @@ class LossRole(nn.Module):
         known["logits"], known["matcher"] = output.logits, matcher
         if "scores" in self.needs and output.scores is None:
             output.scores = learned(matcher, self).scores(output.embedding, output.embedding)
-        known["scores"] = output.scores
+        known["scores"], known["attention"] = output.scores, output.attention
         if output.embedding is not None:
             known["vectors"], known["maps"] = output.embedding.vectors, output.embedding.maps
             if output.embedding.visibility is not None:
@@ -116,6 +115,8 @@ class ReIDModel(BaseModel):
         settings: the settings of the run, for transforms. Supplied by the framework.
         precision: "fp32" or "bf16" (autocast of the forward pass; losses see float32 logits).
         channels_last: memory layout of images and weights.
+        frame_pool: "mean" or "max": how the vectors of a clip's frames are joined at the test,
+            for heads that do not do it themselves. Such heads learn from single frames.
 
     Example:
         >>> import reidkit.data, reidkit.evaluation
@@ -145,7 +146,10 @@ class ReIDModel(BaseModel):
         settings: Mapping | None = None,
         precision: str = "fp32",
         channels_last: bool = True,
+        frame_pool: str = "mean",
     ):
+        if frame_pool not in ("mean", "max"):
+            raise ValueError(f"frame_pool must be 'mean' or 'max', got {frame_pool!r}")
         net = BACKBONES.build(backbone)
         deepest = net.specs[list(net.specs)[-1]]
         map_size = (-(-input_size[0] // deepest.stride), -(-input_size[1] // deepest.stride))
@@ -165,16 +169,28 @@ class ReIDModel(BaseModel):
             {name: HEADS.build(cfg, **derived) for name, cfg in (aux_heads or {}).items()}
         )
         self.losses = nn.ModuleDict(
-            {name: LossRole(**role, derived=derived) for name, role in losses.items()}
+            {
+                name: LossRole(**role, derived=self._with_width(derived, role))
+                for name, role in losses.items()
+            }
         )
         self.matcher = MATCHERS.build(matcher, map_size=map_size)
         for role in self._roles().values():
             if {"scores", "matcher"} & set(role.needs):
                 learned(self.matcher, role)
-        self.precision = precision
+        self.precision, self.frame_pool = precision, frame_pool
         self.channels_last = channels_last
         if channels_last:
             self.to(memory_format=torch.channels_last)
+
+    def _head(self, name: str) -> nn.Module:
+        return self.head if name == "embed" else self.aux_heads[name]
+
+    def _with_width(self, numbers: Mapping[str, Any], role: Mapping) -> dict[str, Any]:
+        """The numbers a loss may declare, with the width of its head where that has one."""
+        heads: dict[str, Any] = {"embed": self.head, **self.aux_heads}
+        width = getattr(heads.get(role.get("head", "embed")), "width", None)
+        return {**numbers, **({} if width is None else {"width": width})}
 
     @property
     def domains(self) -> list[str]:
@@ -199,19 +215,20 @@ class ReIDModel(BaseModel):
             roles = {name: role for name, role in self._roles().items() if role.on == domain}
             outputs = self._run_heads(batch, {role.head for role in roles.values()})
             for name, role in roles.items():
-                out[f"loss_{name}"] = role(outputs[role.head], batch, self.matcher)
+                pools = getattr(self._head(role.head), "pools_frames", False)
+                known = batch.by_clip() if pools else batch
+                out[f"loss_{name}"] = role(outputs[role.head], known, self.matcher)
                 if isinstance(accuracy := getattr(role.loss, "accuracy", None), Tensor):
                     out[f"accuracy_{name}"] = accuracy
+            for output in outputs.values():
+                out.update(output.log)
         return out
 
     def _run_heads(self, batch: ReIDBatch, names: set[str]) -> dict[str, HeadOutput]:
         """Outputs of the named heads on one forward pass of the backbone; logits in float32."""
         with self._autocast():
             maps = self.backbone(batch.images)
-            outputs = {
-                name: (self.head if name == "embed" else self.aux_heads[name])(maps, batch)
-                for name in sorted(names)
-            }
+            outputs = {name: self._head(name)(maps, batch) for name in sorted(names)}
         for output in outputs.values():
             if output.logits is not None:
                 output.logits = output.logits.float()
@@ -228,7 +245,8 @@ class ReIDModel(BaseModel):
         """Embedding of one loaded batch, in eval mode, float32.
 
         Shape:
-            batch.images (N, 3, H, W) uint8 -> vectors (N, P, D) float32, visibility (N, P).
+            batch.images (N, 3, H, W) uint8 -> vectors (N, P, D) float32, visibility (N, P);
+            clips (B, T, 3, H, W) -> one row each.
         """
         training = self.training
         self.eval()
@@ -237,6 +255,10 @@ class ReIDModel(BaseModel):
             embedding = self._run_heads(prepared, {"embed"})["embed"].embedding
             if embedding is None:
                 raise TypeError(f"{type(self.head).__name__} gives no embedding: not a `head`")
-            return embedding.to(torch.float32)
+            embedding = embedding.to(torch.float32)
+            if prepared.frames == 1 or getattr(self.head, "pools_frames", False):
+                return embedding
+            rows = torch.arange(len(embedding), device=prepared.images.device)
+            return embedding.join(rows // prepared.frames, self.frame_pool)
         finally:
             self.train(training)

@@ -156,7 +156,9 @@ def _outputs(output: HeadOutput) -> list[Tensor]:
 def check_loss(build: Build) -> str:
     """A finite scalar; gradients reach the inputs; float64 agrees."""
     specs, _ = fake_features()
-    loss = build(features=specs, num_identities=IDENTITIES)
+    loss = build(
+        features=specs, num_identities=IDENTITIES, width=fake_embedding().vectors[0].numel()
+    )
     names = list(inspect.signature(loss.forward).parameters)
     inputs = _loss_inputs("part_map" in names)
     unknown = [name for name in names if name not in inputs]
@@ -182,10 +184,12 @@ def _loss_inputs(segments: bool) -> dict[str, Any]:
     """Everything a loss may ask for; logits of parts per cell if it wants a part map, else of K."""
     batch, embedding = fake_batch(identities=IDENTITIES), fake_embedding(8)
     shape = (8, 8, 24, 8) if segments else (8, REGIONS, IDENTITIES)
-    logits = torch.randn(*shape, generator=torch.Generator().manual_seed(3))
+    source = torch.Generator().manual_seed(3)
+    logits = torch.randn(*shape, generator=source)
     matcher = FakeMatcher()
     scores = matcher.scores(embedding, embedding)
     named = dict(vectors=embedding.vectors, maps=embedding.maps, logits=logits, scores=scores)
+    named["attention"] = torch.randn(8, REGIONS, 32, generator=source).log_softmax(-1)
     inputs: dict[str, Any] = {n: t.requires_grad_() for n, t in named.items() if t is not None}
     inputs["matcher"] = matcher
     names = ("visibility", "identities", "cameras", "part_map", "keypoints", "masks")
@@ -254,11 +258,16 @@ class _FakeMatcher(torch.nn.Module):
 
 
 def check_sampler(build: Build) -> str:
-    """Lists of indices in range; the same for the same epoch, other for another; state goes on."""
+    """Lists of indices in range; the same for the same epoch, other for another; state goes on.
+
+    A frame sampler: clips of frames that are there, in order, the same for the same generator.
+    """
     identities = torch.arange(64) // 4
     numbers: dict[str, Any] = dict(num_samples=64, batch_size=16, seed=0, rank=0, world_size=1)
     numbers |= dict(identities=identities.numpy(), cameras=(torch.arange(64) % 2).numpy())
     sampler, other = build(**numbers), build(**numbers)
+    if not hasattr(sampler, "set_epoch"):
+        return _check_frames(sampler)
     epochs = []
     for epoch in (0, 1):
         sampler.set_epoch(epoch)
@@ -274,6 +283,21 @@ def check_sampler(build: Build) -> str:
     again = [list(map(int, batch)) for batch in other]
     _require(again == epochs[1], "a sampler with the state of another goes on differently")
     return "batches, epochs and state checked"
+
+
+def _check_frames(sampler: Callable) -> str:
+    for length in (1, 2, 5, 64):
+        for seed in (None, 7):
+            first, again = (
+                sampler(length, None if seed is None else np.random.default_rng(seed))
+                for _ in range(2)
+            )
+            _require(first.ndim == 2 and first.dtype == np.int64, "clips must be (J, T) int64")
+            _require((first >= 0).all() and (first < length).all(), "frames outside the tracklet")
+            _require((np.diff(first) >= 0).all(), "frames out of order")
+            _require(np.array_equal(first, again), "another choice for the same generator")
+        _require(seed is None or len(first) == 1, "training takes one clip")
+    return "frames checked"
 
 
 def check_transform(build: Build) -> str:

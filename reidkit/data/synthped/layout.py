@@ -1,4 +1,4 @@
-"""Writing a domain in Market-1501's layout: whole files only, resumable, in all processes."""
+"""Writing a domain, pictures or video: whole files only, resumable, in all processes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -39,6 +40,27 @@ TRUTH_KEYS = (
 )
 
 
+@dataclass(frozen=True)
+class Contents:
+    """What a folder is to hold, as a pure function of ``made_of``.
+
+    Args:
+        items: the crops, sorted by path.
+        made_of: preset, domain, seed, style and what else decides the bytes; kept in the manifest.
+        tables: further files, name -> content.
+    """
+
+    items: list[pl.Item]
+    made_of: dict[str, Any]
+    tables: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def files(self) -> list[str]:
+        """Every file but the manifest, in the order of the hash."""
+        paths = [item.path for item in self.items]
+        return [*paths, *_labels(self.items), *sorted(self.tables), "truth.npz"]
+
+
 def domain_folder(
     data_root: str | Path, preset: str, domain: str, seed: int = 0, style: str | None = None
 ) -> Path:
@@ -60,33 +82,52 @@ def write_domain(
 ) -> Path:
     """Render a domain into its folder unless it is there already; returns the folder.
 
+    Args:
+        data_root: the folder in which all data sets lie.
+        preset, domain, seed, style: see ``Shot``.
+        workers, force, show: see ``write_contents``.
+
+    Raises:
+        ValueError: unknown preset, domain or style.
+    """
+    made_of = dict(preset=preset, domain=domain, seed=seed, style=style)
+    contents = Contents(pl.plan(preset, domain, seed, style), made_of)
+    folder = domain_folder(data_root, preset, domain, seed, style)
+    return write_contents(folder, contents, workers, force, show)
+
+
+def write_contents(
+    folder: Path,
+    contents: Contents,
+    workers: int | None = None,
+    force: bool = False,
+    show: bool = True,
+) -> Path:
+    """Render everything into a folder unless it is there already; returns the folder.
+
     A run that was killed goes on where it stopped and ends with the same bytes. Processes that
     start at the same time wait for one another. ``manifest.json`` is written last: a folder
     without it is never read.
 
     Args:
-        data_root: the folder in which all data sets lie.
-        preset, domain, seed, style: see ``Shot``.
+        folder: where to.
+        contents: what.
         workers: processes; None takes one per CPU, 0 or 1 renders in this process.
         force: render again what is there.
         show: progress bar.
-
-    Raises:
-        ValueError: unknown preset, domain or style.
     """
-    items = pl.plan(preset, domain, seed, style)
-    folder = domain_folder(data_root, preset, domain, seed, style)
-    if not force and is_complete(folder, items):
+    if not force and holds(folder, contents):
         return folder
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
-        if not force and is_complete(folder, items):
+        if not force and holds(folder, contents):
             return folder
         if force:
-            _clear(folder)
-        label = f"rendering SynthPed {preset} {folder.name}" if show else ""
-        shards = _fill(folder, items, os.cpu_count() or 1 if workers is None else workers, label)
-        _finish(folder, items, shards, (preset, domain, seed, style))
+            _clear(folder, contents.items)
+        label = f"rendering SynthPed {contents.made_of['preset']} {folder.name}" if show else ""
+        workers = os.cpu_count() or 1 if workers is None else workers
+        shards = _fill(folder, contents.items, workers, label)
+        _finish(folder, contents, shards)
     return folder
 
 
@@ -106,19 +147,26 @@ def _fill(folder: Path, items: list[pl.Item], workers: int, label: str) -> int:
 
 
 def is_complete(folder: Path, items: list[pl.Item], thorough: bool = False) -> bool:
-    """Whether a folder holds exactly these crops and nothing was lost.
+    """Whether a folder of pictures holds exactly these crops; see ``holds``."""
+    shot = items[0].shot
+    made_of = dict(preset=shot.preset, domain=shot.domain, seed=shot.seed, style=shot.style)
+    return holds(folder, Contents(items, made_of), thorough)
+
+
+def holds(folder: Path, contents: Contents, thorough: bool = False) -> bool:
+    """Whether a folder holds exactly these contents and nothing was lost.
 
     Args:
         folder: of a domain.
-        items: what it should hold.
+        contents: what it should hold.
         thorough: compare the bytes of every file with the manifest's hash, not only the sizes.
     """
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    files = [*(item.path for item in items), *_labels(items), "truth.npz"]
-    knobs = json.loads(json.dumps(asdict(PRESETS[items[0].shot.preset])))
+    files = contents.files
+    knobs = json.loads(json.dumps(asdict(PRESETS[contents.made_of["preset"]])))
     made = [manifest.get(key) for key in ("version", "files", "knobs")]
     if made != [VERSION, len(files), knobs]:
         return False
@@ -161,9 +209,9 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _clear(folder: Path) -> None:
+def _clear(folder: Path, items: list[pl.Item]) -> None:
     (folder / "manifest.json").unlink(missing_ok=True)
-    for name in (UNFINISHED, pl.TRAIN, pl.QUERY, pl.GALLERY, pl.PART_LABELS):
+    for name in (UNFINISHED, *_folders([item.path for item in items]), pl.PART_LABELS):
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
@@ -238,26 +286,24 @@ def _truth_row(crop: Crop) -> dict[str, np.ndarray]:
     )
 
 
-def _finish(folder: Path, items: list[pl.Item], shards: int, made_of: tuple) -> None:
+def _finish(folder: Path, contents: Contents, shards: int) -> None:
     parts = []
     for number in range(shards):
         with np.load(_shard_file(folder, number)) as shard:
             parts.append({key: shard[key] for key in TRUTH_KEYS})
     truth = {key: np.concatenate([part[key] for part in parts]) for key in TRUTH_KEYS}
-    paths = [item.path for item in items]
+    paths = [item.path for item in contents.items]
     with atomic_write(folder / "truth.npz") as file:
         np.savez_compressed(file, allow_pickle=False, paths=np.array(paths), **truth)
-    _remove_strays(folder, {*paths, *_labels(items)})
-    files = [*paths, *_labels(items), "truth.npz"]
-    preset, domain, seed, style = made_of
+    for name, content in contents.tables.items():
+        _write(folder / name, content)
+    _remove_strays(folder, paths, _labels(contents.items))
+    files = contents.files
     manifest = dict(
         benchmark="SynthPed",
         version=VERSION,
-        preset=preset,
-        domain=domain,
-        seed=seed,
-        style=style,
-        knobs=asdict(PRESETS[preset]),
+        **contents.made_of,
+        knobs=asdict(PRESETS[contents.made_of["preset"]]),
         counts={name: sum(p.startswith(name + "/") for p in paths) for name in _folders(paths)},
         files=len(files),
         sizes=_sizes(folder, files),
@@ -273,13 +319,14 @@ def _folders(paths: list[str]) -> list[str]:
     return sorted({path.partition("/")[0] for path in paths})
 
 
-def _remove_strays(folder: Path, wanted: set[str]) -> None:
+def _remove_strays(folder: Path, paths: list[str], labels: list[str]) -> None:
     """Delete what a killed run or another version left in the image folders."""
-    for name in (pl.TRAIN, pl.QUERY, pl.GALLERY, pl.PART_LABELS):
-        if (folder / name).is_dir():
-            for entry in os.scandir(folder / name):
-                if f"{name}/{entry.name}" not in wanted:
-                    os.unlink(entry.path)
+    wanted = {*paths, *labels}
+    for name in (*_folders(paths), pl.PART_LABELS):
+        for place, _, found in os.walk(folder / name):
+            for file in found:
+                if Path(place, file).relative_to(folder).as_posix() not in wanted:
+                    os.unlink(Path(place, file))
 
 
 def load_truth(folder: str | Path) -> dict[str, np.ndarray]:

@@ -30,7 +30,7 @@ def colour_canvas(
     Args:
         canvas: (over * H, over * W, 3) items, shades, parts.
         units: u and v of the canvas' columns and rows, in body heights from the feet.
-        table: (160, 3) uint8 colours by item; item 0 is the background.
+        table: (M, 3) uint8 colours by item; item 0 is the background.
         person: for the patterns.
         behind: (H, W, 3) uint8 background.
         rng: for folds.

@@ -18,6 +18,7 @@ from reidkit.data.synthped.presets import DOMAINS, PRESETS, STYLES, Preset
 from reidkit.data.synthped.shade import colour_canvas
 from reidkit.data.synthped.strokes import NEUTRAL, Strokes
 from reidkit.data.synthped.truth import count_parts, joint_flags, sample_parts, visible_parts
+from reidkit.data.synthped.video import SLOTS, Moment, moment
 
 OVER = 2  # drawn at twice the size and filtered down
 MARGIN = 0.03  # of a perfect box around the person [body heights]
@@ -35,6 +36,7 @@ class Shot:
         camera: 1..6.
         track: how many times this person was there before.
         frame: within the track, 25 per second.
+        length: frames of the tracklet that this is one of, 1 and more; 0 is a single picture.
         preset: name of the difficulty.
         seed: of the benchmark.
         style: another domain whose cameras render this shot; None is the domain's own.
@@ -53,6 +55,7 @@ class Shot:
     seed: int = 0
     style: str | None = None
     kind: str = "person"
+    length: int = 0
 
     def __post_init__(self) -> None:
         allowed = dict(domain=DOMAINS, style=(None, *DOMAINS), preset=tuple(PRESETS))
@@ -67,6 +70,8 @@ class Shot:
             raise ValueError(f"Shot.camera must be 1..{cameras}, got {self.camera}")
         if min(self.identity, self.track, self.frame) < 0:
             raise ValueError("Shot: identity, track and frame must be >= 0")
+        if self.length < 0:
+            raise ValueError(f"Shot.length must be >= 0, got {self.length}")
 
 
 @dataclass(frozen=True)
@@ -122,30 +127,43 @@ def render(shot: Shot, size: tuple[int, int] | None = None) -> Crop:
     person = make_person(preset, shot.seed, shot.domain, shot.identity)
     pose = _pose(tracks, preset, place, shot.frame)
     body = bd.dress(person, pose, place.pitch, look.sun)
-    error = _box_error(frames, preset, place, shot.kind)
-    box, height = _box(body, error), place.height * float(np.exp(frames.normal(0, 0.12)))
-    size = size or _size(box, height)
-    layout = _Layout(body, box, size, visible=shot.kind != "empty")
-    table = np.zeros((4 * bd.ITEMS, 3), np.uint8)
+    table = np.zeros(((3 + SLOTS) * bd.ITEMS, 3), np.uint8)
     table[: bd.ITEMS] = bd.palette(person)
-    surroundings = _surroundings(stream("crowd", *who), preset, shot, place, look, table)
-    layout.paint_all(surroundings)
-    behind = _background(tracks, look, STYLES[style].scene, layout, size)
+    if shot.length:
+        now = moment(who, shot, preset, place, look, table)
+    else:
+        now = _snapshot(frames, who, preset, shot, place, look, table)
+    box = _box(body, now.error)
+    size = size or _size(box, now.height)
+    layout = _Layout(body, box, size, visible=shot.kind != "empty")
+    layout.paint_all(now.behind, now.front)
+    behind = _background(tracks, look, STYLES[style].scene, layout, size, now.drift)
     small = colour_canvas(layout.inner, layout.units(), table, person, behind, frames)
     clock = seconds(preset, *who, shot.frame)
     return Crop(
         image=cam.expose(small, look, clock, frames),
         quality=look.quality,
-        box_error=error.astype(np.float32),
+        box_error=now.error.astype(np.float32),
         heading=pose.heading,
         seconds=clock,
-        occluded=bool(surroundings[1]),
+        occluded=bool(now.front),
         **_truth(layout, body),
     )
 
 
-def _background(rng, look: cam.Look, kind: str, layout: _Layout, size: tuple) -> np.ndarray:
-    shift = float(rng.uniform(-1, 1)) * (scene.REACH - 0.8)
+def _snapshot(frames, who: tuple, preset: Preset, shot: Shot, place, look, table) -> Moment:
+    """A single picture: a box of its own, and what stands around."""
+    error = _box_error(frames, preset, place, shot.kind)
+    height = place.height * float(np.exp(frames.normal(0, 0.12)))
+    around = _surroundings(stream("crowd", *who), preset, shot, place, look, table)
+    return Moment(error, height, 0.0, *around)
+
+
+def _background(
+    rng, look: cam.Look, kind: str, layout: _Layout, size: tuple, drift: float
+) -> np.ndarray:
+    reach = scene.REACH - 0.8
+    shift = float(np.clip(float(rng.uniform(-1, 1)) * reach + drift, -reach, reach))
     wide = scene.panorama(look.key, kind)
     return scene.window(wide, layout.origin, layout.scale / OVER, size, shift)
 
@@ -259,8 +277,7 @@ class _Layout:
     def _paint(self, strokes: Strokes, bags: frozenset[int] = frozenset()) -> None:
         strokes.paint(self.canvas, self.scale, self.outer_origin, bags)
 
-    def paint_all(self, surroundings: tuple[list, list]) -> None:
-        behind, front = surroundings
+    def paint_all(self, behind: list[Strokes], front: list[Strokes]) -> None:
         for strokes in behind:
             self._paint(strokes)
         if self.visible:

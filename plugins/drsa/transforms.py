@@ -1,0 +1,121 @@
+"""Hiding a part in some of the frames (an experiment), and the crop of the training recipe.
+
+Shapes: N images (the frames of clips), H W pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from mmcv.transforms import BaseTransform
+from torch import Tensor
+
+from reidkit.data.transforms.random import draw, probability
+from reidkit.registry import TRANSFORMS
+from reidkit.structures import ReIDBatch
+
+
+@TRANSFORMS.register_module()
+class HideBands(BaseTransform):
+    """Cover one horizontal band of every clip in a share of its frames: part occlusion, dosed.
+
+    Nothing random: the band goes by the tracklet's row, the frames are evenly spread. For tests;
+    must stand before ``Normalize``.
+
+    Args:
+        fraction: share of the frames in which the band is covered, 0 to 1.
+        bands: number of bands of equal height, of which one is covered.
+        fill: value that covers, on the scale 0..255.
+
+    Raises:
+        ValueError: fraction outside [0, 1], bands below 1.
+
+    Example:
+        >>> clip = ReIDBatch(torch.full((4, 3, 6, 2), 9, dtype=torch.uint8), frames=4)
+        >>> HideBands(0.5, bands=2, fill=0)(clip).images[:, 0, :, 0].tolist()[:2]
+        [[9, 9, 9, 9, 9, 9], [0, 0, 0, 9, 9, 9]]
+    """
+
+    def __init__(self, fraction: float = 0.5, bands: int = 3, fill: float = 128.0):
+        if bands < 1:
+            raise ValueError(f"bands must be at least 1, got {bands}")
+        self.fraction, self.bands, self.fill = probability(fraction), int(bands), fill
+
+    def transform(self, results: ReIDBatch) -> ReIDBatch:
+        """Cover; see the class."""
+        images, frames = results.images, results.frames
+        place = torch.arange(len(images), device=images.device)
+        number = place % frames
+        hidden = ((number + 1) * self.fraction).floor() > (number * self.fraction).floor()
+        clip = place // frames if results.indices is None else results.indices
+        height = images.shape[2]
+        band = torch.arange(height, device=images.device) * self.bands // height
+        covered = hidden[:, None] & (band == (clip % self.bands)[:, None])  # (N, H)
+        return replace(results, images=images.masked_fill(covered[:, None, :, None], self.fill))
+
+
+@TRANSFORMS.register_module()
+class RandomSizedRectCrop(BaseTransform):
+    """Cut out an upright rectangle of random size and shape and stretch it over the image.
+
+    Ten rectangles are drawn; the first that fits is taken, and where none does the image stays.
+    Masks and part map are cut alike, by nearest cell. Gives float32 images.
+
+    Args:
+        area: smallest and largest share of the image's area.
+        aspect: smallest and largest height / width of the rectangle, drawn uniformly.
+
+    Raises:
+        ValueError: an option out of range; a batch without generator.
+
+    Source:
+        The OIM library that DRSA's released code derives from: area 0.64 to 1, aspect 2 to 3.
+    """
+
+    def __init__(
+        self, area: tuple[float, float] = (0.64, 1.0), aspect: tuple[float, float] = (2.0, 3.0)
+    ):
+        if not 0 < area[0] <= area[1] <= 1 or not 0 < aspect[0] <= aspect[1]:
+            raise ValueError(f"area must be in (0, 1] and aspect above 0; got {area} and {aspect}")
+        self.area, self.aspect = tuple(area), tuple(aspect)
+
+    def transform(self, results: ReIDBatch) -> ReIDBatch:
+        """Crop; see the class."""
+        images = results.images.float()
+        theta = self._boxes(results).to(images.device)
+        masks, part_map, visibility = results.masks, results.part_map, results.visibility
+        if masks is not None:
+            masks = _cut(masks.float(), theta, "nearest") > 0.5
+            if visibility is not None:
+                visibility = visibility * masks.flatten(2).any(2)
+        if part_map is not None:
+            part_map = _cut(part_map.float().unsqueeze(1), theta, "nearest").squeeze(1)
+            part_map = part_map.to(results.part_map.dtype)  # type: ignore[union-attr]
+        images = _cut(images, theta, "bilinear")
+        return replace(
+            results, images=images, masks=masks, part_map=part_map, visibility=visibility
+        )
+
+    def _boxes(self, batch: ReIDBatch) -> Tensor:
+        """Affine maps (N, 2, 3) from the new image to the old, both on -1..1."""
+        height, width = batch.images.shape[-2:]
+        tries = draw(batch, len(batch), 10, 4)
+        area = (self.area[0] + tries[..., 0] * (self.area[1] - self.area[0])) * height * width
+        aspect = self.aspect[0] + tries[..., 1] * (self.aspect[1] - self.aspect[0])
+        tall, wide = (area * aspect).sqrt() / height, (area / aspect).sqrt() / width
+        fits = (tall <= 1) & (wide <= 1)
+        y, x = (1 - tall) * (2 * tries[..., 2] - 1), (1 - wide) * (2 * tries[..., 3] - 1)
+        first = fits.int().argmax(1)
+        boxes = torch.stack([wide, x, tall, y], -1)[torch.arange(len(batch)), first]
+        whole = torch.tensor([1.0, 0.0, 1.0, 0.0], device=boxes.device)
+        boxes = torch.where(fits.any(1, keepdim=True), boxes, whole)
+        theta = boxes.new_zeros(len(batch), 2, 3)
+        theta[:, 0, 0], theta[:, 0, 2], theta[:, 1, 1], theta[:, 1, 2] = boxes.unbind(1)
+        return theta
+
+
+def _cut(maps: Tensor, theta: Tensor, mode: str) -> Tensor:
+    grid = F.affine_grid(theta, list(maps.shape), align_corners=False)
+    return F.grid_sample(maps, grid, mode=mode, padding_mode="border", align_corners=False)
