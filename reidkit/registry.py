@@ -172,12 +172,13 @@ HEADS = Registry(
 # what a loss may ask for by naming a parameter of its forward
 LOSS_INPUTS = (
     "vectors", "maps", "logits", "visibility", "identities", "cameras", "part_map", "keypoints",
-    "masks",
+    "masks", "weights",
 )  # fmt: skip
 LOSSES = Registry(
     "loss",
     "forward(named tensors) -> scalar: only the formula. Parameter names say what it needs: "
-    "vectors, maps, logits, visibility, masks, identities, cameras, part_map, keypoints.",
+    "vectors, maps, logits, visibility, masks, identities, cameras, part_map, keypoints; weights "
+    "(dict name -> layer) for losses on the head's own layers.",
 )
 SAMPLERS = Registry(
     "sampler",

@@ -48,7 +48,7 @@ class LossRole(nn.Module):
     def forward(self, output: HeadOutput, batch: ReIDBatch) -> Tensor:
         """The weighted loss of one batch."""
         known = {name: getattr(batch, name, None) for name in LOSS_INPUTS}
-        known["logits"] = output.logits
+        known["logits"], known["weights"] = output.logits, output.weights
         if output.embedding is not None:
             known["vectors"], known["maps"] = output.embedding.vectors, output.embedding.maps
             if output.embedding.visibility is not None:
@@ -114,7 +114,7 @@ class ReIDModel(BaseModel):
     ):
         net = BACKBONES.build(backbone)
         deepest = net.specs[list(net.specs)[-1]]
-        map_size = (-(-input_size[0] // deepest.stride), -(-input_size[1] // deepest.stride))
+        map_size = deepest.map_size(input_size)
         super().__init__(
             ReIDPreprocessor(
                 transforms.get("train", []),
