@@ -190,13 +190,18 @@ SAMPLERS = Registry(
 )
 EVALUATORS = Registry(
     "evaluator",
-    "evaluate(query: Embedding, gallery: Embedding, query_info, gallery_info, matcher) -> result "
-    "with numbers; never tunes anything on the test set.",
+    "evaluate(query: Embedding, gallery: Embedding, query_split, gallery_split, matcher, *, "
+    "protocol, trials, multi_query) -> result with metrics, spread, protocol and counts: the data "
+    "set states its protocol and brings its trials (rows of both splits). extra_splits(protocol) "
+    "-> names of the splits it needs beside query and gallery; each comes as a keyword "
+    "(embedding, split). Never tunes anything on the test set.",
     parent=_roots.METRICS,
 )
 DATASETS = Registry(
     "dataset",
-    "A reader of one layout: constructed with root and options; splits() -> dict name -> Split.",
+    "A reader of one layout: constructed with root and options; splits() -> dict name -> Split; "
+    "protocol: how papers test on it (a name in reidkit.evaluation.PROTOCOLS); trials() -> "
+    "repetitions of the test as Trials, empty for one.",
     parent=_roots.DATASETS,
 )
 TRANSFORMS = Registry(

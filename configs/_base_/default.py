@@ -19,5 +19,5 @@ train = dict(
     new="heads",  # what new_lr_mult applies to: heads | classifiers
     stages=[],  # changes to these keys, one dict per stage; each starts from the one before
 )
-evaluation = dict(type="MarketEvaluator", topk=(1, 5, 10))
+evaluation = dict(type="RankingEvaluator", topk=(1, 5, 10))
 hooks = []

@@ -16,7 +16,7 @@ from reidkit.data.msmt17 import MSMT17
 from reidkit.data.partial import PartialILIDS, PartialREID
 from reidkit.data.reader import Reader
 from reidkit.data.samplers import BatchSampler, PKSampler, ShuffleSampler
-from reidkit.data.split import Split
+from reidkit.data.split import Split, Trial
 from reidkit.data.synthped.reader import SynthPed
 from reidkit.data.transforms import (
     ColorJitter,
@@ -49,5 +49,6 @@ __all__ = [
     "ShuffleSampler",
     "Split",
     "SynthPed",
+    "Trial",
     "make_loader",
 ]
