@@ -7,8 +7,11 @@ domains), ``transforms`` (on the device). Importing this package registers them 
 
 from reidkit.data.coco_persons import CocoPersons
 from reidkit.data.crops import CropDataset
+from reidkit.data.cuhk01 import CUHK01
+from reidkit.data.cuhk03 import CUHK03
 from reidkit.data.cuhk03np import CUHK03NP
 from reidkit.data.dukemtmc import DukeMTMCreID, OccludedDuke
+from reidkit.data.grid import GRID
 from reidkit.data.image_folder import ImageFolder
 from reidkit.data.loader import DomainLoader, make_loader
 from reidkit.data.market1501 import Market1501
@@ -25,8 +28,12 @@ from reidkit.data.transforms import (
     RandomErasing,
     RandomFlip,
 )
+from reidkit.data.viper import VIPeR
 
 __all__ = [
+    "CUHK01",
+    "CUHK03",
+    "GRID",
     "BatchSampler",
     "CUHK03NP",
     "CocoPersons",
@@ -50,5 +57,6 @@ __all__ = [
     "Split",
     "SynthPed",
     "Trial",
+    "VIPeR",
     "make_loader",
 ]
