@@ -175,14 +175,14 @@ HEADS = Registry(
 # what a loss may ask for by naming a parameter of its forward
 LOSS_INPUTS = (
     "vectors", "maps", "logits", "attention", "visibility", "identities", "cameras", "part_map",
-    "keypoints", "masks", "scores", "matcher",
+    "keypoints", "masks", "weights", "scores", "matcher",
 )  # fmt: skip
 LOSSES = Registry(
     "loss",
     "forward(named tensors) -> scalar: only the formula. Parameter names say what it needs: "
     "vectors, maps, logits, attention, visibility, masks, identities, cameras, part_map, "
-    "keypoints; from a learned matcher, scores (N, N) of the batch against itself (larger is "
-    "closer) or the matcher. The constructor may declare ``num_identities`` and ``width`` (numbers "
+    "keypoints; weights (dict name -> layer) for losses on the head's own layers; from a learned "
+    "matcher, scores (N, N) of the batch against itself (larger is closer) or the matcher. The constructor may declare ``num_identities`` and ``width`` (numbers "
     "P * D of an embedding), which the framework supplies. What a loss keeps between batches is a "
     "buffer. A loss may leave ``accuracy`` for the log.",
 )

@@ -19,15 +19,22 @@ class FeatureSpec:
 
     Args:
         channels: number of channels C.
-        stride: image pixels per feature cell, (vertical, horizontal) alike.
+        stride: image pixels per feature cell: one number, or (vertical, horizontal).
 
     Example:
-        >>> FeatureSpec(channels=2048, stride=16)
-        FeatureSpec(channels=2048, stride=16)
+        >>> FeatureSpec(channels=2048, stride=16).map_size((250, 128))
+        (16, 8)
+        >>> FeatureSpec(channels=256, stride=(16, 32)).map_size((256, 128))
+        (16, 4)
     """
 
     channels: int
-    stride: int
+    stride: int | tuple[int, int]
+
+    def map_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(h, w) of the map of an image of (height, width) pixels, both rounded up."""
+        down, across = (self.stride,) * 2 if isinstance(self.stride, int) else self.stride
+        return -(-size[0] // down), -(-size[1] // across)
 
 
 _PER_FRAME = ("image_sizes", "keypoints", "part_map")
@@ -284,6 +291,8 @@ class HeadOutput:
             by the model where a loss asks for it.
         attention: (N, P, cells) logarithms of attention maps, each map summing to 1 over its cells.
         log: numbers to show and keep beside the losses, by name.
+        weights: layers that losses may act on directly (sparsity, orthogonality), by the names that
+            the head's contract gives them; only in training.
 
     Example:
         >>> HeadOutput(logits=torch.zeros(2, 1, 10)).embedding is None
@@ -294,6 +303,7 @@ class HeadOutput:
     logits: Tensor | None = None
     scores: Tensor | None = None
     attention: Tensor | None = None
+    weights: dict[str, Tensor] | None = None
     log: dict[str, Tensor] = field(default_factory=dict)
 
 

@@ -8,10 +8,13 @@ domains), ``transforms`` (on the device). Importing this package registers them 
 from reidkit.data.coco_persons import CocoPersons
 from reidkit.data.clips import ClipBatches, ClipDataset
 from reidkit.data.crops import CropDataset
+from reidkit.data.cuhk01 import CUHK01
+from reidkit.data.cuhk03 import CUHK03
 from reidkit.data.cuhk03np import CUHK03NP
 from reidkit.data.dukemtmc import DukeMTMCreID, OccludedDuke
 from reidkit.data.dukemtmcvideo import DukeMTMCVideoReID
 from reidkit.data.frames import AllFrames, DenseFrames, RandomFrames
+from reidkit.data.grid import GRID
 from reidkit.data.image_folder import ImageFolder
 from reidkit.data.loader import DomainLoader, make_loader
 from reidkit.data.lsvid import LSVID
@@ -34,9 +37,13 @@ from reidkit.data.transforms import (
     RandomErasing,
     RandomFlip,
 )
+from reidkit.data.viper import VIPeR
 
 __all__ = [
     "AllFrames",
+    "CUHK01",
+    "CUHK03",
+    "GRID",
     "BatchSampler",
     "CUHK03NP",
     "ClipBatches",
@@ -73,5 +80,6 @@ __all__ = [
     "SynthPedVideo",
     "TrackletSplit",
     "Trial",
+    "VIPeR",
     "make_loader",
 ]

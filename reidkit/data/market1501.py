@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
+
 from reidkit.data.reader import Reader, list_images, parse_names
 from reidkit.data.split import Split
 from reidkit.data.times import market_seconds, with_times
@@ -18,7 +20,9 @@ NAME = re.compile(r"(-?\d+)_c(\d+)")
 class Market1501(Reader):
     """Market-1501: ``bounding_box_train``, ``query``, ``bounding_box_test``.
 
-    Also the base for every set of this layout.
+    Where ``gt_bbox`` lies beside them, its images of the queries' people under the queries' cameras
+    are the split "multi_query", for ``evaluation.protocol=multi-query``. Also the base for every
+    set of this layout.
 
     Args:
         data_root: the folder in which all data sets lie.
@@ -40,6 +44,7 @@ class Market1501(Reader):
     name = "market1501"
     title = "Market-1501"
     train, query, gallery = "bounding_box_train", "query", "bounding_box_test"
+    boxes = "gt_bbox"  # further images of the queries' people; may be missing
     needed: tuple[str, ...] = ("bounding_box_train/", "query/", "bounding_box_test/")
     nestings: tuple[str, ...] = (
         "Market-1501-v15.09.15",
@@ -73,7 +78,16 @@ class Market1501(Reader):
             self._check_styled(folder)
         parts = {"train": self.train_dir, "query": self.query, "gallery": self.gallery}
         splits = {key: self.read_folder(folder, sub, key) for key, sub in parts.items()}
+        if (folder / self.boxes).is_dir():
+            splits["multi_query"] = self._multi_query(folder, splits["query"])
         return with_times(splits, self.seconds)
+
+    def _multi_query(self, folder: Path, query: Split) -> Split:
+        """Hand-drawn boxes of the queries' people under the queries' cameras."""
+        boxes = self.read_folder(folder, self.boxes, "multi_query")
+        asked = set(zip(query.identities.tolist(), query.cameras.tolist(), strict=True))
+        pairs = zip(boxes.identities.tolist(), boxes.cameras.tolist(), strict=True)
+        return boxes.select(np.array([pair in asked for pair in pairs], dtype=bool))
 
     def read_folder(self, folder: Path, sub: str, split: str) -> Split:
         """One sub-folder as a split."""

@@ -14,7 +14,8 @@ def build_optim(model: ReIDModel, train: dict, precision: str = "fp32") -> Optim
     """The optimiser of a model: backbone and new layers as two groups, accumulation, clipping.
 
     Args:
-        model: gives ``new_parameters()``; parameters without gradient are left out.
+        model: gives ``new_parameters()``; parameters without gradient are left out. Parameters that
+            one of its modules lists in ``no_decay_parameters()`` get no weight decay.
         train: the config's ``train`` node: ``optimizer`` (a torch optimiser by name),
             ``new_lr_mult``, ``accumulate`` (steps per update), ``clip_grad`` (largest norm or
             None), ``new`` ("heads" or "classifiers": which layers count as new).
@@ -34,13 +35,12 @@ def build_optim(model: ReIDModel, train: dict, precision: str = "fp32") -> Optim
     options = dict(train["optimizer"])
     new = {id(p) for p in _new_parameters(model, train.get("new", "heads"))}
     trained = [p for p in model.parameters() if p.requires_grad]
+    faster = options["lr"] * train.get("new_lr_mult", 1.0)
     groups = [
         dict(params=[p for p in trained if id(p) not in new], lr=options["lr"]),
-        dict(
-            params=[p for p in trained if id(p) in new],
-            lr=options["lr"] * train.get("new_lr_mult", 1.0),
-        ),
+        dict(params=[p for p in trained if id(p) in new], lr=faster),
     ]
+    groups = [part for group in groups for part in _by_decay(group, _without_decay(model))]
     optimizer = OPTIMIZERS.build(dict(options, params=[g for g in groups if g["params"]]))
     clip, matcher = train.get("clip_grad"), getattr(model, "matcher", None)
     common = dict(
@@ -85,6 +85,21 @@ class ApartOptimWrapper(_ClipApart, OptimWrapper):
 
 class ApartAmpOptimWrapper(_ClipApart, AmpOptimWrapper):
     """mmengine's ``AmpOptimWrapper`` with `_ClipApart`."""
+
+
+def _without_decay(model: torch.nn.Module) -> set[int]:
+    """Parameters whose modules do not want weight decay, by identity."""
+    listing = [m for m in model.modules() if hasattr(m, "no_decay_parameters")]
+    return {id(p) for m in listing for p in m.no_decay_parameters()}  # type: ignore[operator]
+
+
+def _by_decay(group: dict, without: set[int]) -> list[dict]:
+    """A parameter group as one with and, where it has such parameters, one without weight decay."""
+    free = [p for p in group["params"] if id(p) in without]
+    if not free:
+        return [group]
+    kept = [p for p in group["params"] if id(p) not in without]
+    return [dict(group, params=kept), dict(group, params=free, weight_decay=0.0)]
 
 
 def _new_parameters(model: ReIDModel, which: str) -> list[torch.nn.Parameter]:

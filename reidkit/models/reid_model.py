@@ -63,6 +63,7 @@ class LossRole(nn.Module):
         if "scores" in self.needs and output.scores is None:
             output.scores = learned(matcher, self).scores(output.embedding, output.embedding)
         known["scores"], known["attention"] = output.scores, output.attention
+        known["weights"] = output.weights
         if output.embedding is not None:
             known["vectors"], known["maps"] = output.embedding.vectors, output.embedding.maps
             if output.embedding.visibility is not None:
@@ -152,7 +153,7 @@ class ReIDModel(BaseModel):
             raise ValueError(f"frame_pool must be 'mean' or 'max', got {frame_pool!r}")
         net = BACKBONES.build(backbone)
         deepest = net.specs[list(net.specs)[-1]]
-        map_size = (-(-input_size[0] // deepest.stride), -(-input_size[1] // deepest.stride))
+        map_size = deepest.map_size(input_size)
         super().__init__(
             ReIDPreprocessor(
                 transforms.get("train", []),

@@ -111,7 +111,7 @@ def check_backbone(build: Build) -> str:
     maps = net(images)
     _require(list(maps) == list(net.specs), f"maps {list(maps)}, specs {list(net.specs)}")
     for name, spec in net.specs.items():
-        shape = (2, spec.channels, -(-64 // spec.stride), -(-32 // spec.stride))
+        shape = (2, spec.channels, *spec.map_size((64, 32)))
         _require(maps[name].shape == shape, f"{name} is {tuple(maps[name].shape)}, not {shape}")
         _finite(maps[name], name)
     (maps[name] * torch.randn_like(maps[name])).sum().backward()

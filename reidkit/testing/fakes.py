@@ -84,9 +84,7 @@ def fake_features(
         "deep": FeatureSpec(CHANNELS, STRIDE),
     }
     maps = {
-        name: torch.rand(
-            n, spec.channels, size[0] // spec.stride, size[1] // spec.stride, generator=source
-        ).requires_grad_()
+        name: torch.rand(n, spec.channels, *spec.map_size(size), generator=source).requires_grad_()
         for name, spec in specs.items()
     }
     return specs, maps

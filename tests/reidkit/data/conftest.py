@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from reidkit.data.split import Split
+from reidkit.data.synthped.reader import SynthPed
 
 
 def picture(name: str, height: int = 32, width: int = 16) -> np.ndarray:
@@ -64,3 +65,16 @@ def crops(tmp_path_factory: pytest.TempPathFactory) -> Split:
     put(folder, names[12:], 40, 20)
     ids = np.array([3, 5, 9, 11, 20, 21])[np.arange(23) % 6]
     return Split("toy", "train", folder, tuple(names), ids, np.arange(23) % 4)
+
+
+@pytest.fixture(scope="session")
+def people(easy_data: Path) -> dict[int, list[np.ndarray]]:
+    """Identity -> RGB crops of SynthPed, at least four of each, for sets of other layouts."""
+    split = SynthPed(str(easy_data), preset="easy").splits()["train"]
+    found: dict[int, list[np.ndarray]] = {}
+    for row, identity in enumerate(split.identities.tolist()):
+        pixels = cv2.cvtColor(cv2.imread(str(split.file(row))), cv2.COLOR_BGR2RGB)
+        found.setdefault(identity, []).append(pixels)
+    found = {identity: crops for identity, crops in found.items() if len(crops) >= 4}
+    assert len(found) >= 8
+    return found

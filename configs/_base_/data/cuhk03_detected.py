@@ -1,0 +1,8 @@
+# CUHK03, classic protocol, detected boxes: 20 test sets of 100 people, single-shot, CMC only.
+# Repeat with data.domains.source.split=1 ... 19, and average. Layout: docs/data.md
+_base_ = ["_real.py"]
+data = dict(
+    name="cuhk03_detected",
+    domains=dict(source=dict(type="CUHK03", part="detected", split=0)),
+    tests=["source"],
+)

@@ -1,0 +1,8 @@
+# Both branches, each with an identity loss of its own. Not an experiment of its own.
+_base_ = ["_base_jlml.py"]
+model = dict(
+    losses=dict(
+        id_global=dict(on="source", weight=1.0, loss=dict(type="jlml/BranchLoss", branch=0)),
+        id_local=dict(on="source", weight=1.0, loss=dict(type="jlml/BranchLoss", branch=1)),
+    ),
+)

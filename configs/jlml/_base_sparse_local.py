@@ -1,0 +1,9 @@
+# Exclusive group LASSO on the local feature layer, which takes the place of its weight decay.
+model = dict(
+    head=dict(feature_decay=False),
+    losses=dict(
+        sparse_local=dict(
+            on="source", weight=5e-4, loss=dict(type="jlml/ExclusiveGroupLasso", layer="local")
+        ),
+    ),
+)

@@ -1,0 +1,9 @@
+# The global branch alone.
+# python tools/train.py configs/jlml/global_only.py
+# python tools/train.py configs/jlml/global_only.py recipe=paper data=market1501
+# Without sparsity: ~model.losses.sparse_global model.head.feature_decay=True
+_base_ = ["_base_jlml.py", "_base_sparse_global.py"]
+model = dict(
+    backbone=dict(branch="global"),
+    losses=dict(id=dict(on="source", loss=dict(type="CrossEntropyLoss"))),
+)

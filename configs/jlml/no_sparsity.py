@@ -1,0 +1,4 @@
+# JLML without sparsity: ordinary weight decay on the feature layers.
+# python tools/train.py configs/jlml/no_sparsity.py
+# python tools/train.py configs/jlml/no_sparsity.py recipe=paper data=market1501
+_base_ = ["_base_multi.py"]

@@ -1,0 +1,9 @@
+# UniLoss: both branches under one identity loss on their features side by side. What separate
+# losses are measured against.
+# python tools/train.py configs/jlml/uni_loss.py
+# python tools/train.py configs/jlml/uni_loss.py recipe=paper data=market1501
+_base_ = ["_base_jlml.py", "_base_sparse_global.py", "_base_sparse_local.py"]
+model = dict(
+    head=dict(loss="uni"),
+    losses=dict(id=dict(on="source", loss=dict(type="CrossEntropyLoss"))),
+)

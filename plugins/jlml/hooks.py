@@ -1,0 +1,155 @@
+"""Watching the selection of features during training, and selecting by proximal steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from torch import Tensor, nn
+
+from reidkit.errors import UserError
+from reidkit.registry import HOOKS
+
+from .picture import draw_selection
+from .sparsity import (
+    GROUPS,
+    prox_exclusive_group_lasso,
+    prox_group_lasso,
+    share_off,
+    stripe_shares,
+)
+
+
+def _head(runner) -> nn.Module:
+    """The run's head, which must have feature layers."""
+    model = getattr(runner.model, "module", runner.model)
+    head = getattr(model, "head", None)
+    if not hasattr(head, "feature_weights"):
+        raise UserError(
+            f"hooks: {type(head).__name__} has no feature layers to watch; the hooks of jlml need "
+            "jlml/JLMLHead as model.head"
+        )
+    return head
+
+
+@HOOKS.register_module()
+class SelectionLog(Hook):
+    """Logs after every epoch which features are selected, and draws it at the end of the run.
+
+    For each feature layer: the share of input dimensions that are off (column norm below a tenth of
+    the largest) and, of the local one, the share of weight on each stripe, as scalars
+    ``selection/...`` of the visualiser. ``selection.png`` in the run folder shows the final norms.
+
+    Args:
+        every: epochs between two entries, >= 1.
+
+    Raises:
+        UserError: at the start, a head without feature layers.
+    """
+
+    priority = "LOW"
+
+    def __init__(self, every: int = 1):
+        self.every = every
+
+    def before_train(self, runner) -> None:
+        """Refuse a head that has nothing to select before an hour is spent on it."""
+        _head(runner)
+
+    def after_train_epoch(self, runner) -> None:
+        """Log the numbers when due."""
+        if (runner.epoch + 1) % self.every or not is_main_process():
+            return
+        numbers = selection(_head(runner).feature_weights())
+        runner.visualizer.add_scalars(
+            {f"selection/{name}": value for name, value in numbers.items()}, step=runner.iter
+        )
+        shown = ", ".join(f"{name} {value:.3f}" for name, value in numbers.items())
+        runner.logger.info(f"selection after epoch {runner.epoch + 1}: {shown}")
+
+    def after_train(self, runner) -> None:
+        """Draw the final selection."""
+        if is_main_process():
+            weights = _head(runner).feature_weights()
+            draw_selection(Path(runner.work_dir, "selection.png"), weights)
+
+
+@torch.no_grad()
+def selection(weights: dict[str, Tensor]) -> dict[str, float]:
+    """Numbers of the selection: share of dimensions that are off, share of weight by stripe.
+
+    Args:
+        weights: feature layers (D, S, C) by branch.
+
+    Example:
+        >>> layer = torch.tensor([[[1.0, 0.0], [3.0, 4.0]]])
+        >>> selection({"local": layer})
+        {'local_off': 0.25, 'local_stripe1': 0.125, 'local_stripe2': 0.875}
+    """
+    numbers: dict[str, float] = {}
+    for name, weight in weights.items():
+        numbers[f"{name}_off"] = share_off(weight)
+        if weight.shape[1] > 1:
+            for stripe, share in enumerate(stripe_shares(weight).tolist(), 1):
+                numbers[f"{name}_stripe{stripe}"] = share
+    return numbers
+
+
+@HOOKS.register_module()
+class ProximalStep(Hook):
+    """Structured sparsity by a proximal step after every optimiser step: exact zeros.
+
+    Takes the place of the roles of ``jlml/GroupLasso`` and ``jlml/ExclusiveGroupLasso``, whose
+    subgradients never reach zero; remove those roles. The step's amount is the layer's learning
+    rate times the weight, which is the proximal gradient method for SGD without momentum and an
+    approximation of it for other optimisers.
+
+    Args:
+        global_weight: factor on the group LASSO of the global layer, >= 0.
+        local_weight: factor on the exclusive group LASSO of the local layer, >= 0.
+        group: see ``jlml/ExclusiveGroupLasso``.
+
+    Raises:
+        ValueError: a negative weight or an unknown group.
+        UserError: at the start, a head without feature layers.
+    """
+
+    priority = "VERY_HIGH"
+
+    def __init__(
+        self, global_weight: float = 5e-4, local_weight: float = 5e-4, group: str = "output"
+    ):
+        if global_weight < 0 or local_weight < 0:
+            raise ValueError(
+                f"ProximalStep: weights must be >= 0, got {global_weight} and {local_weight}"
+            )
+        if group not in GROUPS:
+            raise ValueError(f"group must be one of {GROUPS}, got {group!r}")
+        self.weights = {"global": global_weight, "local": local_weight}
+        self.group = group
+
+    def before_train(self, runner) -> None:
+        """Refuse a head that has nothing to select."""
+        _head(runner)
+
+    @torch.no_grad()
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        """Shrink the feature layers, where the optimiser has just made a step."""
+        if not runner.optim_wrapper.should_update():  # gradients are still being accumulated
+            return
+        rates = {
+            id(parameter): group["lr"]
+            for group in runner.optim_wrapper.optimizer.param_groups
+            for parameter in group["params"]
+        }
+        for name, branch in _head(runner).branches.items():
+            rate = rates.get(id(branch.feature.weight))
+            if rate is None:  # a frozen branch
+                continue
+            weight, amount = branch.weight, rate * self.weights[name]
+            if name == "global":
+                weight.copy_(prox_group_lasso(weight, amount))
+            else:
+                weight.copy_(prox_exclusive_group_lasso(weight, amount, self.group))

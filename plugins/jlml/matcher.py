@@ -1,0 +1,59 @@
+"""The L1 distance of the metric ablation; L2 and cosine are the core's.
+
+Shapes: q queries, g gallery images, B branches, D dims.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from reidkit.evaluation.matchers import Matcher, unit_parts, vectors_of
+from reidkit.registry import MATCHERS
+from reidkit.structures import Embedding
+
+
+@MATCHERS.register_module()
+class L1Matcher(Matcher):
+    """Sum of absolute differences of the embeddings; 0 is equal, smaller is closer.
+
+    Args:
+        normalize: bring every branch to (Euclidean) length 1 first.
+
+    Shape:
+        vectors (q, B, D) and (g, B, D), any float type; returns (q, g), float32, >= 0.
+
+    Raises:
+        ValueError: embeddings without vectors; sides that differ in branches or dims.
+
+    Source:
+        JLML, arXiv 1705.04724, 4.2: the comparison of L1 with L2.
+
+    Example:
+        >>> query = Embedding(torch.tensor([[[3.0, 4.0]]]))
+        >>> L1Matcher()(query, Embedding(torch.eye(2)[:, None]))
+        tensor([[1.2000, 0.8000]])
+    """
+
+    bounds = (0.0, math.inf)
+
+    def __init__(self, normalize: bool = True):
+        super().__init__()
+        self.normalize = normalize
+
+    def prepare(self, embedding: Embedding, side: str) -> Embedding:
+        """The vectors in float32, each branch at length 1 if that is wanted."""
+        vectors = vectors_of(embedding, self)
+        return Embedding(unit_parts(vectors) if self.normalize else vectors.float())
+
+    def compare(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
+        """The distance."""
+        left, right = vectors_of(query, self), vectors_of(gallery, self)
+        if left.shape[1:] != right.shape[1:]:
+            raise ValueError(
+                "query and gallery embeddings differ in (branches, dims): "
+                f"{tuple(left.shape[1:])} and {tuple(right.shape[1:])}"
+            )
+        return torch.cdist(left.flatten(1), right.flatten(1), p=1.0)
