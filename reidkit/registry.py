@@ -211,8 +211,14 @@ MATCHERS = Registry(
 )
 MODELS = Registry(
     "model",
-    "train_step({domain: ReIDBatch}, optim_wrapper) -> dict of log values; embed(batch) -> "
-    "Embedding; ``matcher``.",
+    "train_step({domain: ReIDBatch}, optim_wrapper) -> dict of log values with ``loss``; "
+    "embed(batch) -> Embedding; ``matcher``; ``domains``. A model that trains several parts on its "
+    "own has parameter_groups() -> {name: [dict(params, new)]}, one entry for each of "
+    "``train.optimizers``; its train_step gets an OptimWrapperDict and calls update_params itself. "
+    "A model that generates has appearance(batch) and structure(batch) -> codes (N, ...), "
+    "generate(appearance, structure) -> (N, 3, H, W) uint8, and may have draw_samples(batch) -> "
+    "{name: (H, W, 3) uint8}. The constructor may declare ``runs``: role -> folder of the runs in "
+    "``needs``, given in training only.",
     parent=_roots.MODELS,
 )
 HOOKS = Registry("hook", "an mmengine Hook.", parent=_roots.HOOKS)
