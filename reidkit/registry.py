@@ -182,9 +182,10 @@ LOSSES = Registry(
     "forward(named tensors) -> scalar: only the formula. Parameter names say what it needs: "
     "vectors, maps, logits, attention, visibility, masks, identities, cameras, part_map, "
     "keypoints; weights (dict name -> layer) for losses on the head's own layers; from a learned "
-    "matcher, scores (N, N) of the batch against itself (larger is closer) or the matcher. The constructor may declare ``num_identities`` and ``width`` (numbers "
-    "P * D of an embedding), which the framework supplies. What a loss keeps between batches is a "
-    "buffer. A loss may leave ``accuracy`` for the log.",
+    "matcher, scores (N, N) of the batch against itself (larger is closer) or the matcher. The "
+    "constructor may declare ``num_identities`` and ``width`` (numbers P * D of an embedding), "
+    "which the framework supplies. What a loss keeps between batches is a buffer. A loss may leave "
+    "``accuracy`` for the log.",
 )
 SAMPLERS = Registry(
     "sampler",
@@ -235,8 +236,14 @@ RERANKERS = Registry(
 )
 MODELS = Registry(
     "model",
-    "train_step({domain: ReIDBatch}, optim_wrapper) -> dict of log values; embed(batch) -> "
-    "Embedding; ``matcher``.",
+    "train_step({domain: ReIDBatch}, optim_wrapper) -> dict of log values with ``loss``; "
+    "embed(batch) -> Embedding; ``matcher``; ``domains``. A model that trains several parts on its "
+    "own has parameter_groups() -> {name: [dict(params, new)]}, one entry for each of "
+    "``train.optimizers``; its train_step gets an OptimWrapperDict and calls update_params itself. "
+    "A model that generates has appearance(batch) and structure(batch) -> codes (N, ...), "
+    "generate(appearance, structure) -> (N, 3, H, W) uint8, and may have draw_samples(batch) -> "
+    "{name: (H, W, 3) uint8}. The constructor may declare ``runs``: role -> folder of the runs in "
+    "``needs``, given in training only.",
     parent=_roots.MODELS,
 )
 HOOKS = Registry("hook", "an mmengine Hook.", parent=_roots.HOOKS)

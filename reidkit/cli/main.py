@@ -21,6 +21,7 @@ COMMANDS = {
     "train-pose": ("train_pose", "train the small pose model that ships"),
     "bench": ("bench", "measure the hot paths against plain ways"),
     "reproduce": ("reproduce", "make a method's results page, all variants and seeds"),
+    "generate": ("generate", "images, composites and their quality from a generative run"),
 }
 
 

@@ -13,7 +13,7 @@ from mmengine.config import Config
 from reidkit.components import import_core
 from reidkit.config.load import about, load_config
 from reidkit.config.options import option_problems
-from reidkit.config.places import MARKS, TOP_LEVEL, derived, kind_of
+from reidkit.config.places import MARKS, OPTIONAL, TOP_LEVEL, derived, kind_of
 from reidkit.config.problems import ConfigError, Problem, nearest, suggest
 from reidkit.config.references import Node, names_of, node_of, reference_problems, shorten
 from reidkit.config.settings import settings_problems
@@ -22,7 +22,7 @@ from reidkit.plugin.errors import PluginError
 from reidkit.plugin.load import load_plugins, loaded
 from reidkit.registry import KINDS, Registry
 
-DICTS = ("settings", "data", "input", "labels", "model", "train", "groups")
+DICTS = ("settings", "data", "input", "needs", "labels", "model", "train", "groups")
 
 
 def prepare_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
@@ -101,7 +101,7 @@ def _component_problems(
 ) -> Iterator[Problem]:
     """Problems of all components at their places, the tree walked from the top."""
     kind = kind_of(path)
-    if kind is not None and not (node is None and path[-1] in ("labeller", "matcher")):
+    if kind is not None and not (node is None and path[-1] in OPTIONAL):
         yield from _one_component(kind, node, path, plugins)
     if isinstance(node, Mapping):
         children = [(str(key), value) for key, value in node.items()]

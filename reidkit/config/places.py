@@ -12,14 +12,14 @@ PLACES: dict[tuple[str, ...], str] = {
     ("model", "aux_heads", "*"): "heads",
     ("model", "losses", "*", "loss"): "losses",
     ("model", "matcher"): "matchers",
-    ("model", "transforms", "train", "*"): "transforms",
-    ("model", "transforms", "test", "*"): "transforms",
+    ("model", "transforms", "*", "*"): "transforms",
     ("data", "domains", "*"): "datasets",
     ("data", "labeller"): "labellers",
     ("input", "frames", "train"): "samplers",
     ("input", "frames", "test"): "samplers",
     ("train", "sampler"): "samplers",
     ("train", "optimizer"): "optimizers",
+    ("train", "optimizers", "*"): "optimizers",
     ("evaluation",): "evaluators",
     ("evaluation", "rerank", "*"): "rerankers",
     ("hooks", "*"): "hooks",
@@ -27,7 +27,7 @@ PLACES: dict[tuple[str, ...], str] = {
 
 # parameters that the framework supplies, so that no config has to
 DERIVED: dict[str, frozenset[str]] = {
-    "models": frozenset({"num_identities", "input_size", "precision", "channels_last"}),
+    "models": frozenset({"num_identities", "input_size", "precision", "channels_last", "runs"}),
     "heads": frozenset({"features", "num_identities", "map_size"}),
     "losses": frozenset({"features", "num_identities", "width"}),
     "matchers": frozenset({"map_size"}),
@@ -43,10 +43,12 @@ DERIVED: dict[str, frozenset[str]] = {
 ALWAYS = frozenset({"settings"})
 
 TOP_LEVEL = (
-    "plugins", "groups", "settings", "data", "input", "labels", "model", "train", "evaluation",
-    "hooks",
+    "plugins", "groups", "settings", "data", "input", "needs", "labels", "model", "train",
+    "evaluation", "hooks",
 )  # fmt: skip
 MARKS = ("resolved", "source", "notices")  # what load_config itself writes
+NEED_KEYS = ("config", "run", "overrides")
+OPTIONAL = ("labeller", "matcher", "optimizer")  # places that may hold None
 DATA_KEYS = ("name", "domains", "tests", "labeller")
 ROLE_KEYS = ("loss", "on", "head", "weight")
 LABEL_FIELDS = ("keypoints", "part_map")

@@ -6,9 +6,11 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from reidkit.config.files import config_path
 from reidkit.config.load import default_keys
-from reidkit.config.places import DATA_KEYS, LABEL_FIELDS, ROLE_KEYS, kind_of
+from reidkit.config.places import DATA_KEYS, LABEL_FIELDS, NEED_KEYS, ROLE_KEYS, kind_of
 from reidkit.config.problems import Problem, suggest
+from reidkit.errors import UserError
 from reidkit.plugin.setting import Setting
 from reidkit.registry import LOSS_INPUTS, LOSSES
 
@@ -40,6 +42,7 @@ def reference_problems(tree: Node) -> Iterator[Problem]:
     yield from _data_problems(tree)
     yield from _label_problems(tree)
     yield from _role_problems(tree)
+    yield from _need_problems(tree)
 
 
 def _default_problems(tree: Node) -> Iterator[Problem]:
@@ -145,3 +148,21 @@ def _needs(loss: Any, where: str) -> Iterator[Problem]:
                 f"{name}.forward asks for {parameter!r}, which nothing supplies",
                 f"a loss may ask for: {', '.join(LOSS_INPUTS)}",
             )
+
+
+def _need_problems(tree: Node) -> Iterator[Problem]:
+    """Runs that this one builds on: known keys, and a config that exists."""
+    for role, need in node_of(tree, "needs").items():
+        where = f"needs.{role}"
+        if not isinstance(need, Mapping) or not isinstance(need.get("config"), str):
+            hint = 'a need is dict(config="dgnet/teacher", run=None, overrides=[])'
+            yield Problem(where, f"expected a dict with a 'config', got {shorten(need)}", hint)
+            continue
+        for key in need:
+            if key not in NEED_KEYS:
+                hint = suggest(key, NEED_KEYS, "keys")
+                yield Problem(f"{where}.{key}", f"a need has no key {key!r}", hint)
+        try:
+            config_path(need["config"])
+        except UserError as error:
+            yield Problem(f"{where}.config", str(error))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -15,7 +15,11 @@ from reidkit.utils.checkpoint import load_state
 
 
 def build_model(
-    cfg: ConfigDict, domains, precision: str = "fp32", num_identities: int | None = None
+    cfg: ConfigDict,
+    domains,
+    precision: str = "fp32",
+    num_identities: int | None = None,
+    runs: Mapping[str, str] | None = None,
 ):
     """Build ``cfg.model`` with the number of identities, the input size and the precision.
 
@@ -24,6 +28,7 @@ def build_model(
         domains: gives the training split of the first domain; may be None with ``num_identities``.
         precision: "fp32", "bf16" or "fp16".
         num_identities: taken from a checkpoint instead of from the training split.
+        runs: role -> folder of the runs that training builds on; None where nothing is trained.
     """
     torch.manual_seed(cfg.settings.seed)
     if num_identities is None:
@@ -37,6 +42,7 @@ def build_model(
         settings=cfg.settings,
         precision=precision,
         channels_last=cfg.settings.channels_last,
+        runs=runs,
     )
 
 

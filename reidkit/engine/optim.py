@@ -1,28 +1,38 @@
-"""Optimiser with a learning rate of its own for new layers, and the two schedules of the field."""
+"""Optimisers with learning rates of their own for new layers, and the field's two schedules."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
-from mmengine.optim import AmpOptimWrapper, OptimWrapper
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.registry import OPTIMIZERS
+from torch import nn
 
 from reidkit.engine.build import classifier_names
-from reidkit.models.reid_model import ReIDModel
+from reidkit.engine.wrappers import ReIDAmpOptimWrapper, ReIDOptimWrapper
+from reidkit.errors import UserError
 
 
-def build_optim(model: ReIDModel, train: dict, precision: str = "fp32") -> OptimWrapper:
-    """The optimiser of a model: backbone and new layers as two groups, accumulation, clipping.
-
-    Args:
-        model: gives ``new_parameters()``; parameters without gradient are left out. Parameters that
-            one of its modules lists in ``no_decay_parameters()`` get no weight decay.
-        train: the config's ``train`` node: ``optimizer`` (a torch optimiser by name),
-            ``new_lr_mult``, ``accumulate`` (steps per update), ``clip_grad`` (largest norm or
-            None), ``new`` ("heads" or "classifiers": which layers count as new).
-        precision: "fp16" adds a gradient scaler; bf16 and fp32 need none.
+def build_optim(model, train: dict, precision: str = "fp32") -> OptimWrapper | OptimWrapperDict:
+    """The optimiser of a model, or one for each part of a model that trains parts on their own.
 
     Clipping is done twice where the model has a learned matcher: over the matcher, and over
     everything else, so that the matcher's few large gradients do not stop the network.
+
+    Args:
+        model: gives ``new_parameters()``, or ``parameter_groups()``; see ``MODELS``. Parameters
+            without gradient are left out. Parameters that one of its modules lists in
+            ``no_decay_parameters()`` get no weight decay.
+        train: the config's ``train`` node: ``optimizer`` (a torch optimiser by name) or
+            ``optimizers`` (by part), ``new_lr_mult``, ``accumulate`` (steps per update),
+            ``clip_grad`` (largest norm or None), ``new`` ("heads" or "classifiers": which layers
+            count as new).
+        precision: "fp16" adds a gradient scaler; bf16 and fp32 need none.
+
+    Raises:
+        UserError: ``train.optimizers`` does not name the model's parts.
 
     Example:
         >>> from types import SimpleNamespace
@@ -32,77 +42,77 @@ def build_optim(model: ReIDModel, train: dict, precision: str = "fp32") -> Optim
         >>> [group["lr"] for group in optim.optimizer.param_groups]
         [0.01, 0.02]
     """
-    options = dict(train["optimizer"])
+    parts = model.parameter_groups() if hasattr(model, "parameter_groups") else {}
+    given = train.get("optimizers") or {}
+    if set(parts) != set(given):
+        raise UserError(
+            f"train.optimizers has {sorted(given) or 'none'}, but {type(model).__name__} trains "
+            f"{sorted(parts) or 'all of it with one train.optimizer'}"
+        )
+    common: dict[str, Any] = dict(train=train, precision=precision, undecayed=_undecayed(model))
+    if parts:
+        wraps = {n: _wrapper(parts[n], given[n], **common, average=True) for n in parts}
+        return OptimWrapperDict(**wraps)
+    if train.get("optimizer") is None:
+        raise UserError(f"train.optimizer=None: {type(model).__name__} needs one")
     new = {id(p) for p in _new_parameters(model, train.get("new", "heads"))}
-    trained = [p for p in model.parameters() if p.requires_grad]
-    faster = options["lr"] * train.get("new_lr_mult", 1.0)
     groups = [
-        dict(params=[p for p in trained if id(p) not in new], lr=options["lr"]),
-        dict(params=[p for p in trained if id(p) in new], lr=faster),
+        dict(params=[p for p in model.parameters() if id(p) not in new]),
+        dict(params=[p for p in model.parameters() if id(p) in new], new=True),
     ]
-    groups = [part for group in groups for part in _by_decay(group, _without_decay(model))]
-    optimizer = OPTIMIZERS.build(dict(options, params=[g for g in groups if g["params"]]))
-    clip, matcher = train.get("clip_grad"), getattr(model, "matcher", None)
+    matcher = getattr(model, "matcher", None)
+    apart = list(matcher.parameters()) if isinstance(matcher, nn.Module) else []
+    return _wrapper(groups, train["optimizer"], **common, apart=apart)
+
+
+def _wrapper(
+    groups: list[dict],
+    optimizer: dict,
+    train: dict,
+    precision: str,
+    undecayed: set[int],
+    apart: Sequence[nn.Parameter] = (),
+    average: bool = False,
+) -> OptimWrapper:
+    """One optimiser over groups of parameters, those of new layers with a rate of their own."""
+    options, faster = dict(optimizer), train.get("new_lr_mult", 1.0)
+    made = [
+        dict(
+            params=[p for p in group["params"] if p.requires_grad],
+            lr=options["lr"] * (faster if group.get("new") else 1.0),
+        )
+        for group in groups
+    ]
+    made = [part for group in made for part in _by_decay(group, undecayed)]
+    clip = train.get("clip_grad")
     common = dict(
-        apart=list(matcher.parameters()) if isinstance(matcher, torch.nn.Module) else [],
-        optimizer=optimizer,
+        apart=apart,
+        average=average,
+        optimizer=OPTIMIZERS.build(dict(options, params=[g for g in made if g["params"]])),
         accumulative_counts=train.get("accumulate", 1),
         clip_grad=None if clip is None else dict(max_norm=clip),
     )
     if precision == "fp16":
-        return ApartAmpOptimWrapper(dtype="float16", **common)
-    return ApartOptimWrapper(**common)
+        return ReIDAmpOptimWrapper(dtype="float16", **common)
+    return ReIDOptimWrapper(**common)
 
 
-class _ClipApart:
-    """Clips the gradient norm of some parameters on their own, and of all others together.
-
-    Args:
-        apart: those parameters.
-        options: keyword arguments of mmengine's wrapper.
-    """
-
-    def __init__(self, apart: list[torch.nn.Parameter], **options):
-        self.apart = {id(p) for p in apart}
-        super().__init__(**options)
-
-    def _clip_grad(self) -> None:
-        groups: tuple[list, list] = ([], [])
-        for group in self.optimizer.param_groups:  # type: ignore[attr-defined]
-            for p in group["params"]:
-                if p.grad is not None:
-                    groups[id(p) in self.apart].append(p)
-        for name, parameters in zip(("grad_norm", "grad_norm_matcher"), groups, strict=True):
-            if not parameters:
-                continue
-            norm = self.clip_func(parameters, **self.clip_grad_kwargs)  # type: ignore[attr-defined]
-            self.message_hub.update_scalar(f"train/{name}", float(norm))  # type: ignore[attr-defined]
-
-
-class ApartOptimWrapper(_ClipApart, OptimWrapper):
-    """mmengine's ``OptimWrapper`` with `_ClipApart`."""
-
-
-class ApartAmpOptimWrapper(_ClipApart, AmpOptimWrapper):
-    """mmengine's ``AmpOptimWrapper`` with `_ClipApart`."""
-
-
-def _without_decay(model: torch.nn.Module) -> set[int]:
+def _undecayed(model: nn.Module) -> set[int]:
     """Parameters whose modules do not want weight decay, by identity."""
     listing = [m for m in model.modules() if hasattr(m, "no_decay_parameters")]
     return {id(p) for m in listing for p in m.no_decay_parameters()}  # type: ignore[operator]
 
 
-def _by_decay(group: dict, without: set[int]) -> list[dict]:
+def _by_decay(group: dict, undecayed: set[int]) -> list[dict]:
     """A parameter group as one with and, where it has such parameters, one without weight decay."""
-    free = [p for p in group["params"] if id(p) in without]
+    free = [p for p in group["params"] if id(p) in undecayed]
     if not free:
         return [group]
-    kept = [p for p in group["params"] if id(p) not in without]
+    kept = [p for p in group["params"] if id(p) not in undecayed]
     return [dict(group, params=kept), dict(group, params=free, weight_decay=0.0)]
 
 
-def _new_parameters(model: ReIDModel, which: str) -> list[torch.nn.Parameter]:
+def _new_parameters(model, which: str) -> list[torch.nn.Parameter]:
     if which == "heads":
         return model.new_parameters()
     if which == "classifiers":

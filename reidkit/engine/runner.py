@@ -45,9 +45,12 @@ class ReIDRunner(Runner):
         """Nothing: the run folder's ``config.py`` is written by the engine."""
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
-        """Move the model to the chosen device and wrap it for several processes."""
+        """Move the model to the chosen device and wrap it for several processes.
+
+        A model with several optimisers stays as it is: its optimisers share gradients.
+        """
         model = model.to(self.device)
-        if not self.distributed:
+        if not self.distributed or hasattr(model, "parameter_groups"):
             return model
         return MMDistributedDataParallel(
             module=model,

@@ -21,6 +21,7 @@ from reidkit.engine.domains import Domains
 from reidkit.engine.evaluate import TestRun, build_evaluator, evaluate, numbers, table
 from reidkit.engine.folder import CHECKPOINT, write_json
 from reidkit.engine.hooks import FiniteLossHook, LastCheckpointHook, ProgressHook, RandomnessHook
+from reidkit.engine.needs import train_needs
 from reidkit.engine.optim import build_optim, build_schedule
 from reidkit.engine.pictures import draw_pictures
 from reidkit.engine.refresh import RefreshSamplerHook
@@ -64,6 +65,7 @@ def train(cfg: Config, folder: Path, resume: bool = False, launcher: str = "auto
     say = print if is_main_process() else (lambda *a, **k: None)
     say(opening(cfg, folder, device, precision))
     began = time.time()
+    train_needs(cfg, launcher)
     domains = Domains(cfg, device)
     model_domains = list(dict.fromkeys(role.on for role in cfg.model.get("losses", {}).values()))
     extra = build_evaluator(cfg).extra_splits
@@ -132,7 +134,8 @@ def build_runner(
 ) -> ReIDRunner:
     """Model, loaders, optimiser, schedule and hooks joined in mmengine's Runner."""
     train_cfg, settings = cfg.train, cfg.settings
-    model = build_model(cfg, domains, precision)
+    runs = {role: need["run"] for role, need in cfg.get("needs", {}).items()}
+    model = build_model(cfg, domains, precision, runs=runs)
     load_initial_weights(
         model, train_cfg.get("load_from"), train_cfg.get("keep_classifiers", False)
     )

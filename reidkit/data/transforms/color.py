@@ -47,6 +47,12 @@ class Normalize(BaseTransform):
         images.mul_(self.scale.to(device)).add_(self.shift.to(device))
         return replace(results, images=images)
 
+    def inverse(self, images: Tensor) -> Tensor:
+        """Normalised images (N, 3, H, W) back to uint8; what lies outside 0..255 is cut."""
+        device = images.device
+        pixels = (images.float() - self.shift.to(device)) / self.scale.to(device)
+        return pixels.round().clamp(0, 255).to(torch.uint8)
+
 
 @TRANSFORMS.register_module()
 class ColorJitter(BaseTransform):

@@ -64,16 +64,17 @@ class RandomCrop(BaseTransform):
     Args:
         pad: largest shift in pixels of the resized image.
         fill: value that comes in, on the scale of the images.
+        edge: True repeats the border pixels of the image in place of ``fill``.
 
     Raises:
         ValueError: a negative pad; masks or a part map whose cells do not divide the image; a
             batch without generator.
     """
 
-    def __init__(self, pad: int = 10, fill: float = 0.0):
+    def __init__(self, pad: int = 10, fill: float = 0.0, edge: bool = False):
         if pad < 0:
             raise ValueError(f"pad must be at least 0 pixels, got {pad}")
-        self.pad, self.fill = int(pad), fill
+        self.pad, self.fill = int(pad), None if edge else fill
 
     def transform(self, results: ReIDBatch) -> ReIDBatch:
         """Crop; see the class."""
@@ -105,8 +106,8 @@ def _cells(shift: Tensor, images: Tensor, maps: Tensor, name: str) -> Tensor:
     return shift.sign() * ((2 * shift.abs() + stride) // (2 * stride))
 
 
-def _shift(maps: Tensor, shift: Tensor, fill: float) -> Tensor:
-    """``out[n, ..., y, x] = maps[n, ..., y + dy, x + dx]``, ``fill`` outside."""
+def _shift(maps: Tensor, shift: Tensor, fill: float | None) -> Tensor:
+    """``out[n, ..., y, x] = maps[n, ..., y + dy, x + dx]``; outside ``fill``, None: the edge."""
     height, width = maps.shape[-2:]
     flat = maps.reshape(len(maps), -1, height, width)
     rows = torch.arange(height, device=maps.device) + shift[:, :1]  # (N, H)
@@ -118,5 +119,6 @@ def _shift(maps: Tensor, shift: Tensor, fill: float) -> Tensor:
     taken = flat.permute(0, 2, 3, 1)[
         sample, rows.clamp(0, height - 1).unsqueeze(2), columns.clamp(0, width - 1).unsqueeze(1)
     ]  # (N, H, W, channels)
-    taken = taken.masked_fill(~inside.unsqueeze(3), fill)
+    if fill is not None:
+        taken = taken.masked_fill(~inside.unsqueeze(3), fill)
     return taken.permute(0, 3, 1, 2).reshape(maps.shape)

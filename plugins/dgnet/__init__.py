@@ -1,0 +1,38 @@
+"""DG-Net: a re-id network that learns from people whom it dresses itself.
+
+1. ``layers``: reflect-padded blocks, AdaIN, MUNIT's layer norm.
+2. ``appearance``: E_a, the re-id network; its pooled map is the code of *what one wears*.
+3. ``structure``: E_s, grey image in, code of *pose, build and place* out.
+4. ``decoder``: G, which puts an appearance into a structure; ``discriminator``: D, three scales.
+5. ``losses``: every formula, and ``Term``, its weight as a function of the iteration.
+6. ``teacher``: a trained run that says whom a composite looks like.
+7. ``sampler``, ``model``: one iteration, top to bottom; ``matcher``: the test with two heads.
+
+The claim: composites (N images give N x N) fed back online make the same network better at re-id.
+"""
+
+from . import (  # isort: skip
+    layers,
+    appearance,
+    structure,
+    decoder,
+    discriminator,
+    losses,
+    teacher,
+    sampler,
+    model,
+    matcher,
+)
+
+__all__ = [
+    "layers",
+    "appearance",
+    "structure",
+    "decoder",
+    "discriminator",
+    "losses",
+    "teacher",
+    "sampler",
+    "model",
+    "matcher",
+]

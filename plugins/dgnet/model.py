@@ -1,0 +1,477 @@
+"""DGNet: one iteration of joint discriminative and generative learning, top to bottom.
+
+Shapes: N images, B of them on each of two sides, H W pixels, K identities, C code channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+
+import torch
+from mmengine.model import BaseModel
+from mmengine.optim import OptimWrapperDict
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional as F
+
+from reidkit.data.transforms import Normalize
+from reidkit.models.preprocess import ReIDPreprocessor
+from reidkit.registry import MATCHERS, MODELS, TRANSFORMS
+from reidkit.structures import Embedding, ReIDBatch
+from reidkit.viz.grids import swap_grid
+
+from .appearance import AppearanceEncoder
+from .decoder import CodeMLPs, Decoder
+from .discriminator import Discriminator
+from .losses import discriminator_gan, generator_gan, l1, r1_penalty, read_terms, teaching
+from .memory import recomputed
+from .structure import StructureEncoder
+from .teacher import STYLES, Teacher, target
+
+PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@MODELS.register_module()
+class DGNet(BaseModel):
+    """Appearance encoder, structure encoder, decoder, discriminator and teacher, trained together.
+
+    A batch is four quarters (``dgnet/PairSampler``): x_a, x_b and another crop of everyone. Side by
+    side, ``x`` is [x_a; x_b] and ``swap`` exchanges the halves. Three optimisers: "reid" (E_a),
+    "generator" (E_s, G and the code's MLPs) and "discriminator".
+
+    Args:
+        backbone: BACKBONES config of E_a; its deepest map is pooled.
+        matcher: MATCHERS config.
+        transforms: {"train": [...], "test": [...], "identity": [...]}: TRANSFORMS configs; the last
+            list runs only on what the identity losses see (random erasing). "test" must hold a
+            ``Normalize``.
+        terms: name -> changes of ``losses.PUBLISHED``: ``weight``, ``start`` and ``ramp`` in
+            iterations.
+        dim: width of each head's embedding.
+        dropout: of the primary and of the fine-grained head.
+        structure_dim: width d of E_s; the decoder has 8 d channels.
+        mlp_dim: hidden width of the code's MLPs.
+        discriminator_dim: width of D.
+        dilations: of E_s, in cells of its map.
+        slices: "channel" or "stripe": how the code is shared among the blocks; see ``CodeMLPs``.
+        colour_structure: control: E_s sees colours.
+        upsample: enlarges E_a's input; see ``AppearanceEncoder``.
+        detach_code: as released, no generative loss reaches E_a. False is the paper's text: the
+            code carries gradients to E_a and to the copy that re-encodes composites.
+        passes: "separate": E_a sees each quarter of the batch on its own, as released, so batch
+            statistics are of B images; "joint": all that go through it together.
+        teacher_style: what the primary head learns of composites: "soft", "argmax", "appearance",
+            "uniform" or "pair"; see ``teacher.target``.
+        r1: weight of the gradient penalty on D.
+        checkpoint: recompute activations of E_s, G and the frozen copy in backward: less memory.
+        compile: run E_s and G through ``torch.compile``.
+        on: the training domain.
+        num_identities: K. Supplied by the framework.
+        input_size: (height, width) in pixels. Supplied by the framework.
+        settings: of the run, for transforms. Supplied by the framework.
+        precision: "fp32", "bf16" or "fp16"; losses and the penalty on D are float32 in any case.
+        channels_last: memory layout of images and weights.
+        runs: role -> run folder; ``runs["teacher"]`` is loaded. Supplied by the framework, in
+            training only.
+
+    Raises:
+        ValueError: an option outside the above.
+        UserError: a teacher that does not fit; see ``Teacher``.
+
+    Source:
+        DG-Net, arXiv 1904.07223, and the released code; departures: plugins/dgnet/README.md.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        matcher: dict,
+        transforms: dict[str, list],
+        terms: dict[str, dict] | None = None,
+        dim: int = 512,
+        dropout: Sequence[float] = (0.5, 0.75),
+        structure_dim: int = 16,
+        mlp_dim: int = 512,
+        discriminator_dim: int = 32,
+        dilations: Sequence[int] = (3, 6, 9),
+        slices: str = "channel",
+        colour_structure: bool = False,
+        upsample: int = 1,
+        detach_code: bool = True,
+        passes: str = "separate",
+        teacher_style: str = "soft",
+        r1: float = 0.01,
+        checkpoint: bool = False,
+        compile: bool = False,
+        on: str = "source",
+        num_identities: int = 1,
+        input_size: tuple[int, int] = (256, 128),
+        settings: Mapping | None = None,
+        precision: str = "fp32",
+        channels_last: bool = True,
+        runs: Mapping[str, str] | None = None,
+    ):
+        super().__init__(
+            ReIDPreprocessor(
+                transforms.get("train", []),
+                transforms.get("test", []),
+                None,
+                settings,
+                channels_last,
+            )
+        )
+        if teacher_style not in STYLES:
+            raise ValueError(f"teacher_style must be one of {STYLES}, got {teacher_style!r}")
+        if passes not in ("separate", "joint"):
+            raise ValueError(f'passes must be "separate" or "joint", got {passes!r}')
+        self.appearance_encoder = AppearanceEncoder(
+            backbone, num_identities, dim, dropout, upsample
+        )
+        self.structure_encoder = StructureEncoder(structure_dim, dilations, colour_structure)
+        channels = self.structure_encoder.channels
+        self.mlps = CodeMLPs(self.appearance_encoder.channels, channels, mlp_dim, slices)
+        self.decoder = Decoder(channels)
+        self.discriminator = Discriminator(discriminator_dim)
+        self.matcher = MATCHERS.build(matcher)
+        self.erasing = [TRANSFORMS.build(c, settings=settings) for c in transforms["identity"]]
+        self.normalize = _normalize(self.data_preprocessor.test_steps)
+        self.terms = read_terms(terms)
+        self.detach_code, self.passes, self.r1 = detach_code, passes, r1
+        self.teacher_style, self.checkpoint = teacher_style, checkpoint
+        self.precision, self.on = precision, on
+        self.register_buffer("iteration", torch.zeros((), dtype=torch.long))
+        if channels_last:
+            self.to(memory_format=torch.channels_last)
+        # frozen, and rebuilt from its run: no part of this model's state
+        self._teacher: Sequence[Teacher] = ()
+        if runs and "teacher" in runs and self.terms["primary"].weight:
+            self._teacher = (Teacher(runs["teacher"], num_identities, self.normalize),)
+        self._structure: Callable = self.structure_encoder.forward
+        self._decode: Callable = self.decoder.forward
+        if compile:
+            self._structure, self._decode = map(torch.compile, (self._structure, self._decode))
+
+    # -- what the framework asks of a model ---------------------------------------------------
+    @property
+    def domains(self) -> list[str]:
+        """The training domain."""
+        return [self.on]
+
+    def parameter_groups(self) -> dict[str, list[dict]]:
+        """What each optimiser trains; E_a's heads are new layers, its backbone may be pretrained."""
+        encoder = self.appearance_encoder
+        generator = [self.structure_encoder, self.mlps, self.decoder]
+        return dict(
+            reid=[
+                dict(params=list(encoder.backbone.parameters())),
+                dict(params=list(encoder.heads.parameters()), new=True),
+            ],
+            generator=[dict(params=[p for net in generator for p in net.parameters()])],
+            discriminator=[dict(params=list(self.discriminator.parameters()))],
+        )
+
+    def train_step(
+        self, data: dict[str, ReIDBatch], optim_wrapper: OptimWrapperDict
+    ) -> dict[str, float]:
+        """One iteration: D on the composites, then E_s, G, MLPs and E_a on the same ones.
+
+        The generative and the re-id losses share no graph, so each goes backward on its own.
+        """
+        batch = self.data_preprocessor(data, True)[self.on]
+        step = Iteration(self, batch, int(self.iteration))
+        losses = {"discriminator": step.discriminator_loss()}
+        optim_wrapper["discriminator"].update_params(losses["discriminator"])
+        for name, terms_of in (("generator", step.generative_terms), ("reid", step.reid_terms)):
+            terms = terms_of()
+            if any(term.requires_grad for term in terms.values()):
+                optim_wrapper[name].update_params(sum(terms.values()))
+            losses |= terms
+        self.iteration += 1
+        values = torch.stack([loss.detach() for loss in losses.values()]).tolist()
+        return {"loss": sum(values)} | {
+            f"loss_{name}": value for name, value in zip(losses, values, strict=True)
+        }
+
+    def forward(self, *args, mode: str = "loss", **domains: ReIDBatch):
+        """Not used: training is ``train_step``, testing is ``embed``."""
+        raise TypeError("DGNet has its own train_step; for embeddings call embed(batch)")
+
+    @torch.no_grad()
+    def embed(self, batch: ReIDBatch) -> Embedding:
+        """Embeddings of both heads, of the image and its mirror together, in eval mode.
+
+        Shape:
+            batch.images (N, 3, H, W) uint8 -> vectors (N, 2, D) float32, each of length 1.
+
+        Source:
+            DG-Net's code: each head's vector of image and mirror at length 1, summed, at length 1.
+        """
+        with self._evaluating():
+            images = self.data_preprocessor.one(batch).images
+            with self.autocast():
+                sides = [
+                    self.appearance_encoder.vectors(self.appearance_encoder(x))
+                    for x in (images, images.flip(3))
+                ]
+            total = sum(F.normalize(side, dim=2) for side in sides)
+            return Embedding(F.normalize(total, dim=2))
+
+    # -- generating ---------------------------------------------------------------------------
+    @torch.no_grad()
+    def appearance(self, batch: ReIDBatch) -> Tensor:
+        """Appearance codes (N, C, 4) of loaded crops, in eval mode."""
+        with self._evaluating(), self.autocast():
+            return self.appearance_encoder(self.data_preprocessor.one(batch).images).float()
+
+    @torch.no_grad()
+    def structure(self, batch: ReIDBatch) -> Tensor:
+        """Structure codes (N, c, H / 4, W / 4) of loaded crops."""
+        with self._evaluating(), self.autocast():
+            return self.structure_encoder(self.data_preprocessor.one(batch).images).float()
+
+    @torch.no_grad()
+    def generate(self, appearance: Tensor, structure: Tensor) -> Tensor:
+        """Images of the codes, row by row: (N, 3, H, W) uint8."""
+        with self._evaluating(), self.autocast():
+            return self.normalize.inverse(self.decoder(structure, *self.mlps(appearance)))
+
+    def draw_samples(self, batch: ReIDBatch) -> dict[str, object]:
+        """The swap grid of a batch: every appearance (rows) in every structure (columns)."""
+        appearance, structure = self.appearance(batch), self.structure(batch)
+        made = [
+            self.generate(code.expand_as(appearance), structure) for code in appearance[:, None]
+        ]
+        originals = batch.images.permute(0, 2, 3, 1).cpu().numpy()
+        grid = torch.stack(made).permute(0, 1, 3, 4, 2).cpu().numpy()
+        return {"swap": swap_grid(originals, originals, grid)}
+
+    # -- the networks as one iteration uses them ------------------------------------------------
+    @contextmanager
+    def autocast(self) -> Iterator[None]:
+        """Forward passes in the run's precision."""
+        device = self.data_preprocessor.device.type
+        kind = PRECISIONS.get(self.precision)
+        with torch.autocast(device, kind or torch.bfloat16, enabled=kind is not None):
+            yield
+
+    @contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        training = self.training
+        self.eval()
+        try:
+            yield
+        finally:
+            self.train(training)
+
+    def encode_structure(self, images: Tensor, frozen: bool = False) -> Tensor:
+        """Structure code with gradients to E_s, or (frozen) to the images alone."""
+        if frozen:
+            return frozen_call(self.structure_encoder, images)
+        return recomputed(self._structure, images, active=self.checkpoint)
+
+    def decode(self, code: Tensor, structure: Tensor) -> Tensor:
+        """Images of codes, normalised."""
+        weights, biases = self.mlps(code)
+        return recomputed(self._decode, structure, weights, biases, active=self.checkpoint)
+
+    def pooled(self, images: Tensor, quarters: int) -> Tensor:
+        """E_a's pooled map of equal parts of a batch, each part with statistics of its own."""
+        parts = images.chunk(1 if self.passes == "joint" else quarters)
+        return torch.cat([self.appearance_encoder(part) for part in parts])
+
+    def code(self, images: Tensor, quarters: int) -> Tensor:
+        """Appearance codes; without graph, unless ``detach_code`` is off."""
+        with torch.set_grad_enabled(not self.detach_code):
+            return self.pooled(images, quarters)
+
+    def reencode(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Code and primary logits of composites by a frozen copy of E_a: gradients to the images.
+
+        The copy has dropout off and batch statistics, and its running statistics are thrown away.
+        """
+        parts = images.chunk(1 if self.passes == "joint" else 2)
+        copy = partial(frozen_call, _CodeAndLogits(self.appearance_encoder))
+        done = [recomputed(copy, part, active=self.checkpoint) for part in parts]
+        codes, logits = (torch.cat(both) for both in zip(*done, strict=True))
+        return (codes.detach() if self.detach_code else codes), logits
+
+
+class Iteration:
+    """The tensors of one iteration and every loss made of them, already weighted.
+
+    Each loss is a sum over the sides a and b of a mean over B images: twice a mean over both.
+
+    Args:
+        model: in training mode.
+        batch: four quarters, prepared.
+        number: of the iteration, from 0.
+
+    Raises:
+        ValueError: a batch that is not four quarters with positives.
+    """
+
+    def __init__(self, model: DGNet, batch: ReIDBatch, number: int):
+        if batch.identities is None or batch.generator is None or len(batch) % 4:
+            raise ValueError("DGNet needs batches of four quarters with identities and generator")
+        self.model, self.number = model, number
+        half = len(batch) // 2
+        self.x = batch.images[:half]
+        self.identity = batch.identities[:half].to(self.x.device)
+        if not torch.equal(batch.identities[:half], batch.identities[half:]):
+            raise ValueError("DGNet: crops without positives; use train.sampler=dgnet/PairSampler")
+        self.live_encoder = bool(torch.rand((), generator=batch.generator) <= 0.5)
+        with model.autocast():
+            self.structure = model.encode_structure(self.x)
+            self.code, self.positive_code = model.code(batch.images, 4).chunk(2)
+            self.composite = model.decode(self.code, swap(self.structure))  # appearance of row i
+        for step in model.erasing:
+            batch = step(batch)
+        self.erased = batch.images
+
+    def weight(self, term: str) -> float:
+        """The weight of a term in this iteration."""
+        return self.model.terms[term](self.number)
+
+    def discriminator_loss(self) -> Tensor:
+        """D: real crops against detached composites, and R1 on the real ones in float32."""
+        model, net = self.model, self.model.discriminator
+        real = self.x.detach().float().requires_grad_(model.r1 > 0)
+        maps = net(real)
+        with model.autocast():
+            fake = net(self.composite.detach())
+        loss = 2 * discriminator_gan(maps, fake)
+        return loss + 2 * model.r1 * r1_penalty(maps, real) if model.r1 else loss
+
+    def generative_terms(self) -> dict[str, Tensor]:
+        """Losses that train E_s, G and the MLPs."""
+        model, w = self.model, self.weight
+        terms: dict[str, Tensor] = {}
+        with model.autocast():
+            if w("self_recon"):
+                made = model.decode(self.code, self.structure)
+                terms["self_recon"] = w("self_recon") * 2 * l1(made, self.x)
+            if w("same_recon"):
+                made = model.decode(self.positive_code, self.structure)
+                terms["same_recon"] = w("same_recon") * 2 * l1(made, self.x)
+            if w("gan"):
+                maps = frozen_call(model.discriminator, self.composite)
+                terms["gan"] = w("gan") * 2 * generator_gan(maps)
+            code, logits = None, None
+            if w("id_composite") or w("appearance_code") or w("cycle"):
+                code, logits = model.reencode(self.composite)
+            if w("id_composite") and logits is not None:
+                loss = F.cross_entropy(logits, self.identity)
+                terms["id_composite"] = w("id_composite") * 2 * loss
+            if w("appearance_code") and code is not None:
+                terms["appearance_code"] = w("appearance_code") * 2 * l1(code, self.code)
+            if code is not None and (w("structure_code") or w("cycle")):
+                terms |= self._structure_terms(code)
+        return terms
+
+    def _structure_terms(self, code: Tensor) -> dict[str, Tensor]:
+        """Structure re-encoded: by the live E_s, or from the live composite, never both at once."""
+        model, w = self.model, self.weight
+        if self.live_encoder:
+            again = model.encode_structure(self.composite.detach())
+        else:
+            again = model.encode_structure(self.composite, frozen=True)
+        again = swap(again)  # row i: the structure of crop i, found in the other side's composite
+        terms = {}
+        if w("structure_code"):
+            terms["structure_code"] = w("structure_code") * 2 * l1(again, self.structure)
+        if w("cycle"):
+            terms["cycle"] = w("cycle") * 2 * l1(model.decode(code, again), self.x)
+        return terms
+
+    def reid_terms(self) -> dict[str, Tensor]:
+        """Losses that train E_a: real crops with erasing, and composites as training images."""
+        model, w = self.model, self.weight
+        terms: dict[str, Tensor] = {}
+        with model.autocast():
+            pooled = model.pooled(self.erased, 4)
+            primary, fine = model.appearance_encoder.logits(pooled)
+        (own, positive), own_fine = primary.chunk(2), fine.chunk(2)[0]
+        for name, logits in (("id", own), ("id_positive", positive), ("id_fine", own_fine)):
+            if w(name):
+                terms[name] = w(name) * 2 * F.cross_entropy(logits, self.identity)
+        if w("primary") or w("fine"):
+            terms |= self._composite_terms()
+        return terms
+
+    def _composite_terms(self) -> dict[str, Tensor]:
+        """What E_a learns of composites: whom the teacher sees, and who lent the structure."""
+        model, w = self.model, self.weight
+        images = self.composite.detach()
+        with model.autocast():
+            primary, fine = model.appearance_encoder.logits(model.pooled(images, 2))
+            terms = {}
+            if w("primary"):
+                q = self._teaching_target(images)
+                terms["primary"] = w("primary") * 2 * teaching(primary, q)
+        if w("fine"):
+            terms["fine"] = w("fine") * 2 * F.cross_entropy(fine, swap(self.identity))
+        return terms
+
+    def _teaching_target(self, images: Tensor) -> Tensor:
+        if not self.model._teacher:
+            raise ValueError(
+                "DGNet: the primary term needs a teacher: needs=dict(teacher=dict(config=...)), or "
+                "model.terms.primary.weight=0.0"
+            )
+        soft = self.model._teacher[0](images)
+        return target(self.model.teacher_style, soft, self.identity, swap(self.identity))
+
+
+def swap(sides: Tensor) -> Tensor:
+    """Side b before side a.
+
+    Example:
+        >>> swap(torch.tensor([1, 2, 3, 4]))
+        tensor([3, 4, 1, 2])
+    """
+    return torch.cat(sides.chunk(2)[::-1])
+
+
+def frozen_call(net: nn.Module, *inputs: Tensor):
+    """The network's output with gradients to its inputs only; its buffers stay as they are."""
+    state = {name: p.detach() for name, p in net.named_parameters()}
+    state |= {name: buffer.clone() for name, buffer in net.named_buffers()}
+    return functional_call(net, state, inputs)
+
+
+@contextmanager
+def no_dropout(net: nn.Module) -> Iterator[None]:
+    """Dropout off, everything else as it is."""
+    parts = [m for m in net.modules() if isinstance(m, nn.Dropout) and m.training]
+    for part in parts:
+        part.eval()
+    try:
+        yield
+    finally:
+        for part in parts:
+            part.train()
+
+
+class _CodeAndLogits(nn.Module):
+    """E_a's code and primary logits in one call."""
+
+    def __init__(self, encoder: AppearanceEncoder):
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Pooled map and the first head's logits, without dropout."""
+        with no_dropout(self.encoder):
+            pooled = self.encoder(images)
+            return pooled, self.encoder.logits(pooled)[0]
+
+
+def _normalize(steps: Sequence) -> Normalize:
+    found = [step for step in steps if isinstance(step, Normalize)]
+    if not found:
+        raise ValueError(
+            "DGNet: model.transforms.test needs a Normalize; composites are undone by it"
+        )
+    return found[-1]

@@ -1,0 +1,80 @@
+"""E_s, the structure encoder: what is left of a person in a small grey map.
+
+Shapes: N images, H W pixels, d the encoder's width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from .layers import ConvBlock, ResidualBlock, start_kaiming
+
+
+def grey(images: Tensor) -> Tensor:
+    """Plain mean of the three normalised channels; no luma formula.
+
+    Shape:
+        (N, 3, H, W) -> (N, 1, H, W).
+    """
+    return images.mean(1, keepdim=True)
+
+
+class StructureEncoder(nn.Module):
+    """Four convolutions, four residual blocks, and an atrous pyramid; instance norm throughout.
+
+    The map keeps much more place than the appearance code does; were the input coloured, the
+    decoder could ignore the appearance.
+
+    Args:
+        dim: width d; the code has 8 d channels. 16 in the paper.
+        dilations: of the pyramid's three 3x3 branches, in cells; each must be smaller than the
+            code's map: 128x64 is the smallest image for the default, 1, 2, 3 for 64x32.
+        colour: see the image as it is instead of grey: the control in which G ignores E_a.
+
+    Shape:
+        images (N, 3, H, W), normalised -> (N, 8 d, H / 4, W / 4).
+
+    Source:
+        DG-Net, arXiv 1904.07223, 3.1 and the released code. Departure from the paper's text: the
+        pyramid (ASPP) at the end is only in the code.
+
+    Example:
+        >>> StructureEncoder(4)(torch.rand(2, 3, 128, 64)).shape
+        torch.Size([2, 32, 32, 16])
+    """
+
+    def __init__(self, dim: int = 16, dilations: Sequence[int] = (3, 6, 9), colour: bool = False):
+        super().__init__()
+        self.colour = colour
+        self.reach = max(dilations)
+        self.convs = nn.Sequential(
+            ConvBlock(3 if colour else 1, dim, 3, stride=2, norm="instance"),
+            ConvBlock(dim, 2 * dim, 3, norm="instance"),
+            ConvBlock(2 * dim, 2 * dim, 3, norm="instance"),
+            ConvBlock(2 * dim, 4 * dim, 3, stride=2, norm="instance"),
+            *(ResidualBlock(4 * dim, "instance") for _ in range(4)),
+        )
+        self.near = ConvBlock(4 * dim, 2 * dim, 1, norm="instance", act=False)
+        self.far = nn.ModuleList(
+            nn.Sequential(
+                ConvBlock(4 * dim, 2 * dim, 1, norm="instance"),
+                ConvBlock(2 * dim, 2 * dim, 3, dilation=d, norm="instance", act=False),
+            )
+            for d in dilations
+        )
+        self.join = ConvBlock(8 * dim, 8 * dim, 1, norm="instance", act=False)
+        self.channels = 8 * dim
+        start_kaiming(self)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The structure code."""
+        x = self.convs(images if self.colour else grey(images))
+        if min(x.shape[2:]) <= self.reach:
+            raise ValueError(
+                f"StructureEncoder: a map of {tuple(x.shape[2:])} cells is too small for dilation "
+                f"{self.reach}; use larger images or smaller dilations, as (1, 2, 3)"
+            )
+        return self.join(torch.cat([self.near(x), *(branch(x) for branch in self.far)], 1))

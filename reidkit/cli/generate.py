@@ -1,0 +1,96 @@
+"""``reidkit generate``: pictures and data sets from a run whose model generates images."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from reidkit.cli.common import parser, split_overrides
+from reidkit.errors import UserError
+
+EXAMPLES = """examples:
+  python tools/generate.py RUN --grid swap.png                      8 x 8, one crop each of 8 people
+  python tools/generate.py RUN --grid swap.png --rows 3 80 200 512  these crops of the split
+  python tools/generate.py RUN --interpolate steps.png --rows 3 80
+  python tools/generate.py RUN --dataset data/composites/market1501 --copies 2
+  python tools/train.py configs/dgnet/baseline.py data=market1501 settings.data_root=data/composites
+  python tools/generate.py RUN --quality --features runs/dgnet-teacher-synthped-quick-s0
+  python tools/generate.py RUN --quality --inception weights.pth --lpips alexnet.pth
+RUN is a run folder, such as runs/dgnet-dgnet-synthped-quick-s0. key=value changes its config."""
+
+
+def main(argv: list[str]) -> int:
+    """Draw, write or measure what a run's model generates."""
+    overrides, others = split_overrides(argv)
+    args = _arguments(others)
+    if not (args.grid or args.interpolate or args.dataset or args.quality):
+        raise UserError("say what to make: --grid, --interpolate, --dataset or --quality")
+    from reidkit.engine.composites import Composer
+    from reidkit.engine.load import load_run
+
+    composer = Composer(load_run(args.run, overrides), args.split, args.domain)
+    if args.grid:
+        rows = args.rows or composer.choose(args.count, args.seed)
+        _save(composer.grid(rows), args.grid)
+    if args.interpolate:
+        rows = args.rows or composer.choose(2, args.seed)
+        if len(rows) != 2:
+            raise UserError(f"--interpolate goes between two crops; --rows has {len(rows)}")
+        _save(composer.interpolation(rows[0], rows[1], args.steps), args.interpolate)
+    if args.dataset:
+        count = composer.write_dataset(args.dataset, args.copies, args.seed, args.with_real)
+        print(f"{args.dataset}: {count:,} composites; who gave what: composites.csv")
+    if args.quality:
+        _quality(composer, args)
+    return 0
+
+
+def _arguments(argv: list[str]):
+    made = parser("reidkit generate", "Images from a run that generates.", EXAMPLES)
+    add = made.add_argument
+    add("run", type=Path, help="run folder")
+    add("--grid", type=Path, metavar="PNG", help="every appearance in every structure")
+    add("--interpolate", type=Path, metavar="PNG", help="from one crop to another, code by code")
+    add("--dataset", type=Path, metavar="FOLDER", help="composites in Market-1501's layout")
+    add("--quality", action="store_true", help="Frechet distances, SSIM and LPIPS of composites")
+    add("--split", default="train", help="whose crops: train, query or gallery (default: train)")
+    add("--domain", default="source", help="which data set of the run (default: source)")
+    add("--rows", type=int, nargs="+", help="crops by their row in the split; default: at random")
+    add("--count", type=int, default=8, help="people in the grid (default: 8)")
+    add("--steps", type=int, default=11, help="images of an interpolation (default: 11)")
+    add("--copies", type=int, default=1, help="composites per crop (default: 1)")
+    add("--with-real", action="store_true", help="the data set also holds the real training crops")
+    add("--seed", type=int, default=10, help="of every random choice (default: 10)")
+    add("--features", type=Path, metavar="RUN", help="run whose embeddings the re-id Frechet uses")
+    add("--inception", type=Path, metavar="PTH", help="Inception weights of torch-fidelity: FID")
+    add("--lpips", type=Path, metavar="PTH", help="torchvision's AlexNet weights: LPIPS")
+    add("--out", type=Path, metavar="JSON", help="write the quality's numbers there")
+    return made.parse_args(argv)
+
+
+def _save(picture, path: Path) -> None:
+    import cv2
+
+    from reidkit.utils.io import atomic_write
+
+    done, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    assert done
+    with atomic_write(path) as file:
+        file.write(data.tobytes())
+    print(f"{path}: {picture.shape[1]} x {picture.shape[0]} pixels")
+
+
+def _quality(composer, args) -> None:
+    from reidkit.engine.folder import write_json
+    from reidkit.engine.image_quality import measure
+
+    features = args.features
+    if features is None:
+        needs = composer.cfg.get("needs", {})
+        features = next((Path(need["run"]) for need in needs.values() if need.get("run")), None)
+    numbers = measure(composer, features, args.inception, args.lpips, args.copies, args.seed)
+    width = max(map(len, numbers))
+    for name, value in numbers.items():
+        print(f"{name:<{width}}  {value:.4g}" if isinstance(value, float) else f"{name}: {value}")
+    if args.out:
+        write_json(args.out, json.loads(json.dumps(numbers)))
