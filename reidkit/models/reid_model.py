@@ -24,6 +24,7 @@ class LossRole(nn.Module):
         on: the domain whose batches it sees.
         head: "embed" for the embedding head, or the name of an auxiliary head.
         weight: factor on the loss, >= 0.
+        derived: what the framework knows, for losses that declare it ("num_identities", ...).
 
     Raises:
         ValueError: the loss asks for a parameter that nothing supplies.
@@ -34,9 +35,16 @@ class LossRole(nn.Module):
         ('logits', 'identities')
     """
 
-    def __init__(self, loss: dict, on: str = "source", head: str = "embed", weight: float = 1.0):
+    def __init__(
+        self,
+        loss: dict,
+        on: str = "source",
+        head: str = "embed",
+        weight: float = 1.0,
+        derived: Mapping | None = None,
+    ):
         super().__init__()
-        self.loss = LOSSES.build(loss)
+        self.loss = LOSSES.build(loss, **(derived or {}))
         self.on, self.head, self.weight = on, head, weight
         self.needs = tuple(inspect.signature(self.loss.forward).parameters)
         unknown = [name for name in self.needs if name not in LOSS_INPUTS]
@@ -112,7 +120,7 @@ class ReIDModel(BaseModel):
         precision: str = "fp32",
         channels_last: bool = True,
     ):
-        net = BACKBONES.build(backbone)
+        net = BACKBONES.build(backbone, input_size=tuple(input_size))
         deepest = net.specs[list(net.specs)[-1]]
         map_size = (-(-input_size[0] // deepest.stride), -(-input_size[1] // deepest.stride))
         super().__init__(
@@ -130,7 +138,9 @@ class ReIDModel(BaseModel):
         self.aux_heads = nn.ModuleDict(
             {name: HEADS.build(cfg, **derived) for name, cfg in (aux_heads or {}).items()}
         )
-        self.losses = nn.ModuleDict({name: LossRole(**role) for name, role in losses.items()})
+        self.losses = nn.ModuleDict(
+            {name: LossRole(**role, derived=derived) for name, role in losses.items()}
+        )
         self.matcher = MATCHERS.build(matcher)
         self.precision = precision
         self.channels_last = channels_last
