@@ -24,7 +24,6 @@ from reidkit.errors import UserError
 from reidkit.models.reid_model import ReIDModel
 from reidkit.registry import EVALUATORS, KINDS, SAMPLERS
 from reidkit.structures import ReIDBatch
-from reidkit.testing.fakes import fake_batch
 
 IMAGES, IDENTITIES = 4, 2
 PART_MAP = (48, 16)  # cells of the part maps in label stores
@@ -68,7 +67,7 @@ def fit_problems(cfg: Config) -> list[Problem]:
                 attempt(cfg, model)
             except Exception as error:
                 problems.append(_problem(error, cfg, model))
-    return problems
+    return list(dict.fromkeys(problems))
 
 
 def made_up_batch(cfg: Config, fields: list[str], domain: str = "") -> ReIDBatch:
@@ -79,14 +78,23 @@ def made_up_batch(cfg: Config, fields: list[str], domain: str = "") -> ReIDBatch
         fields: labels that are loaded ("keypoints", "part_map").
         domain: name of the domain.
     """
-    batch = fake_batch(IMAGES, tuple(cfg.input.size), IDENTITIES)
-    batch.masks = batch.visibility = None  # the work of batch transforms
-    if "keypoints" not in fields:
-        batch.keypoints = None
     source = torch.Generator().manual_seed(0)
-    wanted = "part_map" in fields
-    batch.part_map = torch.randint(0, 8, (IMAGES, *PART_MAP), generator=source) if wanted else None
-    batch.domain = domain
+    batch = ReIDBatch(
+        torch.randint(0, 256, (IMAGES, 3, *cfg.input.size), generator=source, dtype=torch.uint8),
+        identities=torch.arange(IMAGES) * IDENTITIES // IMAGES,
+        cameras=torch.arange(IMAGES) % 2,
+        indices=torch.arange(IMAGES),
+        paths=[f"{i}.jpg" for i in range(IMAGES)],
+        domain=domain,
+        image_sizes=torch.tensor([[128, 64]] * IMAGES),
+        times=torch.arange(IMAGES, dtype=torch.float64),
+        generator=torch.Generator().manual_seed(0),
+    )
+    if "keypoints" in fields:
+        keypoints = torch.rand(IMAGES, 17, 3, generator=source, dtype=torch.float64)
+        batch.keypoints = keypoints * torch.tensor([64.0, 128.0, 1.0])
+    if "part_map" in fields:
+        batch.part_map = torch.randint(0, 8, (IMAGES, *PART_MAP), generator=source)
     return batch
 
 
@@ -134,12 +142,11 @@ def _problem(error: Exception, cfg: Config, model: ReIDModel | None) -> Problem:
     what = what if spoken else f"{type(error).__name__}: {text}"
     hint = ""
     if model is not None and not isinstance(error, UserError):
-        height, width = cfg.input.size
-        maps = ", ".join(
-            f"{name} ({s.channels}, {-(-height // s.stride)}, {-(-width // s.stride)})"
-            for name, s in model.backbone.specs.items()
-        )
-        hint = f"images of {height}x{width} give maps: {maps}"
+        size = tuple(cfg.input.size)
+        with torch.no_grad():
+            maps = model.backbone.eval()(torch.zeros(1, 3, *size))
+        shapes = ", ".join(f"{name} {tuple(one.shape[1:])}" for name, one in maps.items())
+        hint = f"images of {size[0]}x{size[1]} give maps (C, h, w): {shapes}"
     return Problem(_place(error, cfg, model), what.replace("\n", "\n      "), hint)
 
 

@@ -1,7 +1,7 @@
 """Backbones of other libraries by name: ``torchvision/...``, ``timm/...``, ``mmpretrain/...``.
 
-``model.backbone=timm/convnext_tiny`` means ``dict(type="TimmBackbone", name="convnext_tiny")``. What
-a network gives is measured by running it once, so that heads get true widths and strides.
+``model.backbone=timm/convnext_tiny`` means ``dict(type="TimmBackbone", name="convnext_tiny")``.
+What a network gives is measured by running it once, so heads get true widths and strides.
 
 Shape letters: N images, C channels, h w feature cells.
 """

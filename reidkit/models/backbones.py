@@ -26,8 +26,8 @@ _LAYOUTS = {
 class ResNet(nn.Module):
     """ResNet with the width, depth and strides that re-id recipes choose.
 
-    Parameter names are torchvision's, so its ImageNet weights load unchanged where shapes agree, and
-    so do the backbones in checkpoints of torchreid, fast-reid and reidkit (``weights.py``).
+    Parameter names are torchvision's, so its ImageNet weights load unchanged where shapes agree,
+    and so do backbones in checkpoints of torchreid, fast-reid and reidkit (``weights.py``).
 
     Args:
         depth: 10, 18, 34, 50 or 101.
@@ -36,10 +36,10 @@ class ResNet(nn.Module):
         strides: vertical and horizontal stride of each kept stage; None takes (1, 2, 2, 2).
         last_stride: stride of the last kept stage, replacing its entry in ``strides`` (re-id
             commonly takes 1 for a map twice as fine); None keeps the entry.
-        stem_pool: "padded" (torchvision, torchreid) or "ceil": the stem's pooling without padding, as
-            in fast-reid, whose weights give its own features only so.
-        pretrained: path of weights; "imagenet" for torchvision's (V1), fetched if not in its cache;
-            None starts from random weights.
+        stem_pool: "padded" (torchvision, torchreid) or "ceil": the stem's pooling without padding,
+            as in fast-reid, whose weights give its own features only so.
+        pretrained: path of weights; "imagenet" for torchvision's (V1), fetched if not in its
+            cache; None starts from random weights.
 
     Shape:
         images (N, 3, H, W) float -> {"layer1": (N, C1, h1, w1), ...}; the last name is the deepest.

@@ -132,7 +132,12 @@ class ReIDModel(BaseModel):
                 channels_last,
             )
         )
-        derived = dict(features=net.specs, num_identities=num_identities, map_size=map_size)
+        derived = dict(
+            features=net.specs,
+            num_identities=num_identities,
+            map_size=map_size,
+            settings=settings,
+        )
         self.backbone = net
         self.head = HEADS.build(head, **derived)
         self.aux_heads = nn.ModuleDict(
