@@ -206,8 +206,9 @@ LOSS_INPUTS = (
 LOSSES = Registry(
     "loss",
     "forward(named tensors) -> scalar: only the formula. Parameter names say what it needs: "
-    "vectors, maps, logits, visibility, masks, identities, cameras, part_map, keypoints. The "
-    "constructor may declare ``features`` and ``num_identities``, as heads do.",
+    "vectors, maps, logits, visibility, masks, identities, cameras, part_map, keypoints; one "
+    "with a default is optional. The constructor may declare ``features`` and ``num_identities``, "
+    "as heads do.",
 )
 SAMPLERS = Registry(
     "sampler",

@@ -120,7 +120,8 @@ def _new(name: str, folder: Path, bare: bool) -> int:
     searched = [Path(one).resolve() for one in plugin_package().__path__]
     place = target.parent if bare else target
     if place.resolve() not in searched:
-        print(f"next:  export {VARIABLE}={shown(place.resolve())}")
+        at = shown(place)
+        print(f"next:  export {VARIABLE}={at if Path(at).is_absolute() else f'$PWD/{at}'}")
     plugins, train = ("python tools/plugins.py", "python tools/train.py")
     if not sys.argv[0].endswith("plugins.py"):
         plugins, train = "reidkit plugins", "reidkit train"

@@ -46,7 +46,9 @@ class LossRole(nn.Module):
         super().__init__()
         self.loss = LOSSES.build(loss, **(derived or {}))
         self.on, self.head, self.weight = on, head, weight
-        self.needs = tuple(inspect.signature(self.loss.forward).parameters)
+        parameters = inspect.signature(self.loss.forward).parameters
+        self.needs = tuple(parameters)
+        self.optional = {n for n, p in parameters.items() if p.default is not p.empty}
         unknown = [name for name in self.needs if name not in LOSS_INPUTS]
         if unknown:
             raise ValueError(
@@ -59,16 +61,16 @@ class LossRole(nn.Module):
         known["logits"] = output.logits
         if output.embedding is not None:
             known["vectors"], known["maps"] = output.embedding.vectors, output.embedding.maps
-            if output.embedding.visibility is not None:
-                known["visibility"] = output.embedding.visibility
-        missing = [name for name in self.needs if known.get(name) is None]
+            known["visibility"] = output.embedding.visibility  # of the head's own parts, or none
+        missing = [n for n in self.needs if known.get(n) is None and n not in self.optional]
         if missing:
             raise ValueError(
                 f"{type(self.loss).__name__} on domain '{self.on}' needs {missing}, but neither "
                 f"the '{self.head}' head nor the batch has it; labels.train.{self.on} in the "
                 "config says which labels are loaded"
             )
-        return self.weight * self.loss(**{name: known[name] for name in self.needs})
+        given = {n: known[n] for n in self.needs if known.get(n) is not None}
+        return self.weight * self.loss(**given)
 
 
 @MODELS.register_module()

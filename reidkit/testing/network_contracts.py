@@ -80,6 +80,11 @@ def check_loss(build: Build) -> str:
     loss = build(features=specs, num_identities=IDENTITIES)
     names = list(inspect.signature(loss.forward).parameters)
     inputs = _loss_inputs("part_map" in names)
+    if hasattr(loss, "classifier_parameters"):  # it keeps vectors itself: as wide as pooled maps
+        pooled = torch.randn(
+            8, 1, specs["deep"].channels, generator=torch.Generator().manual_seed(4)
+        )
+        inputs["vectors"] = pooled.requires_grad_()
     unknown = [name for name in names if name not in inputs]
     require(not unknown, f"forward asks for {unknown}; known: {sorted(inputs)}")
     given = {name: inputs[name] for name in names}
