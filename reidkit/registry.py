@@ -9,6 +9,7 @@ checked.
 from __future__ import annotations
 
 import difflib
+import functools
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -71,6 +72,7 @@ class Registry(_MMRegistry):
         super().__init__(name, parent=parent, scope="reidkit")
         self.__doc__ = contract
         self.kind = name
+        self.libraries: dict[str, Callable] = {}
 
     def _register_module(self, module, module_name=None, force=False) -> None:  # type: ignore[override]
         if force:
@@ -91,8 +93,30 @@ class Registry(_MMRegistry):
                 )
             self._module_dict[full] = module
 
+    def library(self, prefix: str) -> Callable[[Callable], Callable]:
+        """A decorator: ``<prefix>/<name>`` stands for the component with ``name`` as first option.
+
+        Args:
+            prefix: of another library ("timm"); no plugin may be named so.
+
+        Example:
+            >>> NETS = Registry("net", "has a name")
+            >>> @NETS.library("zoo")
+            ... class Animal:
+            ...     def __init__(self, name: str, legs: int = 4):
+            ...         self.name, self.legs = name, legs
+            >>> NETS.build(dict(type="zoo/ant", legs=6)).name
+            'ant'
+        """
+
+        def note(component: Callable) -> Callable:
+            self.libraries[prefix] = component
+            return component
+
+        return note
+
     def names(self) -> list[str]:
-        """All registered names, sorted."""
+        """All registered names, sorted; the networks of libraries are not among them."""
         return sorted(self._module_dict)
 
     def get(self, key: str):
@@ -105,6 +129,9 @@ class Registry(_MMRegistry):
             raise TypeError(f"{self.kind}: type must be a name, got {key!r}")
         if key in self._module_dict:
             return self._module_dict[key]
+        library, _, name = key.partition("/")
+        if name and library in self.libraries:
+            return functools.partial(self.libraries[library], name)
         root = self.parent
         if root is not None and "." not in key:
             root.import_from_location()
@@ -116,7 +143,8 @@ class Registry(_MMRegistry):
         """The sentence that refuses ``key``: nearest name, then everything available."""
         near = difflib.get_close_matches(key, self.names(), n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        return f"no {self.kind} named {key!r}; {hint}available: {', '.join(self.names()) or 'none'}"
+        known = [*self.names(), *(f"{library}/<name>" for library in sorted(self.libraries))]
+        return f"no {self.kind} named {key!r}; {hint}available: {', '.join(known) or 'none'}"
 
     def build(self, cfg: dict, **derived: Any) -> Any:
         """Build ``cfg["type"]`` with the other keys as options.
@@ -162,7 +190,8 @@ def origin(component: Callable) -> str:
 BACKBONES = Registry(
     "backbone",
     "images (N, 3, H, W) float -> dict of named maps (N, C, h, w); ``specs``: dict name -> "
-    "FeatureSpec. The last name is the deepest map.",
+    "FeatureSpec. The last name is the deepest map. The constructor may declare ``input_size``. "
+    "``loaded``, where not None, has ``report()``: which starting weights were loaded.",
 )
 HEADS = Registry(
     "head",
@@ -182,10 +211,10 @@ LOSSES = Registry(
     "forward(named tensors) -> scalar: only the formula. Parameter names say what it needs: "
     "vectors, maps, logits, attention, visibility, masks, identities, cameras, part_map, "
     "keypoints; weights (dict name -> layer) for losses on the head's own layers; from a learned "
-    "matcher, scores (N, N) of the batch against itself (larger is closer) or the matcher. The "
-    "constructor may declare ``num_identities`` and ``width`` (numbers P * D of an embedding), "
-    "which the framework supplies. What a loss keeps between batches is a buffer. A loss may leave "
-    "``accuracy`` for the log.",
+    "matcher, scores (N, N) of the batch against itself (larger is closer) or the matcher; one "
+    "with a default is optional. The constructor may declare ``features``, ``num_identities`` and "
+    "``width`` (numbers P * D of an embedding), which the framework supplies. What a loss keeps "
+    "between batches is a buffer. A loss may leave ``accuracy`` for the log.",
 )
 SAMPLERS = Registry(
     "sampler",

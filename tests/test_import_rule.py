@@ -20,11 +20,11 @@ PACKAGE = Path(reidkit.__file__).parent
 LEVELS = {
     "errors": 0, "utils": 0, "structures": 0, "registry": 0, "components": 0,
     "plugin": 1,
-    "config": 2, "testing": 3,
+    "config": 2,
     "data": 4,
     "models": 5, "evaluation": 5, "pose": 5, "viz": 6,
     "engine": 7,
-    "bench": 8,
+    "bench": 8, "testing": 8,
     "cli": 9,
 }  # fmt: skip
 SIDEWAYS = {("structures", "registry"), ("utils", "errors"), ("utils", "structures")}

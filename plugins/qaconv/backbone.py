@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from reidkit.models.backbones import ResNet, load_pretrained
+from reidkit.models.backbones import ResNet
+from reidkit.models.weights import load_weights
 from reidkit.registry import BACKBONES
 
 
@@ -68,7 +69,7 @@ class IBNResNet(ResNet):
                 stage = self.get_submodule(name)
                 stage[-1] = IBNBlock(stage[-1], self.specs[name].channels)
         if pretrained is not None:
-            load_pretrained(self, pretrained)
+            self.loaded = load_weights(self, pretrained, self._beyond)
 
     def train(self, mode: bool = True) -> IBNResNet:
         """Training mode for everything but batch norms with fixed statistics."""

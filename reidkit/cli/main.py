@@ -15,7 +15,8 @@ from reidkit.errors import UserError
 COMMANDS = {
     "train": ("train", "train a method and test it"),
     "test": ("test", "test a run again from its folder"),
-    "plugins": ("plugins", "list, show, check and start plugins"),
+    "plugins": ("plugins", "list, show, find, check and start plugins"),
+    "docs": ("docs", "make the pages that are generated"),
     "synthped": ("synthped", "render the synthetic benchmark, or a sheet of it"),
     "label": ("labels", "make part labels of crops with mmpose"),
     "train-pose": ("train_pose", "train the small pose model that ships"),

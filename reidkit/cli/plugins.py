@@ -2,52 +2,55 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from reidkit.cli.common import parser
+from reidkit.errors import UserError
 from reidkit.plugin import Discovery, Manifest, discover
-from reidkit.plugin.discover import find, plugin_package
+from reidkit.plugin.discover import VARIABLE, find, plugin_package
 from reidkit.plugin.errors import shown
 
 EXAMPLES = """examples:
   python tools/plugins.py list
-  python tools/plugins.py show eanet
+  python tools/plugins.py show eanet                 # or a component: show eanet/PAPHead
+  python tools/plugins.py where BatchHardTripletLoss
   python tools/plugins.py check eanet
-  python tools/plugins.py new mypaper --folder plugins
+  python tools/plugins.py new mypaper                # a project of its own
+  python tools/plugins.py new mypaper --folder plugins --bare
 
-A plugin is code and runs with your rights. list and show read manifests only; check imports."""
+A plugin is code and runs with your rights. list reads manifests only; the others import."""
 
 
 def main(argv: list[str]) -> int:
-    """Dispatch list, show, check and new."""
+    """Dispatch list, show, where, check and new."""
     made = parser("reidkit plugins", "Look at, check and start plugins.", EXAMPLES)
     commands = made.add_subparsers(dest="command", required=True, metavar="command")
     commands.add_parser("list", help="all plugins found, broken ones too; imports none")
-    for name, text in [
-        ("show", "components and settings of one plugin; does not import it"),
-        ("check", "import one plugin, compare it with its manifest, run the contract checks"),
+    for name, argument, text in [
+        ("show", "name", "settings and components with their options and docs"),
+        ("where", "type", "the file and line of a component"),
+        ("check", "name", "manifest, contracts, configs and documentation of a plugin"),
     ]:
-        commands.add_parser(name, help=text).add_argument("name")
+        commands.add_parser(name, help=text).add_argument(argument)
     new = commands.add_parser("new", help="write the skeleton of a plugin that passes check")
     new.add_argument("name", help="lower-case letters, digits and underscores")
-    new.add_argument("--folder", default="plugins", help="where the plugin's folder is made")
+    new.add_argument("--folder", default=".", help="where it is made (default: here)")
+    new.add_argument(
+        "--bare", action="store_true", help="the plugin's folder alone, as in reidkit's plugins/"
+    )
     args = made.parse_args(argv)
     if args.command == "list":
         print(list_text(discover()))
         return 0
-    if args.command == "show":
-        print(show_text(find(args.name)))
-        return 0
     if args.command == "new":
-        from reidkit.plugin.skeleton import write_skeleton
+        return _new(args.name, Path(args.folder), args.bare)
+    if args.command == "check":
+        return check(args.name)
+    from reidkit.cli import components
 
-        folder = write_skeleton(args.name, Path(args.folder))
-        print(f"{shown(folder)}: written; try: python tools/plugins.py check {args.name}")
-        searched = [Path(one).resolve() for one in plugin_package().__path__]
-        if folder.parent.resolve() not in searched:
-            print(f"first: export REIDKIT_PLUGIN_PATH={shown(folder.parent)}")
-        return 0
-    return check(args.name)
+    print(components.show(args.name) if args.command == "show" else components.where(args.type))
+    return 0
 
 
 def list_text(found: Discovery) -> str:
@@ -66,48 +69,62 @@ def list_text(found: Discovery) -> str:
     return "\n".join(lines) or "no plugins found"
 
 
-def show_text(manifest: Manifest) -> str:
-    """Everything a manifest says, settings with defaults and help."""
-    paper = ", ".join(f"{key} {value}" for key, value in manifest.paper.items())
+def manifest_text(manifest: Manifest) -> list[str]:
+    """What a manifest says besides its components, settings with type, default and help."""
+    paper = ", ".join(f"{key} {value}" for key, value in manifest.paper.items() if value)
     lines = [
         f"{manifest.name} {manifest.version}   ({manifest.origin}: {shown(manifest.location)})",
         *([f"paper: {paper}"] if paper else []),
         *([manifest.description] if manifest.description else []),
         f"for reidkit {manifest.reidkit}, plugin API {manifest.api}",
         f"requires: {', '.join(manifest.requires) or 'nothing more'}",
-        "components:",
-        *(f"  {kind}: {', '.join(f'{manifest.name}/{n}' for n in names)}"
-          for kind, names in manifest.provides.items() if names),
         "settings:" if manifest.settings else "settings: none",
-    ]  # fmt: skip
+    ]
     for key, setting in manifest.settings.items():
         kind = "any" if setting.default is None else type(setting.default).__name__
         choices = f" (one of {', '.join(map(str, setting.choices))})" if setting.choices else ""
         lines.append(f"  settings.{manifest.name}.{key}: {kind} = {setting.default!r}{choices}")
         lines.append(f"      {setting.help}")
-    return "\n".join(lines)
+    return lines
 
 
 def check(name: str) -> int:
-    """Import a plugin and check each of its components; broken ones are listed and give status 1.
+    """Check a plugin line by line; status 1 when something is broken.
 
     Raises:
         PluginError: unknown, broken or unfit plugin.
     """
-    manifest = find(name)
-    from reidkit.plugin import load_plugins
-    from reidkit.testing import ContractError, check_component
+    manifest = find(name)  # says what is wrong before anything heavy is imported
+    from reidkit.testing import check_plugin
 
-    load_plugins([name])
-    print(f"{manifest}: imported, registers what it lists")
-    failed = 0
-    for kind, component in manifest.components():
-        try:
-            done = check_component(kind, component)
-        except ContractError as error:
-            failed += 1
-            done = f"BROKEN: {error}"
-        print(f"  {component}: {done}")
-    count = len(list(manifest.components()))
-    print(f"{count - failed} of {count} components keep their contract")
-    return 1 if failed else 0
+    report = check_plugin(manifest.name, lambda line: print(line, flush=True))
+    print(str(report).splitlines()[-1])
+    return 1 if report.broken else 0
+
+
+def _new(name: str, folder: Path, bare: bool) -> int:
+    """Write a skeleton and say what to do next.
+
+    Raises:
+        UserError: a name that does not fit or is taken, or a folder that exists already.
+    """
+    from reidkit.plugin.skeleton import write_package, write_project
+
+    found = discover()
+    taken = found.plugins.get(name)
+    if taken is not None or name in found.broken:
+        at = f" ({shown(taken.location)})" if taken else ""
+        raise UserError(f"a plugin named {name!r} is there already{at}; choose another name")
+    target = write_package(name, folder) if bare else write_project(name, folder)
+    print(f"{shown(target)}: written")
+    searched = [Path(one).resolve() for one in plugin_package().__path__]
+    place = target.parent if bare else target
+    if place.resolve() not in searched:
+        at = shown(place)
+        print(f"next:  export {VARIABLE}={at if Path(at).is_absolute() else f'$PWD/{at}'}")
+    plugins, train = ("python tools/plugins.py", "python tools/train.py")
+    if not sys.argv[0].endswith("plugins.py"):
+        plugins, train = "reidkit plugins", "reidkit train"
+    print(f"       {plugins} check {name}")
+    print(f"       {train} {name}/baseline")
+    return 0

@@ -27,6 +27,9 @@ def main(argv: list[str]) -> int:
     if args.print:
         print(render(cfg))
         return 0
+    from reidkit.engine.fit import refuse_misfits
+
+    refuse_misfits(cfg, args.config)
     if args.check:
         print(f"{args.config}: no problems")
         return 0

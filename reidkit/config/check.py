@@ -97,12 +97,18 @@ def _top_problems(tree: Node) -> Iterator[Problem]:
 
 
 def _component_problems(
-    node: Any, path: tuple[str, ...], plugins: frozenset[str]
+    tree: Node, path: tuple[str, ...], plugins: frozenset[str]
 ) -> Iterator[Problem]:
     """Problems of all components at their places, the tree walked from the top."""
+    for where, kind, node in _places(tree, path):
+        yield from _one_component(kind, node, where, plugins)
+
+
+def _places(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str, Any]]:
+    """(path, kind, node) of everything that stands at the place of a component."""
     kind = kind_of(path)
     if kind is not None and not (node is None and path[-1] in OPTIONAL):
-        yield from _one_component(kind, node, path, plugins)
+        yield path, kind, node
     if isinstance(node, Mapping):
         children = [(str(key), value) for key, value in node.items()]
     elif isinstance(node, (list, tuple)):
@@ -110,7 +116,19 @@ def _component_problems(
     else:
         return
     for key, value in children:
-        yield from _component_problems(value, (*path, key), plugins)
+        yield from _places(value, (*path, key))
+
+
+def components_of(tree: Node) -> Iterator[tuple[str, tuple[str, str]]]:
+    """(key, (kind, name)) of every component that a config names.
+
+    Example:
+        >>> list(components_of(dict(model=dict(head=dict(type="BNNeckHead")))))
+        [('model.head', ('heads', 'BNNeckHead'))]
+    """
+    for path, kind, node in _places(tree, ()):
+        if isinstance(node, Mapping) and isinstance(node.get("type"), str):
+            yield ".".join(path), (kind, node["type"])
 
 
 def _one_component(
@@ -134,7 +152,8 @@ def _one_component(
 def _component(kind: str, name: str, plugins: frozenset[str]) -> Any:
     """The class of that name; one of a plugin that the config does not name does not count."""
     plugin, slash, _ = name.partition("/")
-    if slash and plugin not in plugins:
+    of_library = kind in KINDS and plugin in KINDS[kind].libraries
+    if slash and plugin not in plugins and not of_library:
         raise KeyError(name)
     if kind == "optimizers":
         import mmengine.optim  # noqa: F401  (registers torch's optimisers)
@@ -162,12 +181,14 @@ def _unknown(
     registry: Registry | None = KINDS.get(kind)
     known = registry.names() if registry else sorted(_roots.OPTIMIZERS.module_dict)
     known = [one for one in known if "/" not in one or one.partition("/")[0] in plugins]
+    known += [f"{library}/<name>" for library in (registry.libraries if registry else ())]
     article = f"no {singular} named {name!r}"
     for other in KINDS.values():
         if other is not registry and name in other.names():
             article += f"; there is a {other.kind} of that name"
     near = nearest(name, known)
-    place = inspect.getmodule(registry.get(near)) if registry and near else None
+    found_near = registry.module_dict.get(near) if registry and near else None
+    place = inspect.getmodule(found_near) if found_near else None
     yield Problem(
         f"{where}.type", article, suggest(name, known, where=getattr(place, "__name__", ""))
     )

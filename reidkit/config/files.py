@@ -23,6 +23,7 @@ from reidkit.config.problems import nearest
 from reidkit.errors import UserError
 from reidkit.plugin.discover import discover
 from reidkit.plugin.errors import shown
+from reidkit.plugin.manifest import Manifest
 
 PACKAGE = "reidkit_configs"
 DEFAULT = Path("_base_", "default.py")
@@ -71,6 +72,13 @@ def config_names() -> Iterator[str]:
     for path in sorted(folder.glob("*/*.py")) if folder else []:
         if not path.parent.name.startswith("_") and not path.name.startswith("_"):
             yield f"{path.parent.name}/{path.stem}"
+
+
+def plugin_configs(manifest: Manifest) -> list[str]:
+    """Names of a plugin's configs ("eanet/pcb"): the shipped ones and those in its own folder."""
+    shipped = {name for name in config_names() if name.split("/")[0] == manifest.name}
+    own = {f"{manifest.name}/{p.stem}" for p in (manifest.location / "configs").glob("[!_]*.py")}
+    return sorted(shipped | own)
 
 
 def _bare(name: str) -> str:

@@ -60,6 +60,7 @@ def options_text(parameters: Any, hints: Mapping[str, Any]) -> str:
 
 def type_hints(component: Callable) -> dict[str, Any]:
     """Annotations of the constructor, evaluated; empty where that is not possible."""
+    component = getattr(component, "func", component)  # a library's network: a partial
     try:
         target = component.__init__ if inspect.isclass(component) else component  # type: ignore[misc]
         return typing.get_type_hints(target)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from reidkit.config.places import has_options, kind_of
+from reidkit.config.places import PLACES, has_options, kind_of
 from reidkit.config.problems import Problem, suggest
 
 Path = tuple[str, ...]
@@ -147,6 +148,12 @@ def _known(part: str, node: Any) -> str:
     return suggest(part, map(str, node), "keys") if isinstance(node, dict) else ""
 
 
+def _inside(key: str, tree: Any) -> str:
+    """The place of a component whose last part is ``key``, else all top-level keys."""
+    places = [".".join(place) for place in PLACES if place[-1] == key and len(place) > 1]
+    return f"did you mean {places[0]!r}?" if places else _known(key, tree)
+
+
 def _has(parent: dict | list, key: str) -> bool:
     return _index(parent, key) is not None if isinstance(parent, list) else key in parent
 
@@ -156,7 +163,7 @@ def _set(parent: dict | list, override: Override, done: Applied) -> None:
     if not _has(parent, key):
         # an option that the config leaves at its default: the check knows the signature
         if not isinstance(parent, dict) or not has_options(override.path[:-1], parent):
-            hint = _known(key, parent)
+            hint = _known(key, parent) if len(override.path) > 1 else _inside(key, parent)
             done.refuse(override, "no such key; +key=value adds one", hint)
             return
         parent[key] = _as_component(override)
@@ -182,7 +189,8 @@ def _is_component(path: Path, old: Any) -> bool:
 
 
 def _is_name(value: str) -> bool:
-    return all(part.isidentifier() for part in value.split("/"))
+    """Whether text may name a component: a class, a plugin's class, a library's network."""
+    return re.fullmatch(r"[^\W\d]\w*(/[\w.-]+)?", value) is not None
 
 
 def _as_component(override: Override) -> Any:

@@ -28,6 +28,7 @@ PLACES: dict[tuple[str, ...], str] = {
 # parameters that the framework supplies, so that no config has to
 DERIVED: dict[str, frozenset[str]] = {
     "models": frozenset({"num_identities", "input_size", "precision", "channels_last", "runs"}),
+    "backbones": frozenset({"input_size"}),
     "heads": frozenset({"features", "num_identities", "map_size"}),
     "losses": frozenset({"features", "num_identities", "width"}),
     "matchers": frozenset({"map_size"}),

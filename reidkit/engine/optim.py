@@ -126,7 +126,8 @@ def build_schedule(schedule: dict | None, epochs: int, steps_per_epoch: int) -> 
 
     Args:
         schedule: None (constant); ``dict(type="step", milestones=[epochs], gamma=0.1)``: the rate
-            falls at the start of those epochs (0-based); or ``dict(type="one_cycle",
+            falls at the start of those epochs (0-based), and with ``warmup=10, start=0.1`` it first
+            rises linearly from that share of itself over ten epochs; or ``dict(type="one_cycle",
             pct_start=0.3, start=0.04)``: linear warm-up from ``start`` of the rate over the first
             share of the steps, then a cosine to zero.
         epochs: of the whole run.
@@ -143,14 +144,16 @@ def build_schedule(schedule: dict | None, epochs: int, steps_per_epoch: int) -> 
         return []
     kind = schedule["type"]
     if kind == "step":
-        return [
-            dict(
-                type="MultiStepLR",
-                by_epoch=True,
-                milestones=list(schedule["milestones"]),
-                gamma=schedule.get("gamma", 0.1),
-            )
-        ]
+        fall = dict(
+            type="MultiStepLR",
+            by_epoch=True,
+            milestones=list(schedule["milestones"]),
+            gamma=schedule.get("gamma", 0.1),
+        )
+        steps = round(schedule.get("warmup", 0) * steps_per_epoch)
+        start = schedule.get("start", 0.1)
+        rise = dict(type="LinearLR", by_epoch=False, start_factor=start, begin=0, end=steps)
+        return [rise, fall] if steps else [fall]
     if kind == "one_cycle":
         total = epochs * steps_per_epoch
         up = max(1, round(schedule.get("pct_start", 0.3) * total))

@@ -139,6 +139,9 @@ def build_runner(
     load_initial_weights(
         model, train_cfg.get("load_from"), train_cfg.get("keep_classifiers", False)
     )
+    loaded = getattr(getattr(model, "backbone", None), "loaded", None)
+    if loaded is not None and is_main_process():
+        print(loaded.report())
     freeze(model, train_cfg.get("freeze") or [])
     loader = domains.train_loader(model.domains)
     steps = len(loader)

@@ -28,7 +28,7 @@ class _Apart:
         super().__init__(**options)
 
     def step(self, **options) -> None:
-        """Average where asked to (with a scaler, an overflow in one process is one in all), step."""
+        """Average where asked to, then step; an overflow in one process is one in all."""
         if self.average:
             average_gradients(self.optimizer)  # type: ignore[attr-defined]
         super().step(**options)  # type: ignore[misc]

@@ -1,19 +1,17 @@
-"""Backbones: ResNets assembled for re-id, and adapters for torchvision's and timm's networks.
+"""ResNets assembled for re-id. Networks of other libraries: ``adapters.py``.
 
 Shape letters: N images, C channels, h w feature cells.
 """
 
 from __future__ import annotations
 
-import math
+from dataclasses import replace
 
-import torch
 from torch import Tensor, nn
 
-from reidkit.errors import UserError
+from reidkit.models.weights import Loaded, load_weights, torchvision_state
 from reidkit.registry import BACKBONES
 from reidkit.structures import FeatureSpec
-from reidkit.utils.checkpoint import load_state
 
 _LAYOUTS = {
     10: ("BasicBlock", (1, 1, 1, 1)),  # not in the paper; the usual smallest member
@@ -28,7 +26,8 @@ _LAYOUTS = {
 class ResNet(nn.Module):
     """ResNet with the width, depth and strides that re-id recipes choose.
 
-    Parameter names are torchvision's, so its ImageNet weights load unchanged where shapes agree.
+    Parameter names are torchvision's, so its ImageNet weights load unchanged where shapes agree,
+    and so do backbones in checkpoints of torchreid, fast-reid and reidkit (``weights.py``).
 
     Args:
         depth: 10, 18, 34, 50 or 101.
@@ -37,14 +36,17 @@ class ResNet(nn.Module):
         strides: vertical and horizontal stride of each kept stage; None takes (1, 2, 2, 2).
         last_stride: stride of the last kept stage, replacing its entry in ``strides`` (re-id
             commonly takes 1 for a map twice as fine); None keeps the entry.
-        pretrained: path of a state dict with torchvision's names; None starts from random weights.
+        stem_pool: "padded" (torchvision, torchreid) or "ceil": the stem's pooling without padding,
+            as in fast-reid, whose weights give its own features only so.
+        pretrained: path of weights; "imagenet" for torchvision's (V1), fetched if not in its
+            cache; None starts from random weights.
 
     Shape:
         images (N, 3, H, W) float -> {"layer1": (N, C1, h1, w1), ...}; the last name is the deepest.
 
     Raises:
-        ValueError: a depth, number of stages or strides outside the above.
-        UserError: ``pretrained`` is missing or does not fit.
+        ValueError: a depth, number of stages, strides or stem_pool outside the above.
+        UserError: ``pretrained`` is missing, cannot be fetched or does not fit.
 
     Source:
         He et al., arXiv 1512.03385; the bottleneck strides in its 3x3 convolution as in
@@ -65,9 +67,12 @@ class ResNet(nn.Module):
         stages: int = 4,
         strides: tuple[int, ...] | None = None,
         last_stride: int | None = 1,
+        stem_pool: str = "padded",
         pretrained: str | None = None,
     ):
         super().__init__()
+        if stem_pool not in ("padded", "ceil"):
+            raise ValueError(f"ResNet stem_pool must be 'padded' or 'ceil', got {stem_pool!r}")
         if depth not in _LAYOUTS:
             raise ValueError(f"ResNet depth must be one of {sorted(_LAYOUTS)}, got {depth}")
         if stages not in (1, 2, 3, 4):
@@ -80,7 +85,8 @@ class ResNet(nn.Module):
         self.conv1 = nn.Conv2d(3, width, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
-        self.maxpool = nn.MaxPool2d(3, 2, 1)
+        ceil = stem_pool == "ceil"
+        self.maxpool = nn.MaxPool2d(3, 2, padding=0 if ceil else 1, ceil_mode=ceil)
         self.specs: dict[str, FeatureSpec] = {}
         channels, stride = width, 4
         for i, step in enumerate(steps):
@@ -91,8 +97,20 @@ class ResNet(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        if pretrained is not None:
-            load_pretrained(self, pretrained)
+        self.loaded: Loaded | None = None
+        if pretrained == "imagenet":
+            own = self.state_dict()
+            state = torchvision_state(f"resnet{depth}", "IMAGENET1K_V1")
+            self.load_state_dict({name: state[name] for name in own})
+        elif pretrained is not None:
+            self.loaded = load_weights(self, pretrained, self._beyond)
+            if self.loaded.writer == "fast-reid" and not ceil:
+                note = "fast-reid pools its stem without padding: model.backbone.stem_pool=ceil"
+                self.loaded = replace(self.loaded, note=note)
+
+    def _beyond(self, name: str) -> bool:
+        """Whether a tensor belongs to a stage that is not kept."""
+        return name.split(".")[0] in {f"layer{i}" for i in range(1, 5)} - set(self.specs)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Feature maps of every kept stage, shallow to deep."""
@@ -119,116 +137,3 @@ def _stage(depth: int, index: int, channels: int, planes: int, stride: int):
     blocks = [block(channels, planes, stride, shortcut)]
     blocks += [block(out, planes) for _ in range(counts[index] - 1)]
     return nn.Sequential(*blocks), out
-
-
-def load_pretrained(net: nn.Module, path: str) -> None:
-    """Copy weights by name; the classifier of the source is the only thing left behind."""
-    state = {k: v for k, v in load_state(path).items() if not k.startswith("fc.")}
-    own = net.state_dict()
-    stages_beyond = {k for k in state if k not in own and k.split(".")[0].startswith("layer")}
-    wrong = [k for k in own if k not in state or state[k].shape != own[k].shape]
-    extra = sorted(set(state) - set(own) - stages_beyond)
-    if wrong or extra:
-        raise UserError(
-            f"{path}: weights do not fit {type(net).__name__}: "
-            f"{len(wrong)} missing or of another shape (first: {wrong[:3]}), "
-            f"{len(extra)} unknown (first: {extra[:3]}). "
-            "Use a state dict of the same depth and width."
-        )
-    net.load_state_dict({k: v for k, v in state.items() if k in own})
-
-
-@BACKBONES.register_module()
-class TorchvisionBackbone(nn.Module):
-    """Any torchvision classification network up to one of its inner modules.
-
-    Args:
-        name: torchvision's name, e.g. "mobilenet_v3_small", "efficientnet_b0", "regnet_y_400mf".
-        node: the inner module whose output map is used; "features" fits most networks.
-        pretrained: path of a state dict of the whole network; None starts from random weights.
-
-    Shape:
-        images (N, 3, H, W) float -> {node: (N, C, h, w)}.
-
-    Raises:
-        UserError: no such network or node; weights that do not fit.
-
-    Example:
-        >>> net = TorchvisionBackbone("squeezenet1_1")
-        >>> net.specs
-        {'features': FeatureSpec(channels=512, stride=16)}
-    """
-
-    def __init__(
-        self,
-        name: str = "mobilenet_v3_small",
-        node: str = "features",
-        pretrained: str | None = None,
-    ):
-        super().__init__()
-        from torchvision import models
-
-        if name not in models.list_models():
-            raise UserError(
-                f"torchvision has no network {name!r}; see torchvision.models.list_models()"
-            )
-        network = models.get_model(name, weights=None)
-        if pretrained is not None:
-            network.load_state_dict(load_state(pretrained))
-        try:
-            self.body = network.get_submodule(node)
-        except AttributeError:
-            inner = [n for n, _ in network.named_children()]
-            raise UserError(f"{name} has no module {node!r}; it has: {', '.join(inner)}") from None
-        self.node = node
-        self.specs = {node: _measure(self.body)}
-
-    def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """The map of the chosen module."""
-        return {self.node: self.body(images)}
-
-
-@BACKBONES.register_module()
-class TimmBackbone(nn.Module):
-    """Any timm network that offers feature maps; needs the timm package.
-
-    Args:
-        name: timm's name, e.g. "resnet50", "convnext_tiny".
-        pretrained: path of a checkpoint that timm reads; None starts from random weights.
-
-    Shape:
-        images (N, 3, H, W) float -> {"stage<i>": (N, C, h, w)}, shallow to deep.
-
-    Raises:
-        UserError: timm is not installed, or it has no such network.
-    """
-
-    def __init__(self, name: str = "resnet50", pretrained: str | None = None):
-        super().__init__()
-        try:
-            import timm
-        except ImportError:
-            raise UserError("TimmBackbone needs timm: python -m pip install timm") from None
-        if not timm.is_model(name):
-            near = ", ".join(timm.list_models(f"*{name[:6]}*")[:5]) or "see timm.list_models()"
-            raise UserError(f"timm has no network {name!r}; near: {near}")
-        self.body = timm.create_model(name, features_only=True, checkpoint_path=pretrained or "")
-        info = self.body.feature_info
-        self.specs = {
-            f"stage{i}": FeatureSpec(c, s)
-            for i, (c, s) in enumerate(zip(info.channels(), info.reduction(), strict=True))
-        }
-
-    def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Feature maps of every stage."""
-        return dict(zip(self.specs, self.body(images), strict=True))
-
-
-def _measure(body: nn.Module, side: int = 128) -> FeatureSpec:
-    """Width and stride of a module's output map, found by running it once."""
-    training = body.training
-    body.eval()
-    with torch.no_grad():
-        out = body(torch.zeros(1, 3, side, side))
-    body.train(training)
-    return FeatureSpec(out.shape[1], 2 ** round(math.log2(side / out.shape[2])))

@@ -20,7 +20,7 @@ class CrossEntropyLoss(nn.Module):
         logits (N, P, K) float; identities (N,) int64 in [0, K); returns ().
 
     Raises:
-        ValueError: ``label_smoothing`` outside [0, 1).
+        ValueError: ``label_smoothing`` outside [0, 1); logits of another shape.
 
     Example:
         >>> logits = torch.tensor([[[2.0, 0.0]], [[0.0, 1.0]]])
@@ -36,6 +36,11 @@ class CrossEntropyLoss(nn.Module):
 
     def forward(self, logits: Tensor, identities: Tensor) -> Tensor:
         """Mean over images, sum over parts."""
+        if logits.ndim != 3 or len(logits) != len(identities):
+            raise ValueError(
+                f"CrossEntropyLoss wants identity logits (N, P, K) with N identities, got "
+                f"{tuple(logits.shape)} and {tuple(identities.shape)}"
+            )
         parts = logits.shape[1]
         flat = F.cross_entropy(
             logits.float().flatten(0, 1),

@@ -47,7 +47,9 @@ class LossRole(nn.Module):
         super().__init__()
         self.loss = LOSSES.build(loss, **(derived or {}))
         self.on, self.head, self.weight = on, head, weight
-        self.needs = tuple(inspect.signature(self.loss.forward).parameters)
+        parameters = inspect.signature(self.loss.forward).parameters
+        self.needs = tuple(parameters)
+        self.optional = {n for n, p in parameters.items() if p.default is not p.empty}
         unknown = [name for name in self.needs if name not in LOSS_INPUTS]
         if unknown:
             raise ValueError(
@@ -66,16 +68,16 @@ class LossRole(nn.Module):
         known["weights"] = output.weights
         if output.embedding is not None:
             known["vectors"], known["maps"] = output.embedding.vectors, output.embedding.maps
-            if output.embedding.visibility is not None:
-                known["visibility"] = output.embedding.visibility
-        missing = [name for name in self.needs if known.get(name) is None]
+            known["visibility"] = output.embedding.visibility  # of the head's own parts, or none
+        missing = [n for n in self.needs if known.get(n) is None and n not in self.optional]
         if missing:
             raise ValueError(
                 f"{type(self.loss).__name__} on domain '{self.on}' needs {missing}, but neither "
                 f"the '{self.head}' head nor the batch has it; labels.train.{self.on} in the "
                 "config says which labels are loaded"
             )
-        return self.weight * self.loss(**{name: known[name] for name in self.needs})
+        given = {n: known[n] for n in self.needs if known.get(n) is not None}
+        return self.weight * self.loss(**given)
 
 
 def learned(matcher: nn.Module | None, asking: nn.Module) -> Any:
@@ -151,7 +153,7 @@ class ReIDModel(BaseModel):
     ):
         if frame_pool not in ("mean", "max"):
             raise ValueError(f"frame_pool must be 'mean' or 'max', got {frame_pool!r}")
-        net = BACKBONES.build(backbone)
+        net = BACKBONES.build(backbone, input_size=tuple(input_size))
         deepest = net.specs[list(net.specs)[-1]]
         map_size = deepest.map_size(input_size)
         super().__init__(
@@ -163,7 +165,12 @@ class ReIDModel(BaseModel):
                 channels_last,
             )
         )
-        derived = dict(features=net.specs, num_identities=num_identities, map_size=map_size)
+        derived = dict(
+            features=net.specs,
+            num_identities=num_identities,
+            map_size=map_size,
+            settings=settings,
+        )
         self.backbone = net
         self.head = HEADS.build(head, **derived)
         self.aux_heads = nn.ModuleDict(

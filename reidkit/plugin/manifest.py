@@ -37,6 +37,14 @@ KIND_NAMES = (
 )  # fmt: skip  # the keys of reidkit.registry.KINDS, which would import more than a manifest needs
 REQUIRED = ("name", "version", "api", "reidkit", "provides")
 OPTIONAL = ("paper", "requires", "settings", "description")
+# names that no plugin may have
+RESERVED = {
+    "reidkit": "it is the framework's own",
+    **{
+        library: f"{library}/<network> names the backbones of that library"
+        for library in ("torchvision", "timm", "mmpretrain")
+    },
+}
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -137,6 +145,8 @@ def _problems(data: dict[str, Any], expected: str | None) -> Iterator[str]:
     name = data.get("name")
     if "name" in data and not (isinstance(name, str) and _NAME.fullmatch(name)):
         yield f"name: expected lower-case letters, digits and underscores, got {name!r}"
+    elif name in RESERVED:
+        yield f"name: {name!r} cannot name a plugin: {RESERVED[name]}"
     elif name and expected and expected != name:
         yield f"name: {name!r} differs from {expected!r}, the name of its folder or entry point"
     if "api" in data and type(data["api"]) is not int:

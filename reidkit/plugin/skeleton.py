@@ -8,6 +8,8 @@ from pathlib import Path
 import reidkit
 from reidkit.errors import UserError
 from reidkit.plugin.errors import shown
+from reidkit.plugin.manifest import RESERVED
+from reidkit.plugin.project import PROJECT
 from reidkit.utils.io import atomic_folder
 
 MANIFEST = """\
@@ -21,7 +23,7 @@ provides:
   losses: [{camel}Loss]
 requires: []                   # extra distributions, such as "scipy>=1.9"
 settings:
-  temperature: {{default: 0.1, help: "scale of the logits; lower is sharper"}}
+  temperature: {{default: 1.0, help: "divides the logits; lower is sharper"}}
 """
 
 PACKAGE = '''\
@@ -44,6 +46,7 @@ Shape letters: N images, C channels, h w feature cells, D dims, K identities.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from reidkit.registry import HEADS
@@ -61,6 +64,11 @@ class {camel}Head(nn.Module):
 
     Shape:
         deepest map (N, C, h, w) -> vectors (N, 1, D); logits (N, 1, K) in training.
+
+    Example:
+        >>> head = {camel}Head({{"map": FeatureSpec(8, 16)}}, num_identities=5, dim=4).eval()
+        >>> head({{"map": torch.rand(2, 8, 6, 2)}}, None).embedding.vectors.shape
+        torch.Size([2, 1, 4])
     """
 
     def __init__(self, features: dict[str, FeatureSpec], num_identities: int, dim: int = 256):
@@ -74,7 +82,7 @@ class {camel}Head(nn.Module):
         """The parameters that belong to the training identities."""
         return list(self.classifier.parameters())
 
-    def forward(self, maps: dict[str, Tensor], batch: ReIDBatch) -> HeadOutput:
+    def forward(self, maps: dict[str, Tensor], batch: ReIDBatch | None) -> HeadOutput:
         """Pool the deepest map, project, and classify in training."""
         vector = self.norm(self.project(maps[self.map].mean(dim=(2, 3))))
         logits = self.classifier(vector).unsqueeze(1) if self.training else None
@@ -86,6 +94,9 @@ LOSS = '''\
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -97,14 +108,22 @@ class {camel}Loss(nn.Module):
     """Identity classification at a temperature.
 
     Args:
-        temperature: divides the logits; lower is sharper.
+        temperature: divides the logits; lower is sharper. None: the setting
+            ``{name}.temperature``.
+        settings: the settings of the run. Supplied by the framework.
 
     Shape:
         logits (N, P, K) float; identities (N,) int64 in [0, K); returns ().
+
+    Example:
+        >>> {camel}Loss(temperature=0.5)(torch.tensor([[[1.0, 0.0]]]), torch.tensor([0]))
+        tensor(0.1269)
     """
 
-    def __init__(self, temperature: float = 0.1):
+    def __init__(self, temperature: float | None = None, settings: Mapping | None = None):
         super().__init__()
+        if temperature is None:
+            temperature = (settings or {{}}).get("{name}", {{}}).get("temperature", 1.0)
         self.temperature = temperature
 
     def forward(self, logits: Tensor, identities: Tensor) -> Tensor:
@@ -117,7 +136,6 @@ class {camel}Loss(nn.Module):
 CONFIG = """\
 # {camel} on the default data.    reidkit train {name}/baseline
 plugins = ["{name}"]
-labels = dict(train=dict(), test=[])
 model = dict(
     type="ReIDModel",
     head=dict(type="{name}/{camel}Head", dim=128),
@@ -145,9 +163,9 @@ model = dict(
 """
 
 README = """\
-# {camel}
+# {name}
 
-What the method claims, in two sentences.
+What the method claims, in two sentences. Results, known departures and sources below.
 
 | paper | file |
 |---|---|
@@ -169,21 +187,50 @@ FILES = {
 }
 
 
-def write_skeleton(name: str, folder: Path) -> Path:
-    """Write ``folder/name`` with a manifest, a head, a loss, a config and a README.
+def write_package(name: str, folder: Path) -> Path:
+    """Write ``folder/name``: manifest, head, loss, config, recipe, README; the plugin alone.
 
     Args:
         name: of the plugin: lower-case letters, digits and underscores, a letter first.
         folder: must be one that is searched for plugins, or be named in REIDKIT_PLUGIN_PATH.
 
+    Returns:
+        The folder written.
+
     Raises:
         UserError: a name that does not fit, or a folder that exists already.
     """
+    return _write(name, folder, FILES)
+
+
+def write_project(name: str, folder: Path) -> Path:
+    """Write ``folder/name``: a project to put under version control, with the plugin inside.
+
+    Around the package, which lies in ``folder/name/name``: tests, a CI file, and what makes it
+    installable as ``reidkit-<name>``.
+
+    Args:
+        name: as for ``write_package``.
+        folder: where the project's folder is made.
+
+    Returns:
+        The folder written.
+
+    Raises:
+        UserError: as ``write_package``.
+    """
+    package = {f"{{name}}/{file}": text for file, text in FILES.items() if file != "README.md"}
+    return _write(name, folder, {**package, **PROJECT})
+
+
+def _write(name: str, folder: Path, files: dict[str, str]) -> Path:
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise UserError(
             f"{name!r} cannot name a plugin: lower-case letters, digits and underscores, a letter "
             "first"
         )
+    if name in RESERVED:
+        raise UserError(f"{name!r} cannot name a plugin: {RESERVED[name]}")
     target = folder / name
     if target.exists():
         raise UserError(f"{shown(target)} exists already; choose another name or remove it")
@@ -197,7 +244,8 @@ def write_skeleton(name: str, folder: Path) -> Path:
         next=int(minor) + 1,
     )
     with atomic_folder(target) as made:
-        for file, text in FILES.items():
-            (made / file).parent.mkdir(exist_ok=True)
-            (made / file).write_text(text.format(**words), encoding="utf-8")
+        for file, text in files.items():
+            path = made / file.format(**words)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text.format(**words), encoding="utf-8")
     return target

@@ -1,14 +1,42 @@
-"""For tests, ours and other people's: fake batches and the contract of every kind of component."""
+"""For tests, ours and other people's.
 
-from reidkit.testing.contracts import ContractError, check_component
+- ``fake_images``, ``fake_batch`` (with part labels), ``fake_video``, ``fake_domains``,
+  ``fake_features``, ``fake_embedding``, ``fake_split``: seeded inputs of every kind.
+- ``check_component``: one component against the contract of its kind.
+- ``check_plugin``: manifest, components, configs and documentation of a whole plugin.
+- ``train_and_test``: a config trained and tested on the tiny SynthPed, in about a minute.
+- ``reidkit.testing.fixtures``: pytest fixtures (``tiny_synthped``).
+"""
+
+from reidkit.testing.contracts import check_component
 from reidkit.testing.documentation import documentation_problems
-from reidkit.testing.fakes import fake_batch, fake_embedding, fake_features
+from reidkit.testing.fakes import (
+    fake_batch,
+    fake_domains,
+    fake_embedding,
+    fake_features,
+    fake_images,
+    fake_split,
+    fake_video,
+)
+from reidkit.testing.plugins import Report, check_plugin, use_plugin
+from reidkit.testing.requirements import ContractError
+from reidkit.testing.trial import Trial, train_and_test
 
 __all__ = [
     "ContractError",
+    "Report",
+    "Trial",
     "check_component",
+    "check_plugin",
     "documentation_problems",
     "fake_batch",
+    "fake_domains",
     "fake_embedding",
     "fake_features",
+    "fake_images",
+    "fake_split",
+    "fake_video",
+    "train_and_test",
+    "use_plugin",
 ]

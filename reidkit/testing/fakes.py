@@ -6,10 +6,14 @@ Shape letters: N images, R regions, P parts, D dims, C channels, h w feature cel
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from reidkit.data.split import Split
 from reidkit.structures import Embedding, FeatureSpec, ReIDBatch
 
 CHANNELS = 16
@@ -68,6 +72,96 @@ def fake_batch(
     )
 
 
+def fake_images(n: int = 8, size: tuple[int, int] = (192, 64), seed: int = 0) -> ReIDBatch:
+    """A batch as the loader gives it to a method that asks for no part labels.
+
+    Args:
+        n: number of images N.
+        size: (height, width) in pixels.
+        seed: of everything random.
+
+    Example:
+        >>> batch = fake_images(2, (64, 32))
+        >>> batch.images.shape, batch.keypoints is None, batch.masks is None
+        (torch.Size([2, 3, 64, 32]), True, True)
+    """
+    whole = fake_batch(n, size, seed=seed, cell=1)
+    return replace(whole, keypoints=None, part_map=None, masks=None, visibility=None)
+
+
+def fake_video(
+    b: int = 4, t: int = 3, size: tuple[int, int] = (64, 32), identities: int = 2, seed: int = 0
+) -> ReIDBatch:
+    """A batch of tracklets: T neighbouring frames each, which change little by little.
+
+    Args:
+        b: number of tracklets B.
+        t: frames T of each.
+        size: (height, width) in pixels.
+        identities: number of identities; each has B / identities tracklets.
+        seed: of everything random.
+
+    Shape:
+        images (B, T, 3, H, W) uint8; identities, cameras, indices, times (B,).
+
+    Example:
+        >>> fake_video(2, 3).images.shape
+        torch.Size([2, 3, 3, 64, 32])
+    """
+    source = torch.Generator().manual_seed(seed)
+    first = torch.randint(20, 236, (b, 1, 3, *size), generator=source)
+    drift = torch.randint(-4, 5, (b, t, 3, *size), generator=source).cumsum(1)
+    return ReIDBatch(
+        images=(first + drift).clamp(0, 255).to(torch.uint8),
+        identities=torch.arange(b) * identities // b,
+        cameras=torch.arange(b) % 2,
+        indices=torch.arange(b),
+        paths=[f"{i:04d}" for i in range(b)],
+        domain="source",
+        times=torch.arange(b, dtype=torch.float64),
+        generator=torch.Generator().manual_seed(seed + 1),
+        frames=t,
+    )
+
+
+def fake_domains(
+    names: Sequence[str] = ("source", "target"), n: int = 8, size: tuple[int, int] = (192, 64)
+) -> dict[str, ReIDBatch]:
+    """What one training step gets: a batch of every domain, each with part labels.
+
+    Example:
+        >>> {name: batch.domain for name, batch in fake_domains(n=2).items()}
+        {'source': 'source', 'target': 'target'}
+    """
+    return {name: replace(fake_batch(n, size, seed=i), domain=name) for i, name in enumerate(names)}
+
+
+def fake_split(
+    name: str, identities: Sequence[int], cameras: Sequence[int], times: bool = True
+) -> Split:
+    """A split without files: for evaluators and samplers.
+
+    Args:
+        name: "train", "query" or "gallery".
+        identities: of each crop.
+        cameras: of each crop.
+        times: whether crops have times, one second apart.
+
+    Example:
+        >>> len(fake_split("query", [1, 2], [1, 1]))
+        2
+    """
+    count = len(identities)
+    paths = tuple(
+        f"{name}/{i:04d}_c{c}s1_{row:06d}_00.jpg"
+        for row, (i, c) in enumerate(zip(identities, cameras, strict=True))
+    )
+    seconds = np.arange(count, dtype=float) if times else None
+    return Split(
+        "fake", name, Path("fake"), paths, np.array(identities), np.array(cameras), seconds
+    )
+
+
 def fake_features(
     n: int = 8, size: tuple[int, int] = (192, 64), seed: int = 0
 ) -> tuple[dict[str, FeatureSpec], dict[str, Tensor]]:
@@ -123,6 +217,17 @@ class FakeMatcher(nn.Module):
     def forward(self, query: Embedding, gallery: Embedding) -> Tensor:
         """Minus the scores, float32."""
         return -self.scores(query, gallery).float()
+
+
+class UnitMatcher(nn.Module):
+    """Half of one minus the cosine of all parts together, in [0, 1]."""
+
+    bounds = (0.0, 1.0)
+
+    def forward(self, query: Embedding, gallery: Embedding) -> Tensor:
+        left, right = (e.vectors.flatten(1) for e in (query, gallery) if e.vectors is not None)
+        left, right = (torch.nn.functional.normalize(side) for side in (left, right))
+        return ((1 - left @ right.T) / 2).clamp(0.0, 1.0)
 
 
 class FakeLiveModel:

@@ -23,7 +23,7 @@ class SynthPed(Market1501):
         data_root: the folder in which all data sets lie; this one takes ``synthped/`` in it.
         domain: "A" or "B" (source and target), or "P", which trains the pose model and brings
             keypoints and part labels of its own, as COCO does.
-        preset: "easy", "standard" or "hard".
+        preset: "tiny", "easy", "standard" or "hard".
         style: render the domain's people under another domain's cameras: a perfect style
             transfer. Geometry and file names stay, so labels of the plain domain fit.
         seed: another world of the same kind.

@@ -70,6 +70,14 @@ def test_the_published_schedule_has_no_off_by_one_iteration():
         assert new == pytest.approx(0.02 * factor)
 
 
+def test_warm_up_rises_over_its_epochs_and_then_the_steps_come():
+    schedule = dict(type="step", milestones=[6], gamma=0.1, warmup=2, start=0.1)
+    trace = [lr for lr, _ in lr_trace(schedule, 8, 5)]
+    rise = [0.01 * (0.1 + 0.9 * i / 9) for i in range(10)]
+    assert trace[:10] == pytest.approx(rise)
+    assert trace[10:30] == pytest.approx([0.01] * 20) and trace[30:] == pytest.approx([0.001] * 10)
+
+
 def test_weight_decay_reaches_every_parameter():
     groups = build_optim(TwoParts(), PAPER).optimizer.param_groups
     assert [g["weight_decay"] for g in groups] == [5e-4, 5e-4]

@@ -107,7 +107,7 @@ def test_wrong_arguments_are_refused(wrong, message):
 
 
 def table_hash() -> str:
-    """Of every knob: whoever turns one must raise VERSION."""
+    """Of every knob: whoever turns one must raise VERSION (a new preset changes only this)."""
     knobs = {name: asdict(preset) for name, preset in presets.PRESETS.items()}
     knobs |= {f"style {name}": asdict(style) for name, style in presets.STYLES.items()}
     return hashlib.sha256(json.dumps(knobs, sort_keys=True).encode()).hexdigest()

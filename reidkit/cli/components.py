@@ -1,0 +1,156 @@
+"""Components as people look them up: ``show NAME``, ``where TYPE``, and the page of all of them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+
+from reidkit.cli.plugins import manifest_text
+from reidkit.components import import_core
+from reidkit.config.options import VARIABLE, expected, options_text, type_hints
+from reidkit.config.places import derived
+from reidkit.config.problems import nearest
+from reidkit.errors import UserError
+from reidkit.plugin import Manifest, discover, load_plugins
+from reidkit.plugin.discover import find
+from reidkit.plugin.errors import PluginError, shown
+from reidkit.registry import KINDS
+
+
+def show(name: str) -> str:
+    """Everything about a plugin, or about one component.
+
+    A plugin that cannot be imported is shown as far as its manifest goes, with the reason.
+
+    Args:
+        name: of a plugin ("eanet") or a component ("eanet/PAPHead", "PKSampler").
+
+    Raises:
+        UserError: there is neither.
+    """
+    found = discover()
+    if name not in {*found.plugins, *found.broken} and ("/" in name or name[:1].isupper()):
+        kind, full = find_component(name)
+        return "\n".join([*component_text(kind, full), "", inspect.getdoc(_get(kind, full)) or ""])
+    manifest = find(name, found)
+    lines = [*manifest_text(manifest), "components:"]
+    import_core()
+    try:
+        load_plugins([name])
+    except PluginError as error:
+        names = [f"  {kind}: {component}" for kind, component in manifest.components()]
+        return "\n".join([*lines, *names, f"cannot be loaded: {error}"])
+    for kind, component in manifest.components():
+        text = component_text(kind, component)
+        lines += [f"  {text[0]}", *(f"      {line}" for line in text[1:])]
+        lines.append(f"      {first_sentence(_get(kind, component))}")
+    return "\n".join(lines)
+
+
+def where(name: str) -> str:
+    """Kind, file and line of the components of that name, with or without a plugin's prefix.
+
+    Raises:
+        UserError: there is none, with the nearest name.
+    """
+    lines = []
+    for kind, full in _named(name):
+        component = _get(kind, full)
+        file = inspect.getsourcefile(component) or "?"
+        line = inspect.getsourcelines(component)[1]
+        lines.append(f"{full}   {KINDS[kind].kind}   {shown(file)}:{line}")
+    return "\n".join(lines)
+
+
+def find_component(name: str) -> tuple[str, str]:
+    """(kind, full name) of one component; its plugin is loaded.
+
+    Raises:
+        UserError: there is none, or several of that name.
+    """
+    found = _named(name)
+    if len(found) > 1:
+        listed = ", ".join(f"{full} ({KINDS[kind].kind})" for kind, full in found)
+        raise UserError(f"{name} is the name of several components: {listed}")
+    return found[0]
+
+
+def _named(name: str) -> list[tuple[str, str]]:
+    """Components of that name in the core and in every plugin that lists one; these are loaded."""
+    import_core()
+    bare = name.rpartition("/")[2]
+    manifests = discover().plugins
+    listed: list[tuple[str, str, str]] = [
+        (plugin, kind, full)
+        for plugin, manifest in manifests.items()
+        for kind, full in manifest.components()
+        if name == full or name == full.rpartition("/")[2]
+    ]
+    load_plugins([plugin for plugin, _, _ in listed])
+    found = [(kind, name) for kind, registry in KINDS.items() if name in registry.names()]
+    library = name.partition("/")[0]
+    found += [
+        (kind, registry.libraries[library].__name__)
+        for kind, registry in KINDS.items()
+        if library in registry.libraries
+    ]
+    found += [(kind, full) for _, kind, full in listed if (kind, full) not in found]
+    if found:
+        return found
+    known = [one for registry in KINDS.values() for one in registry.names()]
+    known += [full for manifest in manifests.values() for _, full in manifest.components()]
+    near = nearest(bare, sorted(set(known)))
+    hint = f"; did you mean {near!r}?" if near else "; see: plugins list, docs/components.md"
+    raise UserError(f"no component named {name!r}{hint}")
+
+
+def _get(kind: str, name: str) -> Callable:
+    return KINDS[kind].module_dict[name]
+
+
+def component_text(kind: str, name: str) -> list[str]:
+    """Name and kind, the options with types and defaults, and what the framework supplies."""
+    component = _get(kind, name)
+    parameters = inspect.signature(component).parameters.values()
+    hints, supplied = type_hints(component), derived(kind)
+    own = [p for p in parameters if p.kind not in VARIABLE and p.name not in supplied]
+    given = [p.name for p in parameters if p.name in supplied]
+    lines = [f"{name}   ({KINDS[kind].kind})", options_text(own, hints)]
+    return lines + ([f"supplied by the framework: {', '.join(given)}"] if given else [])
+
+
+def first_sentence(component: Callable) -> str:
+    """The first sentence of a docstring, on one line."""
+    text = (inspect.getdoc(component) or "").split("\n\n")[0]
+    return " ".join(text.split())
+
+
+def options_rows(kind: str, component: Callable) -> list[tuple[str, str, str]]:
+    """(option, type, default) of a component, without what the framework supplies."""
+    from reidkit.config.options import type_text
+
+    hints = type_hints(component)
+    rows = []
+    for p in inspect.signature(component).parameters.values():
+        if p.kind in VARIABLE or p.name in derived(kind):
+            continue
+        default = "" if p.default is p.empty else repr(p.default)
+        rows.append((p.name, type_text(expected(p, hints)), default))
+    return rows
+
+
+def everything(manifests: Iterable[Manifest]) -> dict[str, list[str]]:
+    """kind -> names of the core's components, then those of the given plugins, all loaded."""
+    import_core()
+    plugins = list(manifests)
+    load_plugins([manifest.name for manifest in plugins])
+    names: dict[str, list[str]] = {}
+    for kind, registry in KINDS.items():
+        core = [n for n in registry.names() if "/" not in n and _is_core(registry.get(n))]
+        own = [full for m in plugins for k, full in m.components() if k == kind]
+        names[kind] = core + own
+    return names
+
+
+def _is_core(component: Callable) -> bool:
+    return component.__module__.split(".")[0] == "reidkit"

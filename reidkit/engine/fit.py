@@ -1,0 +1,178 @@
+"""Do the parts of a config fit each other? Tried on a few made-up images before data is opened.
+
+Names and options are checked without building anything (``reidkit.config.check``). Whether six
+stripes can be cut from a map of eight rows shows only when the parts run on each other; a run that
+finds out after it has rendered, labelled and loaded its data has wasted its user's time.
+"""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from torch import nn
+
+from reidkit.config.check import components_of
+from reidkit.config.problems import ConfigError, Problem
+from reidkit.engine.build import build_model
+from reidkit.engine.optim import build_optim, build_schedule
+from reidkit.errors import UserError
+from reidkit.models.reid_model import ReIDModel
+from reidkit.registry import EVALUATORS, KINDS, SAMPLERS
+from reidkit.structures import ReIDBatch
+
+IMAGES, IDENTITIES = 4, 2
+PART_MAP = (48, 16)  # cells of the part maps in label stores
+
+
+def refuse_misfits(cfg: Config, source: str = "config") -> None:
+    """Raise what ``fit_problems`` finds.
+
+    Raises:
+        ConfigError: parts that do not fit each other.
+    """
+    problems = fit_problems(cfg)
+    if problems:
+        raise ConfigError(source, problems)
+
+
+def fit_problems(cfg: Config) -> list[Problem]:
+    """Parts of a checked config that do not run on each other; empty when all do.
+
+    Builds the model, runs one training pass over every domain and one test pass on ``IMAGES``
+    made-up images of the config's size, compares embeddings with the matcher, and builds sampler,
+    evaluator, optimiser and schedule. The first misfit of each of these three is told. Only for
+    models of type ReIDModel; others state their own conditions. Global random numbers are as
+    before.
+
+    Args:
+        cfg: resolved, checked, with its plugins loaded.
+    """
+    if cfg.model.get("type") != "ReIDModel":
+        return []
+    problems: list[Problem] = []
+    with torch.random.fork_rng(devices=[]):
+        tried: list[Any] = []
+        try:
+            tried.append(build_model(cfg, None, num_identities=IDENTITIES))
+        except Exception as error:
+            return [_problem(error, cfg, None)]
+        model: ReIDModel = tried[0]
+        for attempt in (_train, _test, _rest):
+            try:
+                attempt(cfg, model)
+            except Exception as error:
+                problems.append(_problem(error, cfg, model))
+    return list(dict.fromkeys(problems))
+
+
+def made_up_batch(cfg: Config, fields: list[str], domain: str = "") -> ReIDBatch:
+    """A batch as the loader would give it: random pixels of the config's size, labels as asked.
+
+    Args:
+        cfg: gives the size of the images.
+        fields: labels that are loaded ("keypoints", "part_map").
+        domain: name of the domain.
+    """
+    source = torch.Generator().manual_seed(0)
+    batch = ReIDBatch(
+        torch.randint(0, 256, (IMAGES, 3, *cfg.input.size), generator=source, dtype=torch.uint8),
+        identities=torch.arange(IMAGES) * IDENTITIES // IMAGES,
+        cameras=torch.arange(IMAGES) % 2,
+        indices=torch.arange(IMAGES),
+        paths=[f"{i}.jpg" for i in range(IMAGES)],
+        domain=domain,
+        image_sizes=torch.tensor([[128, 64]] * IMAGES),
+        times=torch.arange(IMAGES, dtype=torch.float64),
+        generator=torch.Generator().manual_seed(0),
+    )
+    if "keypoints" in fields:
+        keypoints = torch.rand(IMAGES, 17, 3, generator=source, dtype=torch.float64)
+        batch.keypoints = keypoints * torch.tensor([64.0, 128.0, 1.0])
+    if "part_map" in fields:
+        batch.part_map = torch.randint(0, 8, (IMAGES, *PART_MAP), generator=source)
+    return batch
+
+
+def _train(cfg: Config, model: ReIDModel) -> None:
+    labels = cfg.get("labels", {}).get("train", {})
+    data = {d: made_up_batch(cfg, list(labels.get(d, [])), d) for d in model.domains}
+    if data:
+        model.train()
+        model(**model.data_preprocessor(data, True))
+
+
+def _test(cfg: Config, model: ReIDModel) -> None:
+    fields = list(cfg.get("labels", {}).get("test", []))
+    embedding = model.embed(made_up_batch(cfg, fields))
+    with torch.no_grad():
+        block = model.matcher(embedding[:1], embedding)
+    if block.shape != (1, IMAGES):
+        raise ValueError(f"the matcher gave {tuple(block.shape)} for (1, {IMAGES}) distances")
+
+
+def _rest(cfg: Config, model: ReIDModel) -> None:
+    """Sampler on identities enough for any batch, evaluator, optimiser and schedule."""
+    EVALUATORS.build(dict(cfg.evaluation))
+    build_optim(model, cfg.train)
+    build_schedule(cfg.train.get("schedule"), cfg.train.epochs, 1)
+    size = cfg.train.batch_size
+    rows = torch.arange(16 * size)
+    SAMPLERS.build(
+        dict(cfg.train.sampler),
+        num_samples=len(rows),
+        identities=(rows // 16).numpy(),
+        cameras=(rows % 4).numpy(),
+        batch_size=size,
+        seed=0,
+        rank=0,
+        world_size=1,
+    )
+
+
+def _problem(error: Exception, cfg: Config, model: ReIDModel | None) -> Problem:
+    """What went wrong, at the component whose code was running."""
+    text = str(error).strip() or type(error).__name__
+    spoken = isinstance(error, (UserError, ValueError, KeyError, NotImplementedError))
+    what = str(error.args[0]) if isinstance(error, KeyError) and error.args else text
+    what = what if spoken else f"{type(error).__name__}: {text}"
+    hint = ""
+    if model is not None and not isinstance(error, UserError):
+        size = tuple(cfg.input.size)
+        with torch.no_grad():
+            maps = model.backbone.eval()(torch.zeros(1, 3, *size))
+        shapes = ", ".join(f"{name} {tuple(one.shape[1:])}" for name, one in maps.items())
+        hint = f"images of {size[0]}x{size[1]} give maps (C, h, w): {shapes}"
+    return Problem(_place(error, cfg, model), what.replace("\n", "\n      "), hint)
+
+
+def _place(error: Exception, cfg: Config, model: ReIDModel | None) -> str:
+    """The config's key of the last component on the way to the error; "model" where there is none.
+
+    Built components are known by identity; one whose constructor failed only by its class.
+    """
+    nodes = dict(components_of(cfg.to_dict()))
+    classes: dict[Any, str] = {}
+    for path, (kind, name) in nodes.items():
+        component = KINDS[kind].module_dict.get(name) if kind in KINDS else None
+        library = KINDS[kind].libraries.get(name.partition("/")[0]) if kind in KINDS else None
+        if inspect.isclass(component or library):
+            classes.setdefault(component or library, path)
+    built = {} if model is None else dict(_places_of(model))
+    place = "model"
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        owner = frame.f_locals.get("self")
+        place = built.get(id(owner)) or classes.get(type(owner), place)
+    return place
+
+
+def _places_of(model: nn.Module) -> Iterator[tuple[int, str]]:
+    for name, module in model.named_modules():
+        parts = name.split(".")
+        own = len(parts) == (1 if parts[0] in ("backbone", "head", "matcher") else 2)
+        if name and own and parts[0] != "data_preprocessor":
+            yield id(module), f"model.{name}"

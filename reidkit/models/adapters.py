@@ -1,0 +1,283 @@
+"""Backbones of other libraries by name: ``torchvision/...``, ``timm/...``, ``mmpretrain/...``.
+
+``model.backbone=timm/convnext_tiny`` means ``dict(type="TimmBackbone", name="convnext_tiny")``.
+What a network gives is measured by running it once, so heads get true widths and strides.
+
+Shape letters: N images, C channels, h w feature cells.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from reidkit.errors import UserError
+from reidkit.models.weights import Loaded, fetch, load_weights, torchvision_state
+from reidkit.registry import BACKBONES
+from reidkit.structures import FeatureSpec
+from reidkit.utils.checkpoint import load_state
+
+# children of torchvision's networks that come after the last feature map
+_AFTER = ("avgpool", "classifier", "fc", "flatten", "head", "heads", "aux", "AuxLogits")
+
+
+@BACKBONES.library("torchvision")
+@BACKBONES.register_module()
+class TorchvisionBackbone(nn.Module):
+    """Any torchvision classification network up to its last map, or to one of its inner modules.
+
+    Args:
+        name: torchvision's name, e.g. "mobilenet_v3_small", "resnet50", "convnext_tiny".
+        node: the inner module whose output map is used; None takes everything before pooling and
+            classifier.
+        pretrained: path of a state dict of the whole network; "imagenet" for torchvision's best,
+            fetched if not in its cache; None starts from random weights.
+        input_size: (height, width) of the images in pixels. Supplied by the framework.
+
+    Shape:
+        images (N, 3, H, W) float -> {"map" or node: (N, C, h, w)}.
+
+    Raises:
+        UserError: no such network or node; no map there; weights that do not fit or cannot be
+            fetched.
+
+    Example:
+        >>> TorchvisionBackbone("squeezenet1_1").specs
+        {'map': FeatureSpec(channels=512, stride=16)}
+    """
+
+    def __init__(
+        self,
+        name: str = "mobilenet_v3_small",
+        node: str | None = None,
+        pretrained: str | None = None,
+        input_size: tuple[int, int] = (256, 128),
+    ):
+        super().__init__()
+        from torchvision import models
+
+        known = models.list_models(module=models)
+        if name not in known:
+            raise UserError(_no_network("torchvision", name, known))
+        network = models.get_model(name, weights=None)
+        self.loaded: Loaded | None = None
+        if pretrained == "imagenet":
+            network.load_state_dict(torchvision_state(name))
+        elif pretrained is not None:
+            self.loaded = load_weights(network, pretrained)
+        if node is None:
+            kept = [child for n, child in network.named_children() if not n.startswith(_AFTER)]
+            self.body: nn.Module = nn.Sequential(*kept)
+        else:
+            try:
+                self.body = network.get_submodule(node)
+            except AttributeError:
+                inner = ", ".join(n for n, _ in network.named_children())
+                raise UserError(f"{name} has no module {node!r}; it has: {inner}") from None
+        self.node = node or "map"
+        self.specs = _measured(self, f"torchvision/{name}", input_size)
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """The map of the chosen module."""
+        return {self.node: self.body(images)}
+
+
+@BACKBONES.library("timm")
+@BACKBONES.register_module()
+class TimmBackbone(nn.Module):
+    """Any timm network that offers feature maps; needs the timm package.
+
+    Args:
+        name: timm's name, e.g. "resnet50", "convnext_tiny", "vit_small_patch16_224".
+        pretrained: path of a state dict of the whole network; "imagenet" for the ones timm names,
+            fetched if not in its cache; None starts from random weights.
+        input_size: (height, width) of the images in pixels. Supplied by the framework.
+
+    Shape:
+        images (N, 3, H, W) float -> {"stage<i>": (N, C, h, w)}, shallow to deep.
+
+    Raises:
+        UserError: timm is not installed, or it has no such network; weights that do not fit or
+            cannot be fetched.
+    """
+
+    needs = "timm"
+
+    def __init__(
+        self,
+        name: str = "resnet18",
+        pretrained: str | None = None,
+        input_size: tuple[int, int] = (256, 128),
+    ):
+        super().__init__()
+        try:
+            import timm
+        except ImportError:
+            raise UserError("TimmBackbone needs timm: python -m pip install timm") from None
+        if not timm.is_model(name):
+            raise UserError(_no_network("timm", name, timm.list_models()))
+        options: dict[str, Any] = dict(features_only=True)
+        if pretrained == "imagenet":
+            options.update(pretrained=True)
+        elif pretrained is not None:
+            state = _whole_state(timm.create_model(name), pretrained)
+            options.update(pretrained=True, pretrained_cfg_overlay=dict(state_dict=state))
+        self.body = self._create(timm, name, options, pretrained == "imagenet", input_size)
+        self.last = str(getattr(self.body, "output_fmt", "")).endswith("NHWC")
+        self.specs = _measured(self, f"timm/{name}", input_size)
+
+    def _create(
+        self, timm: Any, name: str, options: dict, download: bool, size: tuple[int, int]
+    ) -> nn.Module:
+        def create() -> nn.Module:
+            try:  # transformers want to know the size; convolutional networks do not know the word
+                return timm.create_model(name, img_size=tuple(size), **options)
+            except TypeError:
+                return timm.create_model(name, **options)
+
+        try:
+            if not download:
+                return create()
+            cfg = timm.get_pretrained_cfg(name)
+            at = f"https://huggingface.co/{cfg.hf_hub_id}" if cfg and cfg.hf_hub_id else "them"
+            return fetch(f"timm's {name}", create, at)
+        except RuntimeError as error:
+            raise UserError(f"timm/{name}: {str(error).splitlines()[0]}") from error
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """Feature maps of every stage."""
+        maps = self.body(images)
+        maps = [m.permute(0, 3, 1, 2) for m in maps] if self.last else maps
+        return {f"stage{i}": m for i, m in enumerate(maps)}
+
+
+@BACKBONES.library("mmpretrain")
+@BACKBONES.register_module()
+class MMPretrainBackbone(nn.Module):
+    """Any backbone of mmpretrain, by class or by the name of one of its models; needs mmpretrain.
+
+    Args:
+        name: a backbone class ("ResNet", "SwinTransformer") or a model ("resnet18_8xb32_in1k").
+        options: of the class; none for a model.
+        pretrained: path of a checkpoint of the model or its backbone; "imagenet" for the one that
+            mmpretrain names, fetched if not in its cache (models only); None starts from random
+            weights.
+        input_size: (height, width) of the images in pixels. Supplied by the framework.
+
+    Shape:
+        images (N, 3, H, W) float -> {"stage<i>": (N, C, h, w)} of its ``out_indices``.
+
+    Raises:
+        UserError: mmpretrain is not installed, or has no such network; options that do not fit; no
+            map comes out; weights that do not fit or cannot be fetched.
+    """
+
+    needs = "mmpretrain"
+
+    def __init__(
+        self,
+        name: str = "ResNet",
+        options: dict | None = None,
+        pretrained: str | None = None,
+        input_size: tuple[int, int] = (256, 128),
+    ):
+        super().__init__()
+        self.body = self._create(name, dict(options or {}), pretrained == "imagenet")
+        self.loaded: Loaded | None = None
+        if pretrained not in (None, "imagenet"):
+            self.loaded = load_weights(self.body, str(pretrained))
+        self.specs = _measured(self, f"mmpretrain/{name}", input_size)
+
+    def _create(self, name: str, options: dict, download: bool) -> nn.Module:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # mmcv-lite says what it lacks; none of it is used
+                from mmpretrain import get_model, list_models
+                from mmpretrain.models import backbones
+        except ImportError as error:
+            raise UserError(
+                f"MMPretrainBackbone needs mmpretrain: python -m pip install mmpretrain ({error})"
+            ) from None
+        if name == "ResNet":
+            options = {"depth": 50, **options}
+        if name in backbones.__all__:
+            if download:
+                raise UserError(
+                    f"mmpretrain/{name} is a class without weights of its own: name a model such "
+                    "as mmpretrain/resnet50_8xb32_in1k, or give a path"
+                )
+            try:
+                return getattr(backbones, name)(**options)
+            except (TypeError, AssertionError, KeyError) as error:
+                raise UserError(f"mmpretrain/{name}: {error}; set options={{...}}") from error
+        models = list_models()
+        if name not in models:
+            raise UserError(_no_network("mmpretrain", name, [*backbones.__all__, *models]))
+        if options:
+            raise UserError(f"mmpretrain/{name} is a model: its options are fixed, give none")
+        get = lambda: get_model(name, pretrained=download).backbone  # noqa: E731
+        return fetch(f"mmpretrain's {name}", get, "its checkpoint") if download else get()
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """Feature maps of the chosen stages."""
+        maps = self.body(images)
+        maps = maps if isinstance(maps, (tuple, list)) else (maps,)
+        return {f"stage{i}": m for i, m in enumerate(maps)}
+
+
+def _no_network(library: str, name: str, known: Iterable[str]) -> str:
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=3) or [n for n in names if name[:6] in n][:3]
+    return f"{library} has no network {name!r}; near: {', '.join(near) or 'none'}"
+
+
+def _whole_state(network: nn.Module, path: str) -> dict[str, Tensor]:
+    """The state dict of a whole timm network; its classifier may have other classes.
+
+    Raises:
+        UserError: a tensor besides the classifier's is missing or of another shape.
+    """
+    state, own = load_state(path), network.state_dict()
+    named = getattr(network, "pretrained_cfg", {}).get("classifier") or ()
+    heads = tuple(f"{n}." for n in ([named] if isinstance(named, str) else named))
+    wanted = {n: v for n, v in own.items() if not (heads and n.startswith(heads))}
+    wrong = [n for n, v in wanted.items() if n not in state or state[n].shape != v.shape]
+    if wrong:
+        raise UserError(
+            f"{path}: weights do not fit {type(network).__name__}: {len(wrong)} of {len(wanted)} "
+            f"tensors missing or of another shape (first: {', '.join(wrong[:3])})"
+        )
+    return {**own, **{n: state[n] for n in wanted}}
+
+
+def _measured(net: nn.Module, what: str, size: tuple[int, int]) -> dict[str, FeatureSpec]:
+    """Width and stride of every map a network gives, found by running it once.
+
+    Raises:
+        UserError: it does not run on that size, or gives something else than maps.
+    """
+    training = net.training
+    net.eval()
+    try:
+        with torch.no_grad():
+            maps: Mapping[str, Tensor] = net(torch.zeros(1, 3, *size))
+    except Exception as error:
+        cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{what} does not run on images of {size[0]}x{size[1]}: {cause}") from error
+    net.train(training)
+    for name, one in maps.items():
+        if one.ndim != 4:
+            raise UserError(
+                f"{what}: {name} is {tuple(one.shape)}, not a map (N, C, h, w); choose another "
+                "module or options (node, or gap_before_final_norm=False and the like)"
+            )
+    return {
+        name: FeatureSpec(one.shape[1], 2 ** round(math.log2(size[0] / one.shape[2])))
+        for name, one in maps.items()
+    }

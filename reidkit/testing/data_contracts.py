@@ -1,0 +1,202 @@
+"""Contracts of what handles data: samplers, transforms, data sets, labellers; and of evaluators."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.hooks import Hook
+from torch import Tensor
+
+from reidkit.data.split import Split
+from reidkit.errors import UserError
+from reidkit.evaluation.matchers import CosineMatcher
+from reidkit.structures import Embedding, ReIDBatch
+from reidkit.testing.fakes import FakeLiveModel, fake_batch, fake_split
+from reidkit.testing.requirements import Build, finite, require
+
+
+def check_sampler(build: Build) -> str:
+    """Lists of indices in range; the same for the same epoch, other for another; state goes on.
+
+    A frame sampler: clips of frames that are there, in order, the same for the same generator.
+    """
+    identities = torch.arange(64) // 4
+    numbers: dict[str, Any] = dict(num_samples=64, batch_size=16, seed=0, rank=0, world_size=1)
+    numbers |= dict(identities=identities.numpy(), cameras=(torch.arange(64) % 2).numpy())
+    sampler, other = build(**numbers), build(**numbers)
+    if not hasattr(sampler, "set_epoch"):
+        return _check_frames(sampler)
+    epochs = []
+    for epoch in (0, 1):
+        sampler.set_epoch(epoch)
+        if hasattr(sampler, "refresh"):
+            sampler.refresh(FakeLiveModel())
+        epochs.append([list(map(int, batch)) for batch in sampler])
+        require(len(epochs[-1]) == len(sampler), f"{len(epochs[-1])} batches, len {len(sampler)}")
+    require(epochs[0], "no batches")
+    drawn = {index for batch in epochs[0] for index in batch}
+    require(drawn <= set(range(64)), "indices outside the data set")
+    require(epochs[0] != epochs[1], "epochs 0 and 1 are the same")
+    other.load_state_dict(sampler.state_dict())
+    again = [list(map(int, batch)) for batch in other]
+    require(again == epochs[1], "a sampler with the state of another goes on differently")
+    return "batches, epochs and state checked"
+
+
+def _check_frames(sampler: Callable) -> str:
+    for length in (1, 2, 5, 64):
+        for seed in (None, 7):
+            first, again = (
+                sampler(length, None if seed is None else np.random.default_rng(seed))
+                for _ in range(2)
+            )
+            require(first.ndim == 2 and first.dtype == np.int64, "clips must be (J, T) int64")
+            require((first >= 0).all() and (first < length).all(), "frames outside the tracklet")
+            require((np.diff(first) >= 0).all(), "frames out of order")
+            require(np.array_equal(first, again), "another choice for the same generator")
+        require(seed is None or len(first) == 1, "training takes one clip")
+    return "frames checked"
+
+
+def check_transform(build: Build) -> str:
+    """A batch to a batch of the same images, the same for the same generator; the input is kept."""
+    batch = fake_batch()
+    step = build(map_size=(24, 8))
+    try:
+        results = _twice(step, batch)
+    except ValueError:  # one that stands after Normalize says so
+        batch.images = batch.images.float() / 255
+        results = _twice(step, batch)
+    kept = fake_batch().images.to(batch.images.dtype)
+    kept = kept / 255 if kept.is_floating_point() else kept
+    require(torch.equal(batch.images, kept), "the images of the input batch were changed")
+    for result in results:
+        require(isinstance(result, ReIDBatch), f"expected a ReIDBatch, got {type(result).__name__}")
+        require(result.images.shape[:2] == kept.shape[:2], "images were lost")
+    for one in fields(ReIDBatch):
+        first, second = (getattr(result, one.name) for result in results)
+        if isinstance(first, Tensor):
+            finite(first, one.name)
+            require(torch.equal(first, second), f"{one.name} differs for the same generator")
+    return "batch and randomness checked"
+
+
+def _twice(step: Callable, batch: ReIDBatch) -> list[ReIDBatch]:
+    results = []
+    for _ in range(2):
+        batch.generator = torch.Generator().manual_seed(7)
+        results.append(step(batch))
+    return results
+
+
+def check_dataset(build: Build) -> str:
+    """Splits of crops that exist, query and gallery disjoint from training; or what is missing.
+
+    Without data (no option ``data_root``) it must refuse an empty folder in words.
+    """
+    with tempfile.TemporaryDirectory() as empty:
+        reader = build(data_root=empty)
+        if str(getattr(reader, "data_root", empty)) == empty:
+            return _refuses(reader, empty)
+    reader.prepare()
+    splits = reader.splits()
+    require(splits, "splits() is empty")
+    for name, split in splits.items():
+        require(isinstance(split, Split), f"{name} is a {type(split).__name__}, not a Split")
+        require(len(split), f"{name} has no crops")
+        for row in (0, len(split) - 1):
+            require(split.file(row).is_file(), f"{name}: {split.file(row)} does not exist")
+    known = {n: set(s.identities.tolist()) - {-1, 0} for n, s in splits.items()}
+    if {"query", "gallery"} <= set(known):
+        require(known["query"] & known["gallery"], "no query identity is in the gallery")
+        shared = known.get("train", set()) & known["query"]
+        require(not shared, f"{len(shared)} identities are in train and in query")
+    again = build().splits()
+    same = all(again[n].fingerprint() == s.fingerprint() for n, s in splits.items())
+    require(same, "read twice, the splits differ")
+    return f"splits {', '.join(splits)} checked"
+
+
+def _refuses(reader: Any, empty: str) -> str:
+    try:
+        splits = reader.splits()
+    except UserError as error:
+        require(str(error).strip(), "missing data is refused without a word")
+        return "missing data refused in words"
+    require(False, f"an empty folder gives splits {list(splits)} instead of a UserError")
+    return ""
+
+
+def check_labeller(build: Build) -> str:
+    """(N, 17, 3) finite keypoints, the same alone and among others; provenance as JSON."""
+    labeller = build(device="cpu")
+    source = np.random.default_rng(0)
+    crops = [source.integers(0, 256, (h, w, 3), np.uint8) for h, w in ((128, 64), (96, 40))]
+    points = np.asarray(labeller.label(crops))
+    require(points.shape == (2, 17, 3), f"expected (2, 17, 3), got {points.shape}")
+    require(points.dtype == np.float32, f"expected float32, got {points.dtype}")
+    require(np.isfinite(points).all(), "a keypoint is not finite")
+    alone = np.asarray(labeller.label(crops[1:]))
+    require(np.allclose(alone[0], points[1], atol=0.1), "a crop's labels depend on its batch")
+    require(len(labeller.provenance), "provenance is empty: nobody could tell who labelled")
+    json.dumps(labeller.provenance)
+    return "keypoints and provenance checked"
+
+
+def check_evaluator(build: Build) -> str:
+    """Numbers in [0, 1]: 1 for perfect embeddings, less for random ones; order does not count."""
+    evaluator = build()
+    people = np.repeat(np.arange(1, 9), 4)
+    cameras = np.tile([1, 2, 1, 2], 8)
+    query, gallery = people[::4], np.delete(people, np.s_[::4])
+    sides = (
+        fake_split("query", query, cameras[::4]),
+        fake_split("gallery", gallery, np.delete(cameras, np.s_[::4])),
+    )
+    source = torch.Generator().manual_seed(0)
+    perfect = [_one_hot(split.identities, source, 0.01) for split in sides]
+    noise = [_one_hot(split.identities * 0, source, 1.0) for split in sides]
+    kept = [e.vectors.clone() for e in perfect if e.vectors is not None]
+    best = _scores(evaluator.evaluate(*perfect, *sides, CosineMatcher()))
+    for name, value in best.items():
+        require(abs(value - 1) < 1e-6, f"{name} of a perfect ranking is {value}")
+    for one, before in zip(perfect, kept, strict=True):
+        require(torch.equal(one.vectors, before), "the embeddings were changed")
+    random = _scores(evaluator.evaluate(*noise, *sides, CosineMatcher()))
+    require(min(random.values()) < 1, "random embeddings score as well as perfect ones")
+    order = np.random.default_rng(0).permutation(len(gallery))
+    mixed = noise[1][torch.from_numpy(order)]
+    again = _scores(
+        evaluator.evaluate(noise[0], mixed, sides[0], sides[1].select(order), CosineMatcher())
+    )
+    same = all(abs(again[name] - value) < 1e-9 for name, value in random.items())
+    require(same, "the order of the gallery's files changes the numbers")
+    return "perfect, random and reordered galleries checked"
+
+
+def _one_hot(identities: np.ndarray, source: torch.Generator, noise: float) -> Embedding:
+    """A direction for every identity, with noise."""
+    rows = torch.nn.functional.one_hot(torch.from_numpy(np.asarray(identities)), 16).float()
+    return Embedding((rows + noise * torch.randn(rows.shape, generator=source))[:, None])
+
+
+def _scores(result: Any) -> dict[str, float]:
+    """The numbers of a result, each in [0, 1]."""
+    numbers = {name: float(value) for name, value in result.metrics.items()}
+    require(numbers, "the result has no metrics")
+    for name, value in numbers.items():
+        require(0 <= value <= 1, f"{name} is {value}, outside [0, 1]")
+    return numbers
+
+
+def check_hook(build: Build) -> str:
+    """A hook of mmengine."""
+    hook = build()
+    require(isinstance(hook, Hook), f"expected an mmengine Hook, got {type(hook).__name__}")
+    return "a hook of mmengine"

@@ -1,0 +1,247 @@
+"""Which registered components run on each other: every combination, at tiny size.
+
+A combination of backbone, head, loss, sampler, matcher and evaluator meets at five contracts: the
+backbone's maps in the head, the head's output in the loss, its embedding in the matcher, the
+matcher's distances in the evaluator, the sampler's batch in the loss. Each meeting is run once and
+remembered, so the whole product is walked although it has far too many members to train each.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from reidkit.errors import UserError
+from reidkit.registry import KINDS, LOSS_INPUTS
+from reidkit.structures import Embedding, FeatureSpec, HeadOutput, ReIDBatch
+from reidkit.testing.fakes import fake_batch, fake_split
+
+SIZE = (192, 64)
+IMAGES, IDENTITIES = 8, 4
+PART_MAP = (48, 16)  # cells of the part maps in label stores
+AXES = ("backbones", "heads", "losses", "samplers", "matchers", "evaluators")
+# makes large components quick; any other is built with its defaults
+SMALL: dict[str, dict[str, Any]] = {"ResNet": dict(depth=10, width=8, strides=(1, 2, 1, 1))}
+
+
+@dataclass
+class Matrix:
+    """Every meeting of two or three components: the reason why it fails, "" where it runs.
+
+    Attributes:
+        names: kind -> names of the components walked.
+        build: (kind, name) -> why a component cannot be built at all, for those that cannot.
+        in_head: (backbone, head).
+        in_loss: (backbone, head, loss).
+        in_matcher: (backbone, head, matcher).
+        in_evaluator: (head, matcher, evaluator).
+        in_batch: (sampler, loss).
+    """
+
+    names: dict[str, list[str]]
+    build: dict[tuple[str, str], str] = field(default_factory=dict)
+    in_head: dict[tuple[str, str], str] = field(default_factory=dict)
+    in_loss: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    in_matcher: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    in_evaluator: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    in_batch: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def verdict(self, b: str, h: str, l: str, s: str, m: str, e: str) -> str:
+        """Why a combination is refused; "" if it runs."""
+        unbuilt = (self.build.get(pair) for pair in zip(AXES, (b, h, l, s, m, e), strict=True))
+        met = (
+            self.in_head.get((b, h)),
+            self.in_loss.get((b, h, l)),
+            self.in_matcher.get((b, h, m)),
+            self.in_evaluator.get((h, m, e)),
+            self.in_batch.get((s, l)),
+        )
+        return next((reason for reason in (*unbuilt, *met) if reason), "")
+
+    def combinations(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Every combination with its verdict."""
+        for parts in itertools.product(*(self.names[kind] for kind in AXES)):
+            yield parts, self.verdict(*parts)
+
+
+def walk(names: Mapping[str, Sequence[str]], settings: Mapping | None = None) -> Matrix:
+    """Run every meeting of the named components.
+
+    Args:
+        names: kind -> registered names, for every kind in ``AXES``; their plugins are loaded.
+        settings: of a run, for components that want them.
+    """
+    matrix = Matrix({kind: list(names[kind]) for kind in AXES})
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        losses = _built(matrix, "losses", settings=settings)
+        matchers = _built(matrix, "matchers")
+        evaluators = _built(matrix, "evaluators")
+        samplers = _samplers(matrix)
+        for name in matrix.names["backbones"]:
+            net = _try(matrix.build, ("backbones", name), _build, "backbones", name)
+            if net is not None:
+                _with_backbone(matrix, name, net, losses, matchers, evaluators, settings)
+        for (sampler, rows), loss in itertools.product(samplers.items(), losses):
+            _try(matrix.in_batch, (sampler, loss), _batch_in_loss, losses[loss], rows)
+    return matrix
+
+
+def _build(kind: str, name: str, **derived: Any) -> Any:
+    derived.setdefault("input_size", SIZE)
+    return KINDS[kind].build(dict(SMALL.get(name, {}), type=name), **derived)
+
+
+def _built(matrix: Matrix, kind: str, **derived: Any) -> dict[str, Callable[..., Any]]:
+    """How to build each component of a kind; those that need the width of a map are built later."""
+    return {
+        name: (lambda name=name, **more: _build(kind, name, **derived, **more))
+        for name in matrix.names[kind]
+    }
+
+
+def _samplers(matrix: Matrix) -> dict[str, list[int]]:
+    """The first batch of every sampler, as identities."""
+    rows = torch.arange(64) // 4
+    derived = dict(identities=rows.numpy(), cameras=(torch.arange(64) % 2).numpy())
+    numbers = dict(num_samples=64, batch_size=16, seed=0, rank=0, world_size=1)
+    first = {}
+    for name in matrix.names["samplers"]:
+        key = ("samplers", name)
+        sampler = _try(matrix.build, key, _build, "samplers", name, **derived, **numbers)
+        batch = _try(matrix.build, key, lambda s: next(iter(s)), sampler) if sampler else None
+        if batch is not None:
+            first[name] = [int(rows[int(i)]) for i in batch]
+    return first
+
+
+def _with_backbone(
+    matrix: Matrix,
+    backbone: str,
+    net: Any,
+    losses: Mapping[str, Callable],
+    matchers: Mapping[str, Callable],
+    evaluators: Mapping[str, Callable],
+    settings: Mapping | None,
+) -> None:
+    batch = _batch(net)
+    with torch.no_grad():
+        maps = net.train()(batch.images)
+    size = tuple(maps[list(maps)[-1]].shape[2:])
+    derived = dict(features=net.specs, num_identities=IDENTITIES, map_size=size, settings=settings)
+    for head in matrix.names["heads"]:
+        ran = _try(matrix.in_head, (backbone, head), _run_head, head, maps, batch, derived)
+        if ran is None:
+            continue
+        output, embedding = ran
+        for name, build in losses.items():
+            key = (backbone, head, name)
+            _try(matrix.in_loss, key, _output_in_loss, build, output, batch, derived)
+        for name, build in matchers.items():
+            key = (backbone, head, name)
+            matcher = _try(matrix.in_matcher, key, _in_matcher, build, embedding)
+            for evaluator, make in evaluators.items() if matcher is not None else ():
+                place = (head, name, evaluator)
+                if place not in matrix.in_evaluator:
+                    _try(matrix.in_evaluator, place, _in_evaluator, make, matcher, embedding)
+
+
+def _batch(net: Any) -> ReIDBatch:
+    """Normalised images, with masks and visibility on the cells of the deepest map."""
+    with torch.no_grad():
+        deepest = list(net.eval()(torch.zeros(1, 3, *SIZE)).values())[-1]
+    batch = fake_batch(IMAGES, SIZE, IDENTITIES)
+    source = torch.Generator().manual_seed(1)
+    regions = batch.visibility.shape[1]  # type: ignore[union-attr]
+    masks = torch.rand(IMAGES, regions, *deepest.shape[2:], generator=source) < 0.5
+    masks[:, :, 0, 0] = True
+    batch.masks = masks & batch.visibility.bool()[:, :, None, None]  # type: ignore[union-attr]
+    batch.part_map = torch.randint(0, 8, (IMAGES, *PART_MAP), generator=source)
+    batch.images = (batch.images.float() / 255 - 0.5) / 0.25
+    return batch
+
+
+def _run_head(
+    name: str, maps: dict[str, Tensor], batch: ReIDBatch, derived: dict
+) -> tuple[HeadOutput, Embedding | None]:
+    head = _build("heads", name, **derived)
+    with torch.no_grad():
+        return head.train()(maps, batch), head.eval()(maps, batch).embedding
+
+
+def _output_in_loss(build: Callable, output: HeadOutput, batch: ReIDBatch, derived: dict) -> None:
+    loss = build(**{k: v for k, v in derived.items() if k not in ("settings", "map_size")})
+    known = {name: getattr(batch, name, None) for name in LOSS_INPUTS}
+    known |= {name: getattr(output, name) for name in LOSS_INPUTS if hasattr(output, name)}
+    if output.embedding is not None:
+        known["vectors"], known["maps"] = output.embedding.vectors, output.embedding.maps
+        known["visibility"] = output.embedding.visibility
+    _call(loss, known)
+
+
+def _batch_in_loss(build: Callable, identities: list[int]) -> None:
+    """A loss on the identities that a sampler puts together, with whatever else it wants."""
+    n, kinds = len(identities), max(identities) + 1
+    loss = build(features={"map": FeatureSpec(16, 8)}, num_identities=kinds)
+    batch = fake_batch(n, SIZE, 2)
+    source = torch.Generator().manual_seed(0)
+    wants_map = "part_map" in inspect.signature(loss.forward).parameters
+    own = hasattr(loss, "classifier_parameters")
+    known = {name: getattr(batch, name, None) for name in LOSS_INPUTS}
+    known["identities"] = torch.tensor(identities)
+    known["logits"] = torch.randn((n, 8, 24, 8) if wants_map else (n, 9, kinds), generator=source)
+    known["vectors"] = torch.randn((n, 1, 16) if own else (n, 9, 8), generator=source)
+    known["maps"] = torch.rand(n, 16, 24, 8, generator=source)
+    _call(loss, {name: value for name, value in known.items() if value is not None}, strict=False)
+
+
+def _call(loss: Any, known: Mapping[str, Tensor | None], strict: bool = True) -> None:
+    parameters = inspect.signature(loss.forward).parameters
+    optional = {name for name, p in parameters.items() if p.default is not p.empty}
+    missing = [n for n in parameters if known.get(n) is None and n not in optional]
+    if missing and not strict:
+        return  # not this meeting's affair: the head gives it, or does not
+    if missing:
+        raise ValueError(f"the loss needs {', '.join(missing)}, which the head does not give")
+    value = loss(**{name: known[name] for name in parameters if known.get(name) is not None})
+    if value.shape != () or not torch.isfinite(value):
+        raise ValueError(f"the loss is {value}")
+
+
+def _in_matcher(build: Callable, embedding: Embedding | None) -> Any:
+    if embedding is None:
+        raise ValueError("the head gives no embedding: an auxiliary head")
+    matcher = build()
+    with torch.no_grad():
+        block = matcher(embedding[:3], embedding)
+    if block.shape != (3, IMAGES):
+        raise ValueError(f"the matcher gives {tuple(block.shape)} for (3, {IMAGES}) distances")
+    return matcher
+
+
+def _in_evaluator(build: Callable, matcher: Any, embedding: Embedding) -> None:
+    people, cameras = [1 + i // 2 for i in range(IMAGES)], [1 + i % 2 for i in range(IMAGES)]
+    query = fake_split("query", people[::2], cameras[::2])
+    gallery = fake_split("gallery", people, cameras)
+    build().evaluate(embedding[::2], embedding, query, gallery, matcher)
+
+
+def _try(table: dict, key: tuple, function: Callable, *args: Any, **kwargs: Any) -> Any:
+    """The result of a call, and in ``table`` why there is none ("" where there is one)."""
+    try:
+        result = function(*args, **kwargs)
+    except (UserError, ValueError, NotImplementedError) as error:
+        table[key] = str(error).splitlines()[0]
+        return None
+    except Exception as error:
+        text = (str(error).strip().splitlines() or [""])[0]
+        table[key] = f"{type(error).__name__}: {text}"
+        return None
+    table.setdefault(key, "")
+    return result if result is not None else True

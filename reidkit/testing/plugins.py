@@ -1,0 +1,156 @@
+"""A whole plugin held to its promises: manifest, components, configs, documentation."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import os
+import pkgutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reidkit.components import import_core
+from reidkit.config.check import check_config
+from reidkit.config.files import config_path, plugin_configs
+from reidkit.config.load import group_path, load_config
+from reidkit.engine.fit import fit_problems
+from reidkit.errors import UserError
+from reidkit.plugin.discover import VARIABLE, discover, find
+from reidkit.plugin.load import load_plugins
+from reidkit.plugin.manifest import FILE, Manifest
+from reidkit.testing.contracts import check_component
+from reidkit.testing.requirements import ContractError
+
+RECIPES = ("quick", "paper")
+
+
+@dataclass
+class Report:
+    """What a check of a plugin found, line by line.
+
+    Attributes:
+        title: the plugin, with version and place.
+        lines: (what was looked at, what was found, whether it is fine).
+    """
+
+    title: str
+    lines: list[tuple[str, str, bool]] = field(default_factory=list)
+
+    @property
+    def broken(self) -> list[str]:
+        """The lines that are not fine, as text."""
+        return [f"{what}: {found}" for what, found, fine in self.lines if not fine]
+
+    def __str__(self) -> str:
+        rows = [f"  {what}: {'' if ok else 'BROKEN: '}{text}" for what, text, ok in self.lines]
+        done = f"{len(self.lines) - len(self.broken)} of {len(self.lines)} checks passed"
+        return "\n".join([self.title, *rows, done])
+
+
+def check_plugin(name: str, say: Callable[[str], None] = lambda line: None) -> Report:
+    """Import a plugin and check everything that can be checked without its data.
+
+    The manifest against what is registered, in both directions; every component against the
+    contract of its kind; every config with every recipe as ``--check`` does, and whether the parts
+    of its quick recipe run on each other; README, docstrings and their examples.
+
+    Args:
+        name: of the plugin.
+        say: called with each line as it is found.
+
+    Raises:
+        PluginError: unknown, broken or unfit plugin.
+    """
+    manifest = find(name)
+    import_core()
+    load_plugins([name])
+    report = Report(str(manifest))
+    say(report.title)
+
+    def note(what: str, found: str, fine: bool = True) -> None:
+        report.lines.append((what, found, fine))
+        say(f"  {what}: {'' if fine else 'BROKEN: '}{found}")
+
+    note(FILE, "imported, registers what it lists")
+    for kind, component in manifest.components():
+        try:
+            note(component, check_component(kind, component))
+        except ContractError as error:
+            note(component, str(error), False)
+    for config in plugin_configs(manifest):
+        note(config, *_config(config))
+    for what, found, fine in _documents(manifest):
+        note(what, found, fine)
+    return report
+
+
+def _config(name: str) -> tuple[str, bool]:
+    """What is wrong with a config under any of its recipes, or that nothing is."""
+    tried = []
+    for recipe in RECIPES:
+        try:
+            group_path(config_path(name), "recipe", recipe)
+        except UserError:
+            continue
+        try:
+            cfg = load_config(name, [f"recipe={recipe}"])
+            problems = check_config(cfg)
+            if recipe == "quick" and not problems:
+                problems = fit_problems(cfg)
+        except UserError as error:
+            return f"recipe={recipe}: {error}", False
+        if problems:
+            return f"recipe={recipe}: " + "; ".join(map(str, problems)), False
+        tried.append(recipe)
+    if "quick" not in tried:
+        return "no quick recipe: minutes on two cores, in configs/recipe/quick.py", False
+    return f"no problems with recipe {' and '.join(tried)}; its parts run on each other", True
+
+
+def _documents(manifest: Manifest) -> Iterator[tuple[str, str, bool]]:
+    """README, the package's docstring, and the examples in all docstrings."""
+    readme = manifest.location / "README.md"
+    text = readme.read_text(encoding="utf-8") if readme.is_file() else ""
+    if not text.strip():
+        readme = manifest.location.parent / "README.md"  # of the project around the package
+        text = readme.read_text(encoding="utf-8") if readme.is_file() else ""
+    said = manifest.name in text
+    yield "README.md", "there" if said else "missing, or does not name the plugin", said
+    package = importlib.import_module(manifest.module)
+    story = (package.__doc__ or "").strip()
+    yield "docstring of the package", story.splitlines()[0] if story else "missing", bool(story)
+    examples = failed = 0
+    names = [m.name for m in pkgutil.walk_packages([str(manifest.location)])]
+    for name in [manifest.module, *(f"{manifest.module}.{n}" for n in names)]:
+        if name not in sys.modules:  # not imported by the package: may need what is not there
+            continue
+        flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
+        result = doctest.testmod(sys.modules[name], optionflags=flags)
+        examples, failed = examples + result.attempted, failed + result.failed
+    found = f"{examples - failed} of {examples} examples run" if examples else "no examples"
+    yield "docstrings", found, not failed
+
+
+def use_plugin(folder: str | Path) -> str:
+    """Make the plugin in a folder findable, unless it is installed; for a ``conftest.py``.
+
+    Args:
+        folder: holds ``plugin.yaml``.
+
+    Returns:
+        The plugin's name.
+
+    Raises:
+        UserError: the folder holds no manifest.
+    """
+    place = Path(folder).resolve()
+    if not (place / FILE).is_file():
+        raise UserError(f"{place}: holds no {FILE}")
+    found = discover()
+    if place.name not in {*found.plugins, *found.broken}:
+        before = os.environ.get(VARIABLE, "")
+        paths = [str(place.parent), *([before] if before else [])]
+        os.environ[VARIABLE] = os.pathsep.join(paths)
+    return place.name
