@@ -134,6 +134,11 @@ def numbers(runs: list[TestRun]) -> dict[str, dict]:
             "n_gallery": len(run.gallery),
             "metrics": {name: float(value) for name, value in run.result.metrics.items()},
             "spread": run.result.spread,
+            **{
+                name: found
+                for name in ("verification", "camera_pairs", "intervals")
+                if (found := getattr(run.result, name, None))
+            },
         }
         for run in runs
     }

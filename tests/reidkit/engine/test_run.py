@@ -56,6 +56,7 @@ def train_command(data: Path, folder: Path, *more: str) -> list[str]:
 def test_a_run_leaves_everything_it_promises(unbroken):
     names = {p.relative_to(unbroken).as_posix() for p in unbroken.rglob("*") if p.is_file()}
     assert {"config.py", "metrics.json", "checkpoints/last.pth", "loss.png"} <= names
+    assert {"queries_source.csv", "queries_target.csv"} <= names
     assert {"ranks_source.png", "ranks_target.png", "parts_source.png"} <= names
     assert any(name.startswith("log/vis_data/events") for name in names)
     for values in metrics(unbroken).values():
