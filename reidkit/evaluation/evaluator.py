@@ -292,7 +292,7 @@ class RankingEvaluator:
         return score_single_shot(chances, relations, rules, name, self.topk, self.invalid, how)
 
     def _with_intervals(self, result: RankingResult) -> RankingResult:
-        columns = per_query_metrics(result)
+        columns = per_query_metrics(result.per_query, list(result.metrics), result.policy)
         groups = result.per_query.get("trial")
         if groups is not None and result.policy == "drop":
             groups = groups[result.per_query["n_good"] > 0]

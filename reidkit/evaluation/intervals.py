@@ -7,36 +7,41 @@ is far sharper than comparing two intervals.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reidkit.evaluation.result import RankingResult
-
 PART = 1 << 22  # drawn at a time
 
 
-def per_query_metrics(result: RankingResult) -> dict[str, NDArray[np.float64]]:
-    """Each metric's value for each query, one that counts as 0 or is left out as the policy says.
+def per_query_metrics(
+    columns: Mapping[str, NDArray], metrics: Sequence[str], policy: str = "drop"
+) -> dict[str, NDArray[np.float64]]:
+    """Each metric's value for each query, whose mean is the metric.
+
+    Args:
+        columns: ``RankingResult.per_query``, or a table read back.
+        metrics: names; those that the columns do not hold are left out.
+        policy: "drop" leaves invalid queries out, "zero" counts them as 0.
 
     Shape:
-        (rows,) of the valid queries under policy "drop", of all under "zero".
+        (rows,) of the valid queries under "drop", of all under "zero".
     """
-    columns, found = result.per_query, {}
-    keep = (
-        columns["n_good"] > 0 if result.policy == "drop" else np.ones(len(columns["n_good"]), bool)
-    )
+    n_good, found = columns["n_good"], {}
+    keep = n_good > 0 if policy == "drop" else np.ones(len(n_good), bool)
     names = {"mAP": "AP", "mAP_official": "AP_official", "mINP": "INP"}
-    for metric in result.metrics:
+    for metric in metrics:
         column = names.get(metric, metric)
         if column in columns:
             values = columns[column]
-        else:  # R<k> of a whole ranking
-            first = columns["first_rank"]
-            values = np.where(np.isnan(first), np.nan, first <= int(metric[1:])).astype(float)
-        found[metric] = np.nan_to_num(values[keep])
+        elif "first_rank" in columns and re.fullmatch(r"R\d+", metric):
+            values = (columns["first_rank"] <= int(metric[1:])).astype(float)
+        else:
+            continue
+        found[metric] = np.nan_to_num(np.asarray(values, np.float64)[keep])
     return found
 
 

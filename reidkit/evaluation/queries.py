@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -52,8 +52,12 @@ def write_queries(path: str | Path, columns: Mapping[str, NDArray]) -> None:
         out.write(text.getvalue())
 
 
-def read_queries(path: str | Path) -> dict[str, NDArray]:
+def read_queries(path: str | Path, skip: Sequence[str] = ()) -> dict[str, NDArray]:
     """Columns of a table written by `write_queries`; numbers where all entries are numbers.
+
+    Args:
+        path: .csv or .parquet.
+        skip: columns of a Parquet file that are not wanted.
 
     Raises:
         UserError: no such file, another suffix, an empty table, or Parquet without pyarrow.
@@ -63,7 +67,8 @@ def read_queries(path: str | Path) -> dict[str, NDArray]:
         raise UserError(f"{path}: no such file")
     if path.suffix == ".parquet":
         table = _pyarrow(path)[1].read_table(path)
-        return {n: _numbers(table.column(n).to_pylist()) for n in table.column_names}
+        wanted = [name for name in table.column_names if name not in skip]
+        return {n: _numbers(table.column(n).to_pylist()) for n in wanted}
     if path.suffix != ".csv":
         raise UserError(f"{path}: tables are read from .csv or .parquet")
     with open(path, newline="", encoding="utf-8") as file:

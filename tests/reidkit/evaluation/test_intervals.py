@@ -68,7 +68,7 @@ def result(**options):
 @pytest.mark.parametrize("protocol", ["market", "cuhk03-single-shot"])
 def test_per_query_values_have_the_metrics_as_means(invalid, protocol):
     found = result(protocol=protocol, invalid=invalid, bootstrap=200)
-    columns = per_query_metrics(found)
+    columns = per_query_metrics(found.per_query, list(found.metrics), invalid)
     assert list(columns) == list(found.metrics)
     for name, value in found.metrics.items():
         assert columns[name].mean() == pytest.approx(value)
