@@ -47,17 +47,17 @@ def render(test: str, found: dict) -> str:
         >>> from reidkit.evaluation.intervals import paired_test
         >>> pair = paired_test(np.zeros(4), np.ones(4), 100)
         >>> print(render("target", {"R1": (0.0, 1.0, pair)}))
-        target     first  second  difference        95 % interval       p  better  worse  same
-          R1        0.00  100.00     +100.00  +100.00 to  +100.00  0.1386       4      0     0
+        target           first  second  difference        95 % interval       p  better  worse  same
+          R1              0.00  100.00     +100.00  +100.00 to  +100.00  0.1386       4      0     0
     """
     lines = [
-        f"{test:<10}{'first':>6}  {'second':>6}  {'difference':>10}  {'95 % interval':>19}  "
+        f"{test:<16}{'first':>6}  {'second':>6}  {'difference':>10}  {'95 % interval':>19}  "
         f"{'p':>6}  {'better':>6}  {'worse':>5}  {'same':>4}"
     ]
     for name, (first, second, pair) in found.items():
         interval = f"{100 * pair.low:>+7.2f} to {100 * pair.high:>+8.2f}"
         lines.append(
-            f"  {name:<8}{100 * first:>6.2f}  {100 * second:>6.2f}  "
+            f"  {name:<14}{100 * first:>6.2f}  {100 * second:>6.2f}  "
             f"{100 * pair.difference:>+10.2f}  {interval}  "
             f"{pair.p:>6.4f}  {pair.better:>6}  {pair.worse:>5}  {pair.same:>4}"
         )
