@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from reidkit.cli.common import parser
@@ -10,6 +9,7 @@ from reidkit.errors import UserError
 from reidkit.plugin import Discovery, Manifest, discover
 from reidkit.plugin.discover import VARIABLE, find, plugin_package
 from reidkit.plugin.errors import shown
+from reidkit.utils.commands import typed
 
 EXAMPLES = """examples:
   python tools/plugins.py list
@@ -122,9 +122,6 @@ def _new(name: str, folder: Path, bare: bool) -> int:
     if place.resolve() not in searched:
         at = shown(place)
         print(f"next:  export {VARIABLE}={at if Path(at).is_absolute() else f'$PWD/{at}'}")
-    plugins, train = ("python tools/plugins.py", "python tools/train.py")
-    if not sys.argv[0].endswith("plugins.py"):
-        plugins, train = "reidkit plugins", "reidkit train"
-    print(f"       {plugins} check {name}")
-    print(f"       {train} {name}/baseline")
+    print(f"       {typed('plugins')} check {name}")
+    print(f"       {typed('train')} {name}/baseline")
     return 0

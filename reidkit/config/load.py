@@ -194,6 +194,14 @@ def group_path(file: Path, group: str, value: str) -> Path:
     raise UserError(f"{group}={value}: no such {group}; {suggest(value, known)}")
 
 
+def has_recipe(name: str, recipe: str) -> bool:
+    """Whether a config, by file or name, has a recipe ("quick", "paper")."""
+    try:
+        return group_path(config_path(name), "recipe", recipe).is_file()
+    except UserError:
+        return False
+
+
 def _source(file: Path) -> str:
     """How a config is named in later commands: by path, or by name where it is installed."""
     folder = configs_folder()

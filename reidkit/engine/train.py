@@ -15,6 +15,7 @@ from mmengine.dist import barrier, broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
 
 from reidkit.config import render
+from reidkit.config.load import has_recipe
 from reidkit.engine.build import build_model, freeze, load_initial_weights
 from reidkit.engine.devices import choose_device, choose_precision, start_processes
 from reidkit.engine.domains import Domains
@@ -29,6 +30,7 @@ from reidkit.engine.runner import ReIDRunner
 from reidkit.evaluation.queries import write_queries
 from reidkit.registry import HOOKS
 from reidkit.utils.checkpoint import load_state
+from reidkit.utils.commands import typed
 from reidkit.utils.io import atomic_write
 from reidkit.utils.progress import clock
 
@@ -230,10 +232,10 @@ def closing(cfg: Config, folder: Path, text: str, seconds: dict[str, float]) -> 
     """The run's last lines: the table, where everything lies, and what to run next."""
     times = ", ".join(f"{name} {clock(value)}" for name, value in seconds.items())
     lines = ["", text, "", f"time    {times}", f"run     {folder}"]
-    lines.append(f"again   python tools/test.py {folder}")
-    if cfg.groups.recipe == "quick":
+    lines.append(f"again   {typed('test')} {folder}")
+    if cfg.groups.recipe == "quick" and has_recipe(cfg.source, "paper"):
         lines.append(
-            f"paper   python tools/train.py {cfg.source} recipe=paper "
+            f"paper   {typed('train')} {cfg.source} recipe=paper "
             "data=market1501_to_dukemtmcreid   (needs a GPU and the real data: docs/data.md)"
         )
     sys.stdout.flush()

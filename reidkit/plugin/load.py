@@ -106,7 +106,7 @@ def _import(manifest: Manifest) -> None:
             _adopt(manifest)
             with registering(f"{manifest.name}/"):
                 importlib.import_module(manifest.module)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a plugin that quits must not end the program
             cause = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             raise PluginError(
                 f"{manifest} could not be imported: {cause}{_line(error, manifest.location)}"

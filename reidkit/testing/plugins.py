@@ -13,8 +13,8 @@ from pathlib import Path
 
 from reidkit.components import import_core
 from reidkit.config.check import check_config
-from reidkit.config.files import config_path, plugin_configs
-from reidkit.config.load import group_path, load_config
+from reidkit.config.files import plugin_configs
+from reidkit.config.load import has_recipe, load_config
 from reidkit.engine.fit import fit_problems
 from reidkit.errors import UserError
 from reidkit.plugin.discover import VARIABLE, discover, find
@@ -90,9 +90,7 @@ def _config(name: str) -> tuple[str, bool]:
     """What is wrong with a config under any of its recipes, or that nothing is."""
     tried = []
     for recipe in RECIPES:
-        try:
-            group_path(config_path(name), "recipe", recipe)
-        except UserError:
+        if not has_recipe(name, recipe):
             continue
         try:
             cfg = load_config(name, [f"recipe={recipe}"])

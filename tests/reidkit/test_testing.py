@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from reidkit.components import import_core
+from reidkit.errors import UserError
 from reidkit.registry import KINDS
 from reidkit.structures import Embedding, HeadOutput
-from reidkit.testing import ContractError, check_component, documentation_problems
+from reidkit.testing import (
+    ContractError,
+    check_component,
+    check_plugin,
+    documentation_problems,
+    fake_domains,
+    fake_images,
+    fake_video,
+    train_and_test,
+    use_plugin,
+)
+from reidkit.testing.contracts import CHECKS
+from reidkit.testing.fixtures import tiny_synthped  # noqa: F401
+
+import_core()
 
 
 def broken(kind: str, component: type, monkeypatch) -> str:
@@ -115,9 +134,103 @@ class SameAgain:
         pass
 
 
+class Liar:
+    """An evaluator that knows the answer before it looks."""
+
+    def evaluate(self, query, gallery, query_split, gallery_split, matcher):
+        return SimpleNamespace(metrics={"mAP": 1.0})
+
+
+class Percent(Liar):
+    """An evaluator that counts to a hundred."""
+
+    def evaluate(self, query, gallery, query_split, gallery_split, matcher):
+        return SimpleNamespace(metrics={"mAP": 100.0})
+
+
+class InOrder(Liar):
+    """An evaluator that sees the first file of the gallery only."""
+
+    def evaluate(self, query, gallery, query_split, gallery_split, matcher):
+        distances = matcher(query, gallery)
+        right = query_split.identities[:, None] == gallery_split.identities
+        best = distances.argmin(1).numpy() if distances.std() > 0.3 else np.zeros(len(right), int)
+        hit = right[np.arange(len(right)), best].mean()
+        return SimpleNamespace(metrics={"R1": float(hit)})
+
+
+class Companion:
+    """A labeller whose labels depend on what else is in the batch."""
+
+    provenance = {"by": "nobody"}
+
+    def label(self, images):
+        return np.full((len(images), 17, 3), len(images), np.float32)
+
+
+class Nobody(Companion):
+    """A labeller that cannot be told from others."""
+
+    provenance: dict = {}
+
+    def label(self, images):
+        return np.zeros((len(images), 17, 3), np.float32)
+
+
+class Wide(Companion):
+    """A labeller in double precision."""
+
+    def label(self, images):
+        return np.zeros((len(images), 17, 3))
+
+
+class Everything:
+    """A reader that finds data in an empty folder.
+
+    Args:
+        data_root: where data lies.
+    """
+
+    def __init__(self, data_root: str):
+        self.data_root = data_root
+
+    def splits(self):
+        return {"train": 3}
+
+
+class Loose:
+    """A hook of nobody."""
+
+
+class Still(nn.Module):
+    """A model that does not learn."""
+
+    domains = ("source",)
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(1, 1)
+
+    def train_step(self, data, optim_wrapper):
+        return {"loss": torch.tensor(1.0)}
+
+
 @pytest.mark.parametrize(
     "kind, component, said",
     [
+        ("evaluators", Liar, "random embeddings score as well as perfect ones"),
+        ("evaluators", Percent, "mAP is 100.0, outside [0, 1]"),
+        ("evaluators", InOrder, "the order of the gallery's files changes the numbers"),
+        ("labellers", Companion, "a crop's labels depend on its batch"),
+        ("labellers", Nobody, "provenance is empty: nobody could tell who labelled"),
+        ("labellers", Wide, "expected float32, got float64"),
+        (
+            "datasets",
+            Everything,
+            "an empty folder gives splits ['train'] instead of a UserError",
+        ),
+        ("hooks", Loose, "expected an mmengine Hook, got Loose"),
+        ("models", Still, "a step changes no weight"),
         ("matchers", NoBounds, "distances leave the bounds (0.0, 0.5)"),
         ("matchers", Similarity, "another image is closer than the same one"),
         ("losses", Detached, "no gradient reaches the inputs"),
@@ -139,3 +252,66 @@ def test_each_check_sees_its_fault(kind, component, said, monkeypatch):
 
 def test_no_docstring():
     assert documentation_problems(type("Bare", (), {})) == ["there is no docstring"]
+
+
+def test_every_kind_has_a_check():
+    assert list(CHECKS) == list(KINDS)
+
+
+def test_a_whole_model_keeps_its_contract():
+    options = dict(
+        backbone=dict(type="ResNet", depth=10, width=8, stages=2),
+        head=dict(type="BNNeckHead"),
+        losses=dict(id=dict(on="source", loss=dict(type="CrossEntropyLoss"))),
+        matcher=dict(type="CosineMatcher"),
+        transforms=dict(train=[dict(type="Normalize")], test=[dict(type="Normalize")]),
+    )
+    done = check_component("models", "ReIDModel", options)
+    assert done == "documented, built, training step, embedding and matcher checked"
+
+
+def test_a_reader_with_its_data(easy_data):
+    done = check_component("datasets", "SynthPed", dict(data_root=str(easy_data), preset="easy"))
+    assert done == "documented, built, splits train, query, gallery checked"
+
+
+def test_fakes_of_every_kind():
+    video = fake_video(4, 3, (64, 32), identities=2)
+    assert video.images.shape == (4, 3, 3, 64, 32) and video.images.dtype == torch.uint8
+    steps = (video.images[:, 1:].int() - video.images[:, :-1].int()).abs()
+    assert 0 < steps.max() <= 4  # neighbouring frames look alike
+    assert video.identities.tolist() == [0, 0, 1, 1] and len(video.cameras) == 4
+    plain = fake_images(4)
+    assert plain.keypoints is None and plain.part_map is None and plain.masks is None
+    domains = fake_domains(("source", "target"), 4)
+    assert [batch.domain for batch in domains.values()] == ["source", "target"]
+    assert not torch.equal(domains["source"].images, domains["target"].images)
+    assert torch.equal(fake_video().images, fake_video().images)
+
+
+def test_use_plugin_names_the_folder_it_wants(tmp_path):
+    with pytest.raises(UserError, match="holds no plugin.yaml"):
+        use_plugin(tmp_path)
+
+
+def test_check_plugin_tells_all_that_is_wrong(world):
+    folder = world.plugin("foo", provides="{matchers: [Good]}")
+    world.write(folder / "configs", {"bad.py": "plugins = ['foo']\nmodel = dict(type='No')\n"})
+    world.search("path")
+    found = check_plugin("foo")
+    broken = {line.split(":")[0]: line for line in found.broken}
+    assert "there is no docstring" in broken["foo/Good"]
+    assert "no quick recipe" in broken["foo/bad"]
+    assert {"README.md", "docstring of the package"} <= set(broken)
+    assert str(found).endswith("2 of 6 checks passed")
+
+
+@pytest.mark.slow
+def test_a_trial_trains_and_knows_chance(tiny_synthped, tmp_path):  # noqa: F811
+    small = ["model.backbone.width=8", "train.epochs=4", "model.losses.id.weight=1.0"]
+    trial = train_and_test("eanet/pcb", tiny_synthped, tmp_path / "run", small)
+    first, last = trial.losses["loss_id"]
+    assert last < first
+    assert set(trial.metrics) == set(trial.chance) == {"source", "target"}
+    assert 0 < trial.chance["source"]["mAP"] < 0.6
+    assert (trial.folder / "metrics.json").is_file()

@@ -1,8 +1,13 @@
-"""``reidkit plugins``: list, show, check and new."""
+"""``reidkit plugins``: list, show, where, check and new."""
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+
 import pytest
+import yaml
 
 from reidkit.cli.main import main
 from reidkit.config import prepare_config
@@ -33,27 +38,116 @@ def test_unknown_plugin(capsys):
     )
 
 
-def test_a_new_plugin_passes_check_and_its_config_too(world, capsys):
-    assert main(["plugins", "new", "my_paper", "--folder", "own"]) == 0
+def test_show_gives_components_with_options_and_docs(capsys):
+    assert main(["plugins", "show", "eanet"]) == 0
+    out = capsys.readouterr().out
+    assert (
+        "  eanet/PAPHead   (head)\n"
+        '      options: regions: int = 9, dim: int = 256, pool: str = "max"\n'
+        "      supplied by the framework: features, num_identities\n"
+        "      One embedding per body region: part aligned pooling.\n"
+    ) in out
+
+
+def test_show_one_component(capsys):
+    assert main(["plugins", "show", "eanet/PAPHead"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("eanet/PAPHead   (head)\noptions: regions: int = 9")
+    assert "arXiv 1812.11369" in out
+
+
+def test_a_plugin_that_cannot_be_loaded_is_shown_as_far_as_its_manifest_goes(world, capsys):
+    world.plugin("foo", files={"__init__.py": "raise RuntimeError('boom')\n"})
+    world.search("path")
+    assert main(["plugins", "show", "foo"]) == 0
+    out = capsys.readouterr().out
+    assert "components:\n  matchers: foo/Good\ncannot be loaded: plugin 'foo' 0.3" in out
+
+
+def test_where(capsys):
+    for name in ("PAPHead", "eanet/PAPHead"):
+        assert main(["plugins", "where", name]) == 0
+        (line,) = capsys.readouterr().out.splitlines()
+        assert re.fullmatch(r"eanet/PAPHead   head   \S*eanet/heads\.py:\d+", line)
+    assert main(["plugins", "where", "timm/resnet18"]) == 0
+    assert capsys.readouterr().out.startswith("TimmBackbone   backbone   ")
+    assert main(["plugins", "where", "PAPHed"]) == 2
+    assert capsys.readouterr().err == (
+        "no component named 'PAPHed'; did you mean 'eanet/PAPHead'?\n"
+    )
+
+
+def test_list_imports_neither_torch_nor_a_plugin(tmp_path):
+    code = (
+        "import sys\nfrom reidkit.cli.main import main\nmain(['plugins', 'list'])\n"
+        "heavy = {'torch', 'torchvision', 'mmengine', 'mmcv', 'mmpose', 'numpy', 'cv2', 'timm'}\n"
+        "tops = {name.split('.')[0] for name in sys.modules}\n"
+        "plugins = {n for n in sys.modules if n.startswith('reidkit_plugins.')}\n"
+        "print(sorted(heavy & tops), sorted(plugins))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    listed, seen = done.stdout.splitlines()[0], done.stdout.splitlines()[-1]
+    assert listed.startswith("eanet") and seen == "[] []"
+
+
+def test_a_new_project_passes_check_and_its_config_too(world, capsys):
+    assert main(["plugins", "new", "my_paper"]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "own/my_paper: written; try: python tools/plugins.py check my_paper",
-        "first: export REIDKIT_PLUGIN_PATH=own",
+        "my_paper: written",
+        "next:  export REIDKIT_PLUGIN_PATH=$PWD/my_paper",
+        "       reidkit plugins check my_paper",
+        "       reidkit train my_paper/baseline",
     ]
-    world.search("own")
+    project = world.root / "my_paper"
+    written = {p.relative_to(project).as_posix() for p in project.rglob("*") if p.is_file()}
+    assert written == {
+        ".github/workflows/check.yml", ".gitignore", "README.md", "pyproject.toml",
+        "my_paper/__init__.py", "my_paper/configs/baseline.py",
+        "my_paper/configs/recipe/quick.py", "my_paper/head.py", "my_paper/loss.py",
+        "my_paper/plugin.yaml", "tests/conftest.py", "tests/test_my_paper.py",
+    }  # fmt: skip
+    for file in project.rglob("*.y*ml"):
+        assert yaml.safe_load(file.read_text())
+    world.search("my_paper")
     assert main(["plugins", "check", "my_paper"]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "plugin 'my_paper' 0.1.0 (own/my_paper): imported, registers what it lists",
+        "plugin 'my_paper' 0.1.0 (my_paper/my_paper)",
+        "  plugin.yaml: imported, registers what it lists",
         "  my_paper/MyPaperHead: documented, built, output, gradients and float64 checked",
         "  my_paper/MyPaperLoss: documented, built, scalar, gradients and float64 checked",
-        "2 of 2 components keep their contract",
+        "  my_paper/baseline: no problems with recipe quick; its parts run on each other",
+        "  README.md: there",
+        "  docstring of the package: MyPaper: what the method does, in one sentence.",
+        "  docstrings: 3 of 3 examples run",
+        "7 of 7 checks passed",
     ]
-    cfg = prepare_config("my_paper/baseline")
-    assert cfg.source == "own/my_paper/configs/baseline.py"
-    assert cfg.settings.my_paper.temperature == 0.1
+    cfg = prepare_config("my_paper/baseline", ["settings.my_paper.temperature=0.5"])
+    assert cfg.source == "my_paper/my_paper/configs/baseline.py"
+    assert cfg.settings.my_paper.temperature == 0.5
+    from reidkit.engine.build import build_model
+
+    model = build_model(cfg, None, num_identities=3)
+    assert model.losses["id"].loss.temperature == 0.5  # the setting arrives
+
+
+def test_a_bare_plugin_in_a_folder_of_plugins(world, capsys):
+    assert main(["plugins", "new", "my_paper", "--folder", "own", "--bare"]) == 0
+    assert (world.root / "own" / "my_paper" / "plugin.yaml").is_file()
+    assert not (world.root / "own" / "my_paper" / "pyproject.toml").exists()
+    assert "next:  export REIDKIT_PLUGIN_PATH=$PWD/own" in capsys.readouterr().out
+
+
+def test_names_that_are_taken(world, capsys):
+    assert main(["plugins", "new", "eanet"]) == 2
+    assert "a plugin named 'eanet' is there already (" in capsys.readouterr().err
+    assert main(["plugins", "new", "timm"]) == 2
+    assert capsys.readouterr().err == (
+        "'timm' cannot name a plugin: timm/<network> names the backbones of that library\n"
+    )
 
 
 def test_check_finds_a_broken_contract(world, capsys):
-    main(["plugins", "new", "bad", "--folder", "own"])
+    main(["plugins", "new", "bad", "--folder", "own", "--bare"])
     loss = world.root / "own" / "bad" / "loss.py"
     loss.write_text(loss.read_text().replace("return F.cross_", "return 0 * F.cross_"))
     world.search("own")
@@ -61,7 +155,8 @@ def test_check_finds_a_broken_contract(world, capsys):
     assert main(["plugins", "check", "bad"]) == 1
     out = capsys.readouterr().out
     assert "  bad/BadLoss: BROKEN: no gradient reaches the inputs\n" in out
-    assert out.endswith("1 of 2 components keep their contract\n")
+    assert "  docstrings: BROKEN: 2 of 3 examples run\n" in out
+    assert out.endswith("5 of 7 checks passed\n")
 
 
 @pytest.mark.parametrize("name", ["My-Paper", "", "9lives"])

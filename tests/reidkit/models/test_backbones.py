@@ -5,7 +5,7 @@ import torch
 from torchvision.models import resnet18
 
 from reidkit.errors import UserError
-from reidkit.models.backbones import ResNet, TimmBackbone, TorchvisionBackbone
+from reidkit.models.backbones import ResNet
 
 
 def test_resnet18_equals_torchvision_with_its_weights(tmp_path):
@@ -41,6 +41,7 @@ def test_output_of_every_map_fits_its_spec():
         (dict(depth=20), r"depth must be one of \[10, 18, 34, 50, 101\], got 20"),
         (dict(stages=5), "keeps 1 to 4 stages, got 5"),
         (dict(stages=2, strides=(1,)), "2 stages needs 2 strides"),
+        (dict(stem_pool="max"), "stem_pool must be 'padded' or 'ceil', got 'max'"),
     ],
 )
 def test_wrong_options_are_named(options, text):
@@ -52,15 +53,3 @@ def test_weights_of_another_depth_are_refused(tmp_path):
     torch.save(ResNet(depth=18, width=8).state_dict(), tmp_path / "small.pth")
     with pytest.raises(UserError, match="weights do not fit ResNet"):
         ResNet(depth=18, width=16, pretrained=str(tmp_path / "small.pth"))
-
-
-def test_unknown_networks_are_refused():
-    with pytest.raises(UserError, match="torchvision has no network 'resnt18'"):
-        TorchvisionBackbone("resnt18")
-    with pytest.raises(UserError, match="has no module 'featurs'; it has: features"):
-        TorchvisionBackbone("squeezenet1_1", node="featurs")
-    try:
-        import timm  # noqa: F401
-    except ImportError:
-        with pytest.raises(UserError, match="TimmBackbone needs timm"):
-            TimmBackbone("resnet18")

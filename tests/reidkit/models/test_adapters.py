@@ -1,0 +1,163 @@
+"""Networks of other libraries by name: true widths and strides, clear refusals, their weights."""
+
+# ruff: noqa: E501  (messages are compared whole)
+import os
+
+import pytest
+import torch
+
+from reidkit.config import check_config, load_config
+from reidkit.errors import UserError
+from reidkit.models.adapters import MMPretrainBackbone, TimmBackbone, TorchvisionBackbone
+from reidkit.registry import BACKBONES
+from reidkit.testing import check_component
+
+SIZE = (128, 64)
+
+
+def build(name: str, **options):
+    return BACKBONES.build(dict(type=name, **options), input_size=SIZE)
+
+
+def agrees(net) -> list[tuple[int, ...]]:
+    """Shapes of the maps, which are what the specs say."""
+    maps = net.eval()(torch.rand(2, 3, *SIZE))
+    assert list(maps) == list(net.specs)
+    for name, spec in net.specs.items():
+        assert maps[name].shape == (2, spec.channels, 128 // spec.stride, 64 // spec.stride)
+    return [tuple(one.shape[1:]) for one in maps.values()]
+
+
+@pytest.mark.parametrize(
+    "name, shape",
+    [
+        ("resnet18", (512, 4, 2)),
+        ("mobilenet_v3_small", (576, 4, 2)),
+        ("shufflenet_v2_x0_5", (1024, 4, 2)),
+        ("swin_t", (768, 4, 2)),
+    ],
+)
+def test_torchvision_up_to_the_last_map(name, shape):
+    assert agrees(build(f"torchvision/{name}")) == [shape]
+
+
+def test_torchvision_up_to_an_inner_module():
+    assert build("torchvision/vgg11", node="features.10").specs["features.10"].channels == 256
+
+
+@pytest.mark.parametrize(
+    "name, options, text",
+    [
+        ("resnt18", {}, "torchvision has no network 'resnt18'; near: resnet18"),
+        ("vit_b_16", {}, "torchvision/vit_b_16 does not run on images of 128x64"),
+        ("vgg11", dict(node="featurs"), "vgg11 has no module 'featurs'; it has: features, avgpool"),
+        ("resnet18", dict(node="fc"), "torchvision/resnet18 does not run on images"),
+    ],
+)
+def test_torchvision_refuses(name, options, text):
+    with pytest.raises(UserError, match=text):
+        build(f"torchvision/{name}", **options)
+
+
+def test_a_library_is_named_like_a_component_and_the_name_is_no_option(tmp_path):
+    cfg = load_config("eanet/pcb", ["model.backbone=torchvision/resnet18"])
+    assert cfg.model.backbone.to_dict() == dict(type="torchvision/resnet18")
+    assert check_config(cfg) == []
+    cfg = load_config("eanet/pcb", ["model.backbone=timm/convnext_tiny.fb_in22k"])
+    assert check_config(cfg) == []
+    wrong = load_config(
+        "eanet/pcb", ["model.backbone=torchvision/resnet18", "model.backbone.nod=layer3"]
+    )
+    assert [str(p) for p in check_config(wrong)] == [
+        "model.backbone.nod (command line): torchvision/resnet18 has no option 'nod'\n"
+        "      did you mean 'node'?   options: node: str | None = None, pretrained: str | None = None"
+    ]
+
+
+def test_torchvision_weights_from_a_file(tmp_path):
+    from torchvision.models import mobilenet_v3_small
+
+    torch.manual_seed(0)
+    reference = mobilenet_v3_small().eval()
+    torch.save(reference.state_dict(), tmp_path / "a.pth")
+    net = build("torchvision/mobilenet_v3_small", pretrained=str(tmp_path / "a.pth")).eval()
+    images = torch.rand(1, 3, *SIZE)
+    assert torch.equal(net(images)["map"], reference.features(images))
+    assert net.loaded.left == {}
+
+
+def test_imagenet_weights_without_network(monkeypatch):
+    from urllib.error import URLError
+
+    def refuse(*args, **kwargs):
+        raise URLError("no network")
+
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", refuse)
+    with pytest.raises(UserError) as error:
+        build("torchvision/resnet18", pretrained="imagenet")
+    said = str(error.value).splitlines()
+    assert said[0].startswith(
+        "the pretrained weights of torchvision's resnet18 could not be fetched"
+    )
+    assert "fetch https://download.pytorch.org/models/resnet18" in said[1]
+    assert "set model.backbone.pretrained=<path>" in said[1]
+
+
+def test_timm_networks():
+    pytest.importorskip("timm")
+    assert agrees(build("timm/resnet10t"))[-1] == (512, 4, 2)
+    assert agrees(build("timm/vit_tiny_patch16_224"))[-1] == (192, 8, 4)  # knows the image's size
+    assert agrees(build("timm/swin_tiny_patch4_window7_224"))[-1] == (768, 4, 2)  # channels last
+    assert check_component("backbones", "TimmBackbone").endswith("maps and gradients checked")
+    with pytest.raises(UserError, match="timm has no network 'convnxt_atto'; near: convnext_atto"):
+        build("timm/convnxt_atto")
+
+
+def test_timm_weights_from_a_file(tmp_path):
+    timm = pytest.importorskip("timm")
+    torch.manual_seed(0)
+    whole = timm.create_model("resnet10t", num_classes=7).eval()
+    torch.save(whole.state_dict(), tmp_path / "a.pth")
+    net = build("timm/resnet10t", pretrained=str(tmp_path / "a.pth")).eval()
+    images = torch.rand(1, 3, *SIZE)
+    torch.testing.assert_close(net(images)["stage4"], whole.forward_features(images))
+    torch.save({"conv1.weight": torch.zeros(1)}, tmp_path / "b.pth")
+    with pytest.raises(UserError, match="weights do not fit ResNet: .* tensors missing"):
+        build("timm/resnet10t", pretrained=str(tmp_path / "b.pth"))
+
+
+def test_timm_weights_without_network(monkeypatch):
+    timm = pytest.importorskip("timm")
+    del timm
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HUB_CACHE", os.devnull)
+    with pytest.raises(UserError) as error:
+        build("timm/resnet10t", pretrained="imagenet")
+    said = str(error.value)
+    assert said.startswith("the pretrained weights of timm's resnet10t could not be fetched: ")
+    assert "fetch https://huggingface.co/timm/resnet10t" in said
+
+
+def test_mmpretrain_networks():
+    pytest.importorskip("mmpretrain")
+    assert agrees(build("mmpretrain/ResNet", options=dict(depth=18)))[-1] == (512, 4, 2)
+    assert agrees(build("mmpretrain/resnet18_8xb32_in1k"))[-1] == (512, 4, 2)
+    with pytest.raises(UserError, match="stage0 is .*, not a map"):
+        build("mmpretrain/ConvNeXt")
+    options = dict(arch="atto", gap_before_final_norm=False)
+    assert agrees(build("mmpretrain/ConvNeXt", options=options))[-1] == (320, 4, 2)
+    with pytest.raises(UserError, match="mmpretrain has no network 'ResNt'; near: ResNet"):
+        build("mmpretrain/ResNt")
+
+
+@pytest.mark.parametrize(
+    "component, library", [(TimmBackbone, "timm"), (MMPretrainBackbone, "mmpretrain")]
+)
+def test_a_library_that_is_not_there(component, library, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, library, None)
+    with pytest.raises(UserError, match=f"needs {library}: python -m pip install {library}"):
+        component()
+
+
+def test_default_is_small():
+    assert TorchvisionBackbone(input_size=SIZE).specs["map"].channels == 576
