@@ -193,13 +193,18 @@ SAMPLERS = Registry(
 )
 EVALUATORS = Registry(
     "evaluator",
-    "evaluate(query: Embedding, gallery: Embedding, query_info, gallery_info, matcher) -> result "
-    "with numbers; never tunes anything on the test set.",
+    "evaluate(query: Embedding, gallery: Embedding, query_split, gallery_split, matcher, *, "
+    "protocol, trials, multi_query) -> result with metrics, spread, protocol and counts: the data "
+    "set states its protocol and brings its trials (rows of both splits). extra_splits(protocol) "
+    "-> names of the splits it needs beside query and gallery; each comes as a keyword "
+    "(embedding, split). Never tunes anything on the test set.",
     parent=_roots.METRICS,
 )
 DATASETS = Registry(
     "dataset",
-    "A reader of one layout: constructed with root and options; splits() -> dict name -> Split.",
+    "A reader of one layout: constructed with root and options; splits() -> dict name -> Split; "
+    "protocol: how papers test on it (a name in reidkit.evaluation.PROTOCOLS); trials() -> "
+    "repetitions of the test as Trials, empty for one.",
     parent=_roots.DATASETS,
 )
 TRANSFORMS = Registry(
@@ -215,6 +220,12 @@ MATCHERS = Registry(
     "with it; the constructor may declare ``map_size``. A learned one also has scores(query, "
     "gallery) -> (q, g), larger is closer, with gradients, for losses. One that compares local "
     "features may have correspondences(query, gallery) for pictures.",
+)
+RERANKERS = Registry(
+    "re-ranker",
+    "rerank(query: Embedding [Q], gallery: Embedding [G], matcher, query_sight, gallery_sight) -> "
+    "(query, gallery, matcher): new embeddings of the same images, and a matcher of them. A sight "
+    "holds cameras and times, never identities. The constructor may declare ``block_mb``.",
 )
 MODELS = Registry(
     "model",
@@ -238,6 +249,7 @@ KINDS: dict[str, Registry] = {
     "datasets": DATASETS,
     "transforms": TRANSFORMS,
     "matchers": MATCHERS,
+    "rerankers": RERANKERS,
     "models": MODELS,
     "hooks": HOOKS,
     "labellers": LABELLERS,

@@ -17,7 +17,7 @@ from reidkit.data.partial import PartialILIDS, PartialREID
 from reidkit.data.reader import Reader
 from reidkit.data.rendered import ClonedPerson, RandPerson
 from reidkit.data.samplers import BatchSampler, PKSampler, ShuffleSampler
-from reidkit.data.split import Split
+from reidkit.data.split import Split, Trial
 from reidkit.data.synthped.reader import SynthPed
 from reidkit.data.transforms import (
     ColorJitter,
@@ -52,5 +52,6 @@ __all__ = [
     "ShuffleSampler",
     "Split",
     "SynthPed",
+    "Trial",
     "make_loader",
 ]

@@ -27,7 +27,7 @@ def draw_pictures(
             run.gallery_embedding,
             model.matcher,
             seed=cfg.settings.seed,
-            protocol=cfg.evaluation.get("protocol", "market"),
+            protocol=cfg.evaluation.get("protocol") or domains.reader(run.domain).protocol,
         )
     for domain, fields in cfg.labels.get("train", {}).items():
         if fields and domain in model.domains:

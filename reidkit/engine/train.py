@@ -18,7 +18,7 @@ from reidkit.config import render
 from reidkit.engine.build import build_model, freeze, load_initial_weights
 from reidkit.engine.devices import choose_device, choose_precision, start_processes
 from reidkit.engine.domains import Domains
-from reidkit.engine.evaluate import TestRun, evaluate, numbers, table
+from reidkit.engine.evaluate import TestRun, build_evaluator, evaluate, numbers, table
 from reidkit.engine.folder import CHECKPOINT, write_json
 from reidkit.engine.hooks import FiniteLossHook, LastCheckpointHook, ProgressHook, RandomnessHook
 from reidkit.engine.optim import build_optim, build_schedule
@@ -66,7 +66,8 @@ def train(cfg: Config, folder: Path, resume: bool = False, launcher: str = "auto
     began = time.time()
     domains = Domains(cfg, device)
     model_domains = list(dict.fromkeys(role.on for role in cfg.model.get("losses", {}).values()))
-    domains.prepare(model_domains or ["source"], list(cfg.data.tests))
+    extra = build_evaluator(cfg).extra_splits
+    domains.prepare(model_domains or ["source"], list(cfg.data.tests), extra)
     prepared = time.time()
     if is_main_process():
         with atomic_write(folder / "config.py", "w") as file:
@@ -195,10 +196,12 @@ class EvaluateHook(Hook):
             return
         model = runner.model.module if hasattr(runner.model, "module") else runner.model
         for run in evaluate(self.cfg, model, self.domains):
-            mean, first = run.result.metrics["mAP"], run.result.metrics["R1"]
-            runner.visualizer.add_scalar(f"test/{run.domain}/mAP", mean, runner.iter)
+            found = {n: run.result.metrics[n] for n in ("mAP", "R1") if n in run.result.metrics}
+            for name, value in found.items():
+                runner.visualizer.add_scalar(f"test/{run.domain}/{name}", value, runner.iter)
             if is_main_process():
-                print(f"  test {run.query.dataset}: mAP {100 * mean:.1f}  R1 {100 * first:.1f}")
+                shown = "  ".join(f"{name} {100 * value:.1f}" for name, value in found.items())
+                print(f"  test {run.query.dataset}: {shown}")
         model.train()
 
 
