@@ -15,6 +15,7 @@ from reidkit.errors import UserError
 COMMANDS = {
     "train": ("train", "train a method and test it"),
     "test": ("test", "test a run again from its folder"),
+    "show-correspondences": ("correspondences", "draw the local matches behind a ranking"),
     "plugins": ("plugins", "list, show, check and start plugins"),
     "synthped": ("synthped", "render the synthetic benchmark, or a sheet of it"),
     "label": ("labels", "make part labels of crops with mmpose"),

@@ -11,13 +11,16 @@ from mmengine.logging import MessageHub
 from reidkit.data.crops import CropDataset
 from reidkit.engine.domains import Domains
 from reidkit.engine.evaluate import TestRun
-from reidkit.viz import curve, part_sheet, rank_sheet
+from reidkit.viz import curve, match_sheet, part_sheet, rank_sheet
 
 
 def draw_pictures(
     folder: Path, cfg: ConfigDict, model, domains: Domains, tests: list[TestRun]
 ) -> None:
-    """Write ``ranks_<domain>.png``, ``parts_<domain>.png`` (with part labels) and ``loss.png``."""
+    """Write ``ranks_<domain>.png`` and ``loss.png``; ``parts_<domain>.png`` with part labels.
+
+    A matcher that knows local matches gives ``matches_<domain>.png``, too.
+    """
     for run in tests:
         rank_sheet(
             folder / f"ranks_{run.domain}.png",
@@ -29,6 +32,8 @@ def draw_pictures(
             seed=cfg.settings.seed,
             protocol=cfg.evaluation.get("protocol") or domains.reader(run.domain).protocol,
         )
+        if hasattr(model.matcher, "correspondences"):
+            draw_matches(folder / f"matches_{run.domain}.png", cfg, model, domains, run)
     for domain, fields in cfg.labels.get("train", {}).items():
         if fields and domain in model.domains:
             _parts(folder / f"parts_{domain}.png", cfg, model, domains, domain)
@@ -40,6 +45,31 @@ def draw_pictures(
     }
     if losses:
         curve(folder / "loss.png", losses)
+
+
+def draw_matches(
+    path: Path,
+    cfg: ConfigDict,
+    model,
+    domains: Domains,
+    run: TestRun,
+    queries: int = 4,
+    lines: int = 14,
+    seed: int | None = None,
+) -> None:
+    """Local matches of a few queries of one test set, by a matcher with ``correspondences``."""
+    match_sheet(
+        path,
+        run.query,
+        run.gallery,
+        run.query_embedding,
+        run.gallery_embedding,
+        model.matcher,
+        queries,
+        lines,
+        cfg.settings.seed if seed is None else seed,
+        cfg.evaluation.get("protocol") or domains.reader(run.domain).protocol,
+    )
 
 
 def _parts(
