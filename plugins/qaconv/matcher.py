@@ -164,6 +164,21 @@ class QAConvMatcher(Matcher):
         values.sub_(float(constant)).div_(self.temperature).sigmoid_()
         return values if beyond is None else values.masked_fill_(beyond, 1.0)
 
+    @torch.no_grad()
+    def pairs(self, query: Embedding, gallery: Embedding) -> Tensor:
+        """Distances (n,) between prepared rows that stand beside each other; no shortlist."""
+        forward, backward, constant = self.folded()
+        values = torch.empty(len(query))
+        for rows in torch.arange(len(query)).split(32):  # 5 MB of similarities at a time
+            left, right = (
+                side.maps[rows].flatten(2) * side.vectors[rows, :, : self.cells]
+                for side in (query, gallery)
+            )
+            scores = torch.bmm(left.transpose(1, 2).to(forward), right.to(forward))
+            score = scores.amax(2) @ forward + scores.amax(1) @ backward + constant
+            values[rows] = torch.sigmoid(-score / self.temperature).to(values)
+        return values.to(query.maps.device)
+
     def _sums(
         self, query: Embedding, gallery: Embedding, weights: tuple[Tensor, Tensor], out: Tensor
     ) -> Tensor:

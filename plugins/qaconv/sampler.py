@@ -262,11 +262,11 @@ def class_distances(
     if distance == "cosine":
         pooled = _pooled(embedding)
         return np.matmul(pooled.numpy(), -pooled.T.numpy(), out=table)
+    half = bool(getattr(matcher, "symmetric", False))
     ready, order = (embedding, embedding), matcher
     if isinstance(matcher, Matcher):
         ready = tuple(matcher.prepare(embedding, side) for side in ("query", "gallery"))
-        order = matcher.order
-    half = bool(getattr(matcher, "symmetric", False))
+        order = matcher.compare if half else matcher.order  # order may drop a constant per row
     blocks = range(0, count, ROWS)
     for start in track(blocks, label="class graph", unit="blocks", show=count >= 1000):
         rows = slice(start, min(start + ROWS, count))

@@ -54,7 +54,7 @@ class AdaptiveSchedule(Hook):
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Add one step's loss."""
-        self._sum += float((outputs or {})["loss"])
+        self._sum += float((outputs or {})["loss"].detach())
         self._steps += 1
 
     def after_train_epoch(self, runner) -> None:

@@ -6,9 +6,83 @@ Shape letters: Q queries, G gallery images; n probes of one camera, m gallery im
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
+from torch import nn
 
 from reidkit.errors import UserError
+from reidkit.evaluation.ranking import blocks
+from reidkit.evaluation.rerank import Reranked, Reranker, unit_range
+from reidkit.evaluation.table import TableMatcher, positions
+from reidkit.registry import RERANKERS
+from reidkit.structures import Embedding, Sight
+
+
+@RERANKERS.register_module()
+class TLift(Reranker):
+    """Temporal lifting as a step between distances and ranking, for any method and after others.
+
+    Distances are brought into [0, 1] (``s = 1 - d``), lifted by `tlift`, and turned back:
+    ``1 + alpha - lifted``. The table of all queries and gallery images is kept in memory.
+
+    Args:
+        tau, sigma, k, alpha: see `tlift`.
+        scale: of the sigmoid for distances without bounds, see ``reidkit.evaluation.unit_range``.
+        block_mb: memory for a block of distances, megabytes.
+
+    Raises:
+        UserError: when used, images without times; see `tlift`.
+
+    Source:
+        QAConv, arXiv 1904.10424, section 3.6. The authors lift re-ranked distances.
+    """
+
+    def __init__(
+        self,
+        tau: float = 100.0,
+        sigma: float = 200.0,
+        k: int = 10,
+        alpha: float = 0.2,
+        scale: float = 10.0,
+        block_mb: float = 64,
+    ):
+        self.tau, self.sigma, self.k, self.alpha = tau, sigma, k, alpha
+        self.scale, self.block_mb = scale, block_mb
+
+    @torch.inference_mode()
+    def rerank(
+        self,
+        query: Embedding,
+        gallery: Embedding,
+        matcher: nn.Module,
+        query_sight: Sight,
+        gallery_sight: Sight,
+    ) -> Reranked:
+        """See ``Reranker.rerank``."""
+        for side, sight in (("query", query_sight), ("gallery", gallery_sight)):
+            if sight.times is None:
+                raise UserError(
+                    f"TLift needs the time of every image, and the {side} has none: its data set's "
+                    "file names tell no times. Take this step out (~evaluation.rerank.tlift)"
+                )
+        table = np.empty((len(query), len(gallery)), np.float32)
+        inner = unit_range(matcher, self.scale)
+        for rows, values in blocks(query, gallery, inner, self.block_mb, distances=True):
+            table[rows] = 1 - values.cpu().numpy()
+        lifted = tlift(
+            table,
+            query_sight.cameras,
+            query_sight.times,
+            gallery_sight.cameras,
+            gallery_sight.times,
+            self.tau,
+            self.sigma,
+            self.k,
+            self.alpha,
+        )
+        found = TableMatcher((1 + self.alpha - lifted).astype(np.float32))
+        found.bounds = (0.0, 1.0 + self.alpha)
+        return positions(len(query)), positions(len(gallery)), found
 
 
 def tlift(
@@ -21,7 +95,7 @@ def tlift(
     sigma: float = 200.0,
     k: int = 10,
     alpha: float = 0.2,
-) -> NDArray[np.float64]:
+) -> NDArray[np.floating]:
     """Weigh similarities by how near in time each gallery image is to what the neighbours found.
 
     For a probe A and a gallery camera: the probes of A's camera within ``tau`` seconds of A are
@@ -44,7 +118,8 @@ def tlift(
         alpha: what is left of a similarity without any support.
 
     Shape:
-        similarity (Q, G); cameras integer and times float, (Q,) and (G,); returns (Q, G) float64.
+        similarity (Q, G); cameras integer and times float, (Q,) and (G,); returns (Q, G), float32
+        for float32 and float64 for everything else.
 
     Raises:
         UserError: times that are missing (NaN), or similarities outside [0, 1].
@@ -59,7 +134,8 @@ def tlift(
         >>> lifted.round(6).tolist()
         [[1.078876, 0.119875, 0.04], [0.359625, 0.959001, 0.02]]
     """
-    table = np.asarray(similarity, np.float64)
+    table = np.asarray(similarity)
+    table = table if table.dtype == np.float32 else table.astype(np.float64)
     q_cams, g_cams = np.asarray(query_cameras), np.asarray(gallery_cameras)
     q_times, g_times = np.asarray(query_times, np.float64), np.asarray(gallery_times, np.float64)
     _check(table, q_cams, q_times, g_cams, g_times, (tau, sigma, k, alpha))
@@ -70,7 +146,7 @@ def tlift(
         nearness = np.exp(-((gaps / sigma) ** 2))  # (m, m)
         for camera in np.unique(q_cams):
             probes = np.flatnonzero(q_cams == camera)
-            block = table[np.ix_(probes, images)]
+            block = table[np.ix_(probes, images)].astype(np.float64)
             votes = _votes(block, q_times[probes], tau, k)
             weight = votes @ nearness / votes.sum(1, keepdims=True)
             out[np.ix_(probes, images)] = (weight + alpha) * block

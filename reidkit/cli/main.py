@@ -21,6 +21,7 @@ COMMANDS = {
     "doctor": ("doctor", "examine a data set or this installation"),
     "plugins": ("plugins", "list, show, find, check and start plugins"),
     "docs": ("docs", "make the pages that are generated"),
+    "show-correspondences": ("correspondences", "draw the local matches behind a ranking"),
     "synthped": ("synthped", "render the synthetic benchmark, or a sheet of it"),
     "label": ("labels", "make part labels of crops with mmpose"),
     "train-pose": ("train_pose", "train the small pose model that ships"),

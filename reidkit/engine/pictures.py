@@ -14,7 +14,7 @@ from reidkit.data.tracklets import TrackletSplit
 from reidkit.engine.domains import Domains
 from reidkit.engine.evaluate import TestRun
 from reidkit.structures import ReIDBatch
-from reidkit.viz import curve, part_sheet, rank_sheet
+from reidkit.viz import curve, match_sheet, part_sheet, rank_sheet
 
 
 def draw_pictures(
@@ -23,6 +23,7 @@ def draw_pictures(
     """Write ``ranks_<domain>.png``, ``parts_<domain>.png`` (with part labels) and ``loss.png``.
 
     A head with ``draw`` adds ``head_<domain>.png``, of some queries.
+    A matcher that knows local matches gives ``matches_<domain>.png``.
     """
     for run in tests:
         rank_sheet(
@@ -35,8 +36,10 @@ def draw_pictures(
             seed=cfg.settings.seed,
             protocol=cfg.evaluation.get("protocol") or domains.reader(run.domain).protocol,
         )
-        if hasattr(model.head, "draw"):
+        if hasattr(getattr(model, "head", None), "draw"):
             model.head.draw(folder / f"head_{run.domain}.png", model, _queries(cfg, domains, run))
+        if hasattr(model.matcher, "correspondences"):
+            draw_matches(folder / f"matches_{run.domain}.png", cfg, model, domains, run)
     for domain, fields in cfg.labels.get("train", {}).items():
         if fields and domain in model.domains:
             _parts(folder / f"parts_{domain}.png", cfg, model, domains, domain)
@@ -48,6 +51,31 @@ def draw_pictures(
     }
     if losses:
         curve(folder / "loss.png", losses)
+
+
+def draw_matches(
+    path: Path,
+    cfg: ConfigDict,
+    model,
+    domains: Domains,
+    run: TestRun,
+    queries: int = 4,
+    lines: int = 14,
+    seed: int | None = None,
+) -> None:
+    """Local matches of a few queries of one test set, by a matcher with ``correspondences``."""
+    match_sheet(
+        path,
+        run.query,
+        run.gallery,
+        run.query_embedding,
+        run.gallery_embedding,
+        model.matcher,
+        queries,
+        lines,
+        cfg.settings.seed if seed is None else seed,
+        cfg.evaluation.get("protocol") or domains.reader(run.domain).protocol,
+    )
 
 
 def _parts(

@@ -64,6 +64,15 @@ class Canvas:
         box = (x - line, y - line, x + width + line - 1, y + height + line - 1)
         self._draw.rectangle(box, outline=colour, width=line)
 
+    def line(
+        self, start: tuple[float, float], end: tuple[float, float], colour: Colour, width: int = 2
+    ) -> None:
+        """Join two places by a line with a dot on each."""
+        self._draw.line((start, end), fill=colour, width=width)
+        radius = width + 1
+        for x, y in (start, end):
+            self._draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
+
     def legend(
         self, x: int, y: int, entries: Sequence[tuple[str, Colour]], size: int = 12
     ) -> list[int]:

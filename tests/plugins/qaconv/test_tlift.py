@@ -2,9 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
 
 from reidkit.errors import UserError
-from reidkit_plugins.qaconv.tlift import tlift
+from reidkit.evaluation import CosineMatcher
+from reidkit.evaluation.k_reciprocal import KReciprocal
+from reidkit.structures import Embedding, Sight
+from reidkit_plugins.qaconv.matcher import QAConvMatcher
+from reidkit_plugins.qaconv.tlift import TLift, tlift
 
 TABLE = [[0.9, 0.1, 0.2], [0.3, 0.8, 0.1]]
 
@@ -109,3 +114,52 @@ def test_wrong_input_is_refused_in_words():
         tlift(TABLE, cameras[0], times[0], cameras[1], times[1], k=0)
     with pytest.raises(ValueError, match=r"similarity is \(2, 3\), but cameras are \(2, 2\)"):
         tlift(TABLE, cameras[0], times[0], cameras[0], times[1])
+
+
+def maps(count, seed):
+    generator = torch.Generator().manual_seed(seed)
+    return Embedding(maps=torch.randn(count, 8, 3, 2, generator=generator))
+
+
+def test_as_a_step_after_the_matcher_and_after_another_step():
+    matcher = QAConvMatcher(map_size=(3, 2)).eval()
+    matcher.logit_norm.bias.data.fill_(20)  # all logits positive: distances far below one half
+    query, gallery = maps(6, 1), maps(30, 2)
+    sights = Sight(np.arange(6) % 2, np.arange(6) * 40.0), Sight(np.arange(30) % 3, np.arange(30.0))
+    similarity = 1 - matcher(query, gallery).numpy()
+    assert similarity.min() > 0.5
+    *sides, lifted = TLift(k=3).rerank(query, gallery, matcher, *sights)
+    slowly = slow(similarity.astype(float), sights[0].cameras, sights[0].times,
+                  sights[1].cameras, sights[1].times, k=3)  # fmt: skip
+    np.testing.assert_allclose(lifted(*sides).numpy(), 1.2 - slowly, atol=1e-5)
+    *sides, ranked = KReciprocal(k1=5, k2=2).rerank(query, gallery, matcher, *sights)
+    *sides, lifted = TLift(k=3).rerank(*sides, ranked, *sights)
+    assert lifted(*sides).shape == (6, 30) and lifted.bounds == (0.0, 1.2)
+
+
+def test_re_ranking_does_not_turn_positive_logits_round():
+    """Distances are 1 - sigmoid(score / 10): never negative, whatever the scores."""
+    random = torch.Generator().manual_seed(0)
+    people = torch.randn(20, 8, 3, 2, generator=random)
+    sides = [
+        Embedding(maps=people + 0.7 * torch.randn(people.shape, generator=random)) for _ in range(2)
+    ]
+    matcher = QAConvMatcher(map_size=(3, 2)).eval()
+    matcher.logit_norm.bias.data.fill_(30)
+    plain = (matcher(*sides).argmin(1) == torch.arange(20)).float().mean()
+    assert matcher(*sides).min() >= 0 and plain > 0.6
+    sights = Sight([0] * 20), Sight([1] * 20)
+    *ranked, after = KReciprocal(k1=4, k2=2).rerank(*sides, matcher, *sights)
+    assert (after(*ranked).argmin(1) == torch.arange(20)).float().mean() >= plain - 0.1
+
+
+def test_pairs_side_by_side_are_the_diagonal():
+    matcher = QAConvMatcher(map_size=(3, 2)).eval()
+    sides = [matcher.prepare(maps(40, seed), "query") for seed in (1, 2)]
+    torch.testing.assert_close(matcher.pairs(*sides), matcher.compare(*sides).diagonal())
+
+
+def test_images_without_times_are_refused():
+    one = Embedding(torch.ones(1, 1, 2))
+    with pytest.raises(UserError, match="the query has none: its data set's file names tell no"):
+        TLift().rerank(one, one, CosineMatcher(), Sight([0]), Sight([0]))

@@ -1,0 +1,49 @@
+"""``reidkit show-correspondences``: the local matches behind a finished run's ranking, as lines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reidkit.cli.common import parser, split_overrides
+from reidkit.errors import UserError
+
+EXAMPLES = """examples:
+  python tools/show_correspondences.py runs/qaconv-qaconv_gs-synthped-quick-s0
+  python tools/show_correspondences.py RUN --test target --queries 8 --seed 1 --out matches.png
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Draw the strongest local matches of queries with their nearest right and wrong images."""
+    made = parser("reidkit show-correspondences", "Draw local matches as lines.", EXAMPLES)
+    made.add_argument("run", help="run folder")
+    made.add_argument("--test", help="test set, by domain (default: the last one)")
+    made.add_argument("--queries", type=int, default=4, help="queries to draw (default: 4)")
+    made.add_argument("--lines", type=int, default=14, help="matches per pair (default: 14)")
+    made.add_argument("--seed", type=int, default=0, help="of the choice of queries")
+    made.add_argument("--out", help="PNG file (default: RUN/matches_<test>.png)")
+    overrides, others = split_overrides(argv)
+    args = made.parse_args(others)
+    if min(args.queries, args.lines) < 1:
+        raise UserError("--queries and --lines must be at least 1")
+    from reidkit.engine.load import load_run
+
+    run = load_run(args.run, overrides)
+    tests = list(run.cfg.data.tests)
+    test = args.test or tests[-1]
+    if test not in tests:
+        raise UserError(f"--test {test}: no such test set; this run has: {', '.join(tests)}")
+    if not hasattr(run.model.matcher, "correspondences"):
+        raise UserError(
+            f"{type(run.model.matcher).__name__} compares whole embeddings, so there are no local "
+            "matches to draw; this works for runs with a matcher such as qaconv/QAConvMatcher"
+        )
+    from reidkit.engine.evaluate import evaluate
+    from reidkit.engine.pictures import draw_matches
+
+    run.cfg.data.tests = [test]
+    found = evaluate(run.cfg, run.model, run.domains)[0]
+    out = Path(args.out) if args.out else Path(args.run) / f"matches_{test}.png"
+    draw_matches(out, run.cfg, run.model, run.domains, found, args.queries, args.lines, args.seed)
+    print(out)
+    return 0
