@@ -11,6 +11,7 @@ MODULES = (
     "reidkit.evaluation",
     "reidkit.pose",
     "reidkit.engine.hooks",
+    "reidkit.engine.refresh",
 )
 
 

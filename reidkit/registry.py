@@ -175,32 +175,42 @@ HEADS = Registry(
 # what a loss may ask for by naming a parameter of its forward
 LOSS_INPUTS = (
     "vectors", "maps", "logits", "attention", "visibility", "identities", "cameras", "part_map",
-    "keypoints", "masks",
+    "keypoints", "masks", "scores", "matcher",
 )  # fmt: skip
 LOSSES = Registry(
     "loss",
     "forward(named tensors) -> scalar: only the formula. Parameter names say what it needs: "
     "vectors, maps, logits, attention, visibility, masks, identities, cameras, part_map, "
-    "keypoints. The constructor may declare ``num_identities`` and ``width`` (numbers P * D of an "
-    "embedding), which the framework supplies.",
+    "keypoints; from a learned matcher, scores (N, N) of the batch against itself (larger is "
+    "closer) or the matcher. The constructor may declare ``num_identities`` and ``width`` (numbers "
+    "P * D of an embedding), which the framework supplies. What a loss keeps between batches is a "
+    "buffer. A loss may leave ``accuracy`` for the log.",
 )
 SAMPLERS = Registry(
     "sampler",
     "Batch samplers: iterate lists of indices, a pure function of (seed, epoch, rank) and of what "
     "refresh(model) gave; __len__, set_epoch(int), state_dict, load_state_dict. The constructor "
-    "may declare identities, cameras, batch_size, seed, rank, world_size. Frame samplers: (length, "
-    "generator or None for the test) -> clips of frame indices (J, T); J = 1 in training.",
+    "may declare identities, cameras, batch_size, seed, rank, world_size. One that defines "
+    "refresh(model) is shown the model before every epoch: model.embed(rows) -> Embedding of those "
+    "crops of its data set, in eval mode, the same on every rank; model.matcher. Its state is "
+    "saved with the run. Frame samplers: (length, generator or None for the test) -> clips of "
+    "frame indices (J, T); J = 1 in training.",
     parent=_roots.DATA_SAMPLERS,
 )
 EVALUATORS = Registry(
     "evaluator",
-    "evaluate(query: Embedding, gallery: Embedding, query_info, gallery_info, matcher) -> result "
-    "with numbers; never tunes anything on the test set.",
+    "evaluate(query: Embedding, gallery: Embedding, query_split, gallery_split, matcher, *, "
+    "protocol, trials, multi_query) -> result with metrics, spread, protocol and counts: the data "
+    "set states its protocol and brings its trials (rows of both splits). extra_splits(protocol) "
+    "-> names of the splits it needs beside query and gallery; each comes as a keyword "
+    "(embedding, split). Never tunes anything on the test set.",
     parent=_roots.METRICS,
 )
 DATASETS = Registry(
     "dataset",
-    "A reader of one layout: constructed with root and options; splits() -> dict name -> Split.",
+    "A reader of one layout: constructed with root and options; splits() -> dict name -> Split; "
+    "protocol: how papers test on it (a name in reidkit.evaluation.PROTOCOLS); trials() -> "
+    "repetitions of the test as Trials, empty for one.",
     parent=_roots.DATASETS,
 )
 TRANSFORMS = Registry(
@@ -212,7 +222,16 @@ TRANSFORMS = Registry(
 MATCHERS = Registry(
     "matcher",
     "forward(query: Embedding [q], gallery: Embedding [g]) -> distances (q, g) float32: smaller is "
-    "closer. ``bounds``: (lowest, highest) possible distance.",
+    "closer. ``bounds``: (lowest, highest) possible distance. It is part of the model and saved "
+    "with it; the constructor may declare ``map_size``. A learned one also has scores(query, "
+    "gallery) -> (q, g), larger is closer, with gradients, for losses. One that compares local "
+    "features may have correspondences(query, gallery) for pictures.",
+)
+RERANKERS = Registry(
+    "re-ranker",
+    "rerank(query: Embedding [Q], gallery: Embedding [G], matcher, query_sight, gallery_sight) -> "
+    "(query, gallery, matcher): new embeddings of the same images, and a matcher of them. A sight "
+    "holds cameras and times, never identities. The constructor may declare ``block_mb``.",
 )
 MODELS = Registry(
     "model",
@@ -236,6 +255,7 @@ KINDS: dict[str, Registry] = {
     "datasets": DATASETS,
     "transforms": TRANSFORMS,
     "matchers": MATCHERS,
+    "rerankers": RERANKERS,
     "models": MODELS,
     "hooks": HOOKS,
     "labellers": LABELLERS,

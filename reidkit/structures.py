@@ -1,4 +1,4 @@
-"""What travels between the layers: feature specs, batches, embeddings, head outputs.
+"""What travels between the layers: feature specs, batches, embeddings, sights, head outputs.
 
 Shape letters: N images, P parts, D dims, C channels, h w feature cells, H W pixels, R regions.
 """
@@ -256,6 +256,23 @@ class Embedding:
         )
 
 
+@dataclass(frozen=True)
+class Sight:
+    """What a re-ranker may know of the images of one side: never identities, nor file names.
+
+    Attributes:
+        cameras: (N,) int64.
+        times: (N,) float64 seconds on the cameras' clock, or None.
+
+    Example:
+        >>> Sight(cameras=[0, 0, 1]).times is None
+        True
+    """
+
+    cameras: Any
+    times: Any = None
+
+
 @dataclass
 class HeadOutput:
     """What a head hands to the losses.
@@ -265,6 +282,8 @@ class HeadOutput:
         logits: named by the head's contract, e.g. (N, P, K) identity or (N, 8, h, w) part logits.
         attention: (N, P, cells) logarithms of attention maps, each map summing to 1 over its cells.
         log: numbers to show and keep beside the losses, by name.
+        scores: (N, N) of the batch against itself by a learned matcher, larger is closer; filled
+            by the model where a loss asks for it.
 
     Example:
         >>> HeadOutput(logits=torch.zeros(2, 1, 10)).embedding is None
@@ -275,3 +294,31 @@ class HeadOutput:
     logits: Tensor | None = None
     attention: Tensor | None = None
     log: dict[str, Tensor] = field(default_factory=dict)
+    scores: Tensor | None = None
+
+
+@dataclass
+class Correspondences:
+    """Which cells of two feature maps a matcher found to belong together, strongest first.
+
+    Attributes:
+        pairs: (M, 2) int64, cell of the query's map and of the gallery image's, row by row.
+        similarity: (M,) float, of the two cells.
+        contribution: (M,) float, what the pair adds to the score, descending.
+        map_size: (h, w) of both maps.
+
+    Example:
+        >>> found = Correspondences(torch.tensor([[0, 5]]), torch.ones(1), torch.ones(1), (3, 2))
+        >>> found.places(1)  # (row, column) of both cells
+        [((0, 0), (2, 1))]
+    """
+
+    pairs: Tensor
+    similarity: Tensor
+    contribution: Tensor
+    map_size: tuple[int, int]
+
+    def places(self, count: int) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+        """The strongest pairs as ((row, column), (row, column)) of query and gallery."""
+        width = self.map_size[1]
+        return [(divmod(a, width), divmod(b, width)) for a, b in self.pairs[:count].tolist()]

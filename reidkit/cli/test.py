@@ -11,6 +11,8 @@ from reidkit.errors import UserError
 EXAMPLES = """examples:
   python tools/test.py runs/eanet-pap_st_ps-synthped-quick-s0
   python tools/test.py RUN 'data.tests=["target"]'
+  python tools/test.py RUN evaluation.protocol=single-camera
+  python tools/test.py RUN +evaluation.rerank.rr=KReciprocal --out rr.json
 """
 
 

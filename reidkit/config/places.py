@@ -21,6 +21,7 @@ PLACES: dict[tuple[str, ...], str] = {
     ("train", "sampler"): "samplers",
     ("train", "optimizer"): "optimizers",
     ("evaluation",): "evaluators",
+    ("evaluation", "rerank", "*"): "rerankers",
     ("hooks", "*"): "hooks",
 }
 
@@ -29,6 +30,7 @@ DERIVED: dict[str, frozenset[str]] = {
     "models": frozenset({"num_identities", "input_size", "precision", "channels_last"}),
     "heads": frozenset({"features", "num_identities", "map_size"}),
     "losses": frozenset({"features", "num_identities", "width"}),
+    "matchers": frozenset({"map_size"}),
     "transforms": frozenset({"map_size", "device"}),
     "datasets": frozenset({"data_root", "workers", "seed"}),
     "labellers": frozenset({"device", "precision"}),
@@ -36,6 +38,7 @@ DERIVED: dict[str, frozenset[str]] = {
         {"num_samples", "identities", "cameras", "batch_size", "seed", "rank", "world_size"}
     ),
     "optimizers": frozenset({"params"}),
+    "rerankers": frozenset({"block_mb"}),
 }
 ALWAYS = frozenset({"settings"})
 

@@ -21,8 +21,9 @@ from reidkit.data.msmt17 import MSMT17
 from reidkit.data.partial import PartialILIDS, PartialREID
 from reidkit.data.prid2011 import ILIDSVID, PRID2011
 from reidkit.data.reader import Reader
+from reidkit.data.rendered import ClonedPerson, RandPerson
 from reidkit.data.samplers import BatchSampler, PKSampler, ShuffleSampler
-from reidkit.data.split import Split
+from reidkit.data.split import Split, Trial
 from reidkit.data.synthped.reader import SynthPed
 from reidkit.data.synthped.video_reader import SynthPedVideo
 from reidkit.data.tracklets import TrackletSplit
@@ -40,6 +41,7 @@ __all__ = [
     "CUHK03NP",
     "ClipBatches",
     "ClipDataset",
+    "ClonedPerson",
     "CocoPersons",
     "ColorJitter",
     "CropDataset",
@@ -59,6 +61,7 @@ __all__ = [
     "PRID2011",
     "PartialILIDS",
     "PartialREID",
+    "RandPerson",
     "RandomCrop",
     "RandomErasing",
     "RandomFlip",
@@ -69,5 +72,6 @@ __all__ = [
     "SynthPed",
     "SynthPedVideo",
     "TrackletSplit",
+    "Trial",
     "make_loader",
 ]

@@ -33,6 +33,7 @@ class CUHK03NP(Market1501):
     """
 
     title = "CUHK03-NP"
+    protocol = "cuhk03-np"
     nestings = ("cuhk03-np", "cuhk03-np-jpg", "CUHK03-NP")
     junk_gallery = 0
     how = "unpack cuhk03-np.zip there"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reidkit.data.market1501 import Market1501
+from reidkit.data.times import duke_seconds
 from reidkit.registry import DATASETS
 
 
@@ -28,6 +29,7 @@ class DukeMTMCreID(Market1501):
     junk_gallery = 0
     how = "unpack DukeMTMC-reID.zip there"
     example = "0001_c2_f0046182.jpg"
+    seconds = staticmethod(duke_seconds)
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from reidkit.data.reader import Reader, list_images, parse_names
 from reidkit.data.split import Split
+from reidkit.data.times import market_seconds, with_times
 from reidkit.errors import UserError
 from reidkit.registry import DATASETS
 
@@ -49,6 +50,7 @@ class Market1501(Reader):
     junk_gallery = 19732  # with identity -1 kept; 0 where the set has no junk
     how = "unpack Market-1501-v15.09.15.zip there"
     example = "0002_c1s1_000451_03.jpg"
+    seconds = staticmethod(market_seconds)  # times from names; none where they have another form
 
     def __init__(
         self,
@@ -70,7 +72,8 @@ class Market1501(Reader):
         if self.train_dir != self.train:
             self._check_styled(folder)
         parts = {"train": self.train_dir, "query": self.query, "gallery": self.gallery}
-        return {key: self.read_folder(folder, sub, key) for key, sub in parts.items()}
+        splits = {key: self.read_folder(folder, sub, key) for key, sub in parts.items()}
+        return with_times(splits, self.seconds)
 
     def read_folder(self, folder: Path, sub: str, split: str) -> Split:
         """One sub-folder as a split."""

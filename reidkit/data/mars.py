@@ -44,6 +44,7 @@ class MARS(Reader):
     name = "mars"
     title = "MARS"
     unit = "tracklets"
+    protocol = "mars-official"
     needed = (
         "bbox_train/",
         "bbox_test/",

@@ -10,7 +10,7 @@ import numpy as np
 
 from reidkit.data.mars import read_mat
 from reidkit.data.reader import Reader
-from reidkit.data.split import Split
+from reidkit.data.split import Split, Trial
 from reidkit.data.tracklets import TrackletSplit, frames_in
 from reidkit.errors import UserError
 from reidkit.registry import DATASETS
@@ -30,6 +30,7 @@ class TwoCameraVideo(Reader):
     """
 
     unit = "tracklets"
+    protocol = "two-camera"
     cameras: tuple[str, str] = ("", "")  # folders of the query camera and the gallery camera
 
     def __init__(self, data_root: str, root: str, split: int, check_counts: str):
@@ -51,6 +52,11 @@ class TwoCameraVideo(Reader):
             "query": self._tracklets(folder, "query", [(person, 0) for person in test]),
             "gallery": self._tracklets(folder, "gallery", [(person, 1) for person in test]),
         }
+
+    def trials(self) -> list[Trial]:
+        """One: the people of the chosen division. A model is trained for each of the ten."""
+        sides = [np.arange(len(self.splits()[name])) for name in ("query", "gallery")]
+        return [Trial(*sides, name=f"split {self.split}")]
 
     def _tracklets(self, folder: Path, name: str, rows: list[tuple[str, int]]) -> TrackletSplit:
         frames = []

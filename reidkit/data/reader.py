@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reidkit.data.split import Split
+from reidkit.data.split import Split, Trial
 from reidkit.errors import UserError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
@@ -66,6 +66,7 @@ class Reader:
     counts: dict[str, tuple[int, int | None]] = {}  # split -> published rows, identities
     unit: str = "images"  # what a row of a split is
     how: str = ""  # how to lay it out, one sentence
+    protocol: str = "market"  # how papers test on it: a name in reidkit.evaluation.PROTOCOLS
 
     def __init__(self, data_root: str, root: str, check_counts: str = "auto"):
         if check_counts not in ("auto", "always", "never"):
@@ -100,6 +101,10 @@ class Reader:
             self._check(splits, folder)
             self._splits = splits
         return self._splits
+
+    def trials(self) -> Sequence[Trial]:
+        """The repetitions of its test, as rows of the query and gallery splits; none: one test."""
+        return ()
 
     def find(self) -> Path:
         """The folder that holds everything in ``needed``.

@@ -116,3 +116,32 @@ class Split:
         if labels is not None:
             kept["part_label_paths"] = tuple(labels[i] for i in rows)
         return replace(self, paths=tuple(self.paths[i] for i in rows), **kept)
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """One repetition of a test: the rows of query and gallery that take part in it.
+
+    Data sets with several official test splits (VIPeR, CUHK03 classic, PRID2011, ...) list all
+    images once, in "query" and "gallery", and give one ``Trial`` for each split; embeddings are
+    then extracted once, and the result is the mean over the trials.
+
+    Args:
+        query: rows of the query split, ascending.
+        gallery: rows of the gallery split, ascending.
+        name: as reported; may be empty.
+
+    Example:
+        >>> Trial([0, 2], [True, False, True]).gallery
+        array([0, 2])
+    """
+
+    query: np.ndarray
+    gallery: np.ndarray
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        for field in ("query", "gallery"):
+            rows = np.asarray(getattr(self, field))
+            rows = np.flatnonzero(rows) if rows.dtype == bool else rows.astype(np.int64)
+            object.__setattr__(self, field, rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ class Domains:
     def __init__(self, cfg: ConfigDict, device: Any = "cpu"):
         self.cfg, self.device = cfg, device
         self.data_root = Path(cfg.settings.data_root)
+        self._readers: dict[str, Any] = {}
         self._splits: dict[str, dict[str, Split]] = {}
         self._stores: dict[str, Any] = {}
 
@@ -52,8 +54,13 @@ class Domains:
             if is_main_process():
                 reader.prepare()
             barrier()
-            self._splits[domain] = reader.splits()
+            self._readers[domain], self._splits[domain] = reader, reader.splits()
         return self._splits[domain]
+
+    def reader(self, domain: str) -> Any:
+        """The data set's reader, prepared: it knows its protocol and its trials."""
+        self.splits(domain)
+        return self._readers[domain]
 
     def split(self, domain: str, name: str) -> Split:
         """One split of a domain.
@@ -107,7 +114,9 @@ class Domains:
         )
         if isinstance(split, TrackletSplit):
             augment = self.cfg.input.get("frames", {}).get("augment", "tracklet")
-            return ClipDataset(split, **options, augment=augment)
+            return ClipDataset(
+                split, **options, augment=augment, sampler=self.frame_sampler("train")
+            )
         return CropDataset(split, **options)
 
     def train_loader(self, domains: list[str]) -> DomainLoader:
@@ -147,11 +156,19 @@ class Domains:
             )
         return DomainLoader(loaders)
 
-    def prepare(self, train_domains: list[str], tests: list[str]) -> None:
-        """Make or verify everything a run will read, before anything is built."""
+    def prepare(
+        self, train_domains: list[str], tests: list[str], extra: Callable[[str], Sequence[str]]
+    ) -> None:
+        """Make or verify everything a run will read, before anything is built.
+
+        Args:
+            train_domains: domains whose training split is read.
+            tests: domains that are tested.
+            extra: names of the splits that a test under a protocol reads beside query and gallery.
+        """
         fields = self.cfg.labels
         for domain in train_domains:
             self.labels(self.split(domain, "train"), list(fields.get("train", {}).get(domain, [])))
         for domain in tests:
-            for name in ("query", "gallery"):
+            for name in ("query", "gallery", *extra(self.reader(domain).protocol)):
                 self.labels(self.split(domain, name), list(fields.get("test", [])))

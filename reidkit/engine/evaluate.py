@@ -29,8 +29,15 @@ class TestRun:
     result: Any
 
 
+def build_evaluator(cfg: ConfigDict) -> Any:
+    """The evaluator that the config names."""
+    return EVALUATORS.build(dict(cfg.evaluation))
+
+
 def evaluate(cfg: ConfigDict, model, domains: Domains) -> list[TestRun]:
     """Embed and rank every test set named in ``cfg.data.tests``.
+
+    Each data set brings its protocol and its trials; the evaluator says which splits it reads.
 
     Args:
         cfg: the resolved config.
@@ -40,29 +47,48 @@ def evaluate(cfg: ConfigDict, model, domains: Domains) -> list[TestRun]:
     Returns:
         One ``TestRun`` per test set, in the config's order.
     """
-    evaluator = EVALUATORS.build(dict(cfg.evaluation))
-    frames = domains.frame_sampler("test")
+    evaluator = build_evaluator(cfg)
     model.eval()
     runs = []
     with torch.no_grad():
         for domain in cfg.data.tests:
-            splits = [domains.split(domain, name) for name in ("query", "gallery")]
-            sides = [
-                extract(
-                    model,
-                    split,
-                    tuple(cfg.input.size),
-                    cfg.input.resize,
-                    labels=domains.labels(split, list(cfg.labels.get("test", []))),
-                    workers=cfg.settings.workers,
-                    label=f"testing {split.dataset}/{split.name}",
-                    frames=frames,
-                )
-                for split in splits
-            ]
-            result = evaluator.evaluate(sides[0], sides[1], splits[0], splits[1], model.matcher)
-            runs.append(TestRun(domain, splits[0], splits[1], sides[0], sides[1], result))
+            reader = domains.reader(domain)
+            names = ("query", "gallery", *evaluator.extra_splits(reader.protocol))
+            sides = {name: _embed(cfg, model, domains, domain, name) for name in names}
+            (query, query_split), (gallery, gallery_split) = (
+                sides.pop("query"),
+                sides.pop("gallery"),
+            )
+            result = evaluator.evaluate(
+                query,
+                gallery,
+                query_split,
+                gallery_split,
+                model.matcher,
+                protocol=reader.protocol,
+                trials=reader.trials(),
+                **sides,
+            )
+            runs.append(TestRun(domain, query_split, gallery_split, query, gallery, result))
     return runs
+
+
+def _embed(
+    cfg: ConfigDict, model, domains: Domains, domain: str, name: str
+) -> tuple[Embedding, Split]:
+    """One split of a test set with its embeddings."""
+    split = domains.split(domain, name)
+    embedding = extract(
+        model,
+        split,
+        tuple(cfg.input.size),
+        cfg.input.resize,
+        labels=domains.labels(split, list(cfg.labels.get("test", []))),
+        workers=cfg.settings.workers,
+        label=f"testing {split.dataset}/{split.name}",
+        frames=domains.frame_sampler("test"),
+    )
+    return embedding, split
 
 
 def table(runs: list[TestRun], trained_on: str) -> str:
@@ -73,11 +99,11 @@ def table(runs: list[TestRun], trained_on: str) -> str:
         trained_on: name of the data the model was trained on.
     """
     names = ["mAP", "R1", "R5", "R10", "mINP", "mAP_official"]
-    shown = [n for n in names if n in runs[0].result.metrics]
+    shown = [n for n in names if any(n in run.result.metrics for run in runs)]
     header = ["trained on", "tested on", *shown, "queries", "gallery"]
     rows = [header]
     for run in runs:
-        numbers = [f"{100 * run.result.metrics[n]:.1f}" for n in shown]
+        numbers = [_cell(run.result, name) for name in shown]
         queries = f"{run.result.n_valid}/{run.result.n_query}"
         rows.append([trained_on, run.query.dataset, *numbers, queries, str(len(run.gallery))])
     widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
@@ -87,17 +113,28 @@ def table(runs: list[TestRun], trained_on: str) -> str:
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
 
 
+def _cell(result: Any, name: str) -> str:
+    """A metric in percent with its standard deviation over trials; "-" where it is not defined."""
+    if name not in result.metrics:
+        return "-"
+    spread = result.spread.get(name)
+    return f"{100 * result.metrics[name]:.1f}" + ("" if spread is None else f"±{100 * spread:.1f}")
+
+
 def numbers(runs: list[TestRun]) -> dict[str, dict]:
     """What ``metrics.json`` keeps of each test set: data, counts and full-precision metrics."""
     return {
         run.domain: {
             "data": run.query.dataset,
+            "protocol": run.result.protocol,
+            "n_trials": run.result.n_trials,
             "query_fingerprint": run.query.fingerprint(),
             "gallery_fingerprint": run.gallery.fingerprint(),
             "n_query": run.result.n_query,
             "n_valid": run.result.n_valid,
             "n_gallery": len(run.gallery),
             "metrics": {name: float(value) for name, value in run.result.metrics.items()},
+            "spread": run.result.spread,
         }
         for run in runs
     }

@@ -1,6 +1,9 @@
-"""Embeddings of a whole split, every process its share."""
+"""Embeddings of a whole split, or of chosen crops, every process its share."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,11 +31,9 @@ def extract(
 ) -> Embedding:
     """Embedding of every crop or tracklet of a split, in the split's order, in main memory.
 
-    Under several processes every rank embeds each world-size-th row; all ranks get all rows.
-
     Args:
         model: has ``embed(batch) -> Embedding``.
-        split: the crops.
+        split: the crops, or tracklets.
         size: (height, width) of the network's input in pixels.
         resize: "cv2" or "pil", as in training.
         labels: label store of the split, for models that pool by keypoints; None otherwise.
@@ -44,32 +45,62 @@ def extract(
 
     Shape:
         returns vectors (M, P, D) float32 and what else the head gives.
+
+    Raises:
+        ValueError: a split of tracklets and no ``frames``.
     """
+    label = label or split.name
+    if not isinstance(split, TrackletSplit):
+        dataset = CropDataset(split, size, resize, labels=labels)
+        return embed_rows(model, dataset, np.arange(len(split)), batch_size, workers, label)
+    if frames is None:
+        raise ValueError(f"{split.dataset}/{split.name} has tracklets: name a frame sampler")
+    batches = list(fixed_clips(frames, split.lengths, batch_size))
+    clips = ClipDataset(split, size, resize, labels=labels)
+    found = _embed(model, clips, batches, workers, label)
+    owners = torch.tensor([row for batch in batches for row, _ in batch])
+    return found if len(owners) == len(split) else found.join(owners)
+
+
+def embed_rows(
+    model,
+    dataset: CropDataset | ClipDataset,
+    rows: np.ndarray,
+    batch_size: int = 64,
+    workers: int = 0,
+    label: str = "",
+) -> Embedding:
+    """Embedding of some crops of a data set, in the order of ``rows``, in main memory.
+
+    The batches are the same whatever the number of processes, each of which embeds every
+    world-size-th batch; so all ranks get all rows, and the same ones as a single process.
+
+    Args:
+        model: has ``embed(batch) -> Embedding``.
+        dataset: the crops, or tracklets, of which it takes the fixed choice of frames.
+        rows: row numbers of the data set.
+        batch_size: crops in one forward pass.
+        workers: loader processes.
+        label: what the progress line calls it; empty for silence.
+    """
+    batches = [rows[i : i + batch_size].tolist() for i in range(0, len(rows), batch_size)]
+    return _embed(model, dataset, batches, workers, label)
+
+
+def _embed(
+    model,
+    dataset: CropDataset | ClipDataset,
+    batches: Sequence[Sequence[Any]],
+    workers: int,
+    label: str,
+) -> Embedding:
+    """Embeddings of the rows of all batches, one batch after the other."""
     rank, world = get_rank(), get_world_size()
-    mine = np.arange(rank, len(split), world)
-    if isinstance(split, TrackletSplit):
-        if frames is None:
-            raise ValueError(f"{split.dataset}/{split.name} has tracklets: name a frame sampler")
-        batches = list(fixed_clips(frames, split.lengths[mine], batch_size))
-        batches = [[(int(mine[i]), clip) for i, clip in batch] for batch in batches]
-        owners = torch.tensor([row // world for batch in batches for row, _ in batch])
-        dataset = ClipDataset(split, size, resize, labels=labels)
-    else:
-        batches = [mine[i : i + batch_size].tolist() for i in range(0, len(mine), batch_size)]
-        dataset, owners = CropDataset(split, size, resize, labels=labels), None
-    loader = make_loader(dataset, batch_sampler=batches, workers=workers)
-    parts = [
-        model.embed(batch).cpu()
-        for batch in track(
-            loader, len(batches), label or split.name, unit="batches", show=rank == 0
-        )
-    ]
-    own = Embedding.cat(parts) if parts else None
-    if own is not None and owners is not None and len(owners) > len(mine):
-        own = own.join(owners)
+    mine = batches[rank::world]
+    loader = make_loader(dataset, batch_sampler=mine, workers=min(workers, len(mine)))
+    shown = track(loader, len(mine), label, unit="batches", show=rank == 0 and bool(label))
+    parts = [model.embed(batch).cpu() for batch in shown]
     if world == 1:
-        assert own is not None  # a split is never empty
-        return own
-    shares = [share for share in all_gather_object(own) if share is not None]
-    order = np.argsort(np.concatenate([np.arange(r, len(split), world) for r in range(world)]))
-    return Embedding.cat(shares)[torch.as_tensor(order)]
+        return Embedding.cat(parts)
+    shares = all_gather_object(parts)
+    return Embedding.cat([shares[i % world][i // world] for i in range(len(batches))])

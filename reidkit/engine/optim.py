@@ -20,6 +20,9 @@ def build_optim(model: ReIDModel, train: dict, precision: str = "fp32") -> Optim
             None), ``new`` ("heads" or "classifiers": which layers count as new).
         precision: "fp16" adds a gradient scaler; bf16 and fp32 need none.
 
+    Clipping is done twice where the model has a learned matcher: over the matcher, and over
+    everything else, so that the matcher's few large gradients do not stop the network.
+
     Example:
         >>> from types import SimpleNamespace
         >>> a, b = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
@@ -39,15 +42,49 @@ def build_optim(model: ReIDModel, train: dict, precision: str = "fp32") -> Optim
         ),
     ]
     optimizer = OPTIMIZERS.build(dict(options, params=[g for g in groups if g["params"]]))
-    clip = train.get("clip_grad")
+    clip, matcher = train.get("clip_grad"), getattr(model, "matcher", None)
     common = dict(
+        apart=list(matcher.parameters()) if isinstance(matcher, torch.nn.Module) else [],
         optimizer=optimizer,
         accumulative_counts=train.get("accumulate", 1),
         clip_grad=None if clip is None else dict(max_norm=clip),
     )
     if precision == "fp16":
-        return AmpOptimWrapper(dtype="float16", **common)
-    return OptimWrapper(**common)
+        return ApartAmpOptimWrapper(dtype="float16", **common)
+    return ApartOptimWrapper(**common)
+
+
+class _ClipApart:
+    """Clips the gradient norm of some parameters on their own, and of all others together.
+
+    Args:
+        apart: those parameters.
+        options: keyword arguments of mmengine's wrapper.
+    """
+
+    def __init__(self, apart: list[torch.nn.Parameter], **options):
+        self.apart = {id(p) for p in apart}
+        super().__init__(**options)
+
+    def _clip_grad(self) -> None:
+        groups: tuple[list, list] = ([], [])
+        for group in self.optimizer.param_groups:  # type: ignore[attr-defined]
+            for p in group["params"]:
+                if p.grad is not None:
+                    groups[id(p) in self.apart].append(p)
+        for name, parameters in zip(("grad_norm", "grad_norm_matcher"), groups, strict=True):
+            if not parameters:
+                continue
+            norm = self.clip_func(parameters, **self.clip_grad_kwargs)  # type: ignore[attr-defined]
+            self.message_hub.update_scalar(f"train/{name}", float(norm))  # type: ignore[attr-defined]
+
+
+class ApartOptimWrapper(_ClipApart, OptimWrapper):
+    """mmengine's ``OptimWrapper`` with `_ClipApart`."""
+
+
+class ApartAmpOptimWrapper(_ClipApart, AmpOptimWrapper):
+    """mmengine's ``AmpOptimWrapper`` with `_ClipApart`."""
 
 
 def _new_parameters(model: ReIDModel, which: str) -> list[torch.nn.Parameter]:

@@ -33,7 +33,7 @@ def draw_pictures(
             run.gallery_embedding,
             model.matcher,
             seed=cfg.settings.seed,
-            protocol=cfg.evaluation.get("protocol", "market"),
+            protocol=cfg.evaluation.get("protocol") or domains.reader(run.domain).protocol,
         )
         if hasattr(model.head, "draw"):
             model.head.draw(folder / f"head_{run.domain}.png", model, _queries(cfg, domains, run))

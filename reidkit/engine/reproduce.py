@@ -163,6 +163,7 @@ def collect(plan: Plan, folder: Path) -> dict[str, dict[str, np.ndarray]]:
             )
             for test in first
             for metric in METRICS
+            if metric in first[test]["metrics"]
         }
     return table
 

@@ -59,6 +59,7 @@ class ReIDRunner(Runner):
     def load_checkpoint(self, filename, map_location="cpu", strict=False, revise_keys=()):
         """Load weights into the model; returns the whole checkpoint, read without running code."""
         checkpoint = load_checkpoint(filename, map_location)
+        self.call_hook("after_load_checkpoint", checkpoint=checkpoint)
         model = self.model.module if hasattr(self.model, "module") else self.model
         model.load_state_dict(checkpoint["state_dict"])
         self._has_loaded = True

@@ -18,13 +18,15 @@ from reidkit.config import render
 from reidkit.engine.build import build_model, freeze, load_initial_weights
 from reidkit.engine.devices import choose_device, choose_precision, start_processes
 from reidkit.engine.domains import Domains
-from reidkit.engine.evaluate import TestRun, evaluate, numbers, table
+from reidkit.engine.evaluate import TestRun, build_evaluator, evaluate, numbers, table
 from reidkit.engine.folder import CHECKPOINT, write_json
 from reidkit.engine.hooks import FiniteLossHook, LastCheckpointHook, ProgressHook, RandomnessHook
 from reidkit.engine.optim import build_optim, build_schedule
 from reidkit.engine.pictures import draw_pictures
+from reidkit.engine.refresh import RefreshSamplerHook
 from reidkit.engine.runner import ReIDRunner
 from reidkit.registry import HOOKS
+from reidkit.utils.checkpoint import load_state
 from reidkit.utils.io import atomic_write
 from reidkit.utils.progress import clock
 
@@ -64,7 +66,8 @@ def train(cfg: Config, folder: Path, resume: bool = False, launcher: str = "auto
     began = time.time()
     domains = Domains(cfg, device)
     model_domains = list(dict.fromkeys(role.on for role in cfg.model.get("losses", {}).values()))
-    domains.prepare(model_domains or ["source"], list(cfg.data.tests))
+    extra = build_evaluator(cfg).extra_splits
+    domains.prepare(model_domains or ["source"], list(cfg.data.tests), extra)
     prepared = time.time()
     if is_main_process():
         with atomic_write(folder / "config.py", "w") as file:
@@ -74,8 +77,8 @@ def train(cfg: Config, folder: Path, resume: bool = False, launcher: str = "auto
         runner.train()
         barrier()  # the first process writes the checkpoint that all read next
     trained = time.time()
-    runner.load_checkpoint(folder / CHECKPOINT, map_location=device)
     model = runner.model.module if hasattr(runner.model, "module") else runner.model
+    model.load_state_dict(load_state(folder / CHECKPOINT))
     tests = evaluate(cfg, model, domains)
     text = table(tests, domains.split(model.domains[0], "train").dataset)
     if is_main_process():
@@ -137,6 +140,7 @@ def build_runner(
     loader = domains.train_loader(model.domains)
     steps = len(loader)
     hooks: list[Hook] = [RandomnessHook(settings.seed), ProgressHook(), FiniteLossHook()]
+    hooks.append(RefreshSamplerHook(settings.workers))
     hooks.append(LastCheckpointHook(train_cfg.get("checkpoint_every", 1)))
     if train_cfg.get("eval_every"):
         hooks.append(EvaluateHook(cfg, domains, train_cfg.eval_every))
@@ -192,10 +196,12 @@ class EvaluateHook(Hook):
             return
         model = runner.model.module if hasattr(runner.model, "module") else runner.model
         for run in evaluate(self.cfg, model, self.domains):
-            mean, first = run.result.metrics["mAP"], run.result.metrics["R1"]
-            runner.visualizer.add_scalar(f"test/{run.domain}/mAP", mean, runner.iter)
+            found = {n: run.result.metrics[n] for n in ("mAP", "R1") if n in run.result.metrics}
+            for name, value in found.items():
+                runner.visualizer.add_scalar(f"test/{run.domain}/{name}", value, runner.iter)
             if is_main_process():
-                print(f"  test {run.query.dataset}: mAP {100 * mean:.1f}  R1 {100 * first:.1f}")
+                shown = "  ".join(f"{name} {100 * value:.1f}" for name, value in found.items())
+                print(f"  test {run.query.dataset}: {shown}")
         model.train()
 
 

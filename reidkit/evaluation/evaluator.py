@@ -2,266 +2,241 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Literal, TypeVar
 
 import numpy as np
-import torch
-from numpy.typing import ArrayLike
-from torch import Tensor, nn
+from mmengine.dist import all_gather_object, get_rank, get_world_size
+from numpy.typing import NDArray
+from torch import nn
 
-from reidkit.errors import UserError
-from reidkit.evaluation import metrics
-from reidkit.evaluation.matchers import tensor_of
-from reidkit.evaluation.protocols import Labels, Protocol, Relations, find_protocol, relate
+from reidkit.data.split import Trial
+from reidkit.evaluation.arrange import POOLS, arrange, check_trials, random_halves
+from reidkit.evaluation.guards import check_sides, check_valid
+from reidkit.evaluation.protocols import Protocol, ProtocolName, find_protocol, relate
 from reidkit.evaluation.ranking import Ranks, rank_positives
+from reidkit.evaluation.rerank import build_rerankers
 from reidkit.evaluation.result import RankingResult
+from reidkit.evaluation.score import mean_over_trials, score, score_single_shot
+from reidkit.evaluation.sides import Side
+from reidkit.evaluation.single_shot import single_shot_cmc
 from reidkit.registry import EVALUATORS
 from reidkit.structures import Embedding
 
 POLICIES = ("drop", "zero")
-SAMPLE = 1024  # rows looked at to find collapsed features
-
-
-def rank(
-    query: Embedding,
-    gallery: Embedding,
-    q_ids: ArrayLike,
-    q_cams: ArrayLike,
-    g_ids: ArrayLike,
-    g_cams: ArrayLike,
-    matcher: nn.Module,
-    protocol: str = "market",
-    block_mb: float = 64,
-    topk: Sequence[int] = (1, 5, 10),
-    invalid: str = "drop",
-    q_paths: Sequence[str] | None = None,
-    g_paths: Sequence[str] | None = None,
-) -> RankingResult:
-    """Rank a gallery for every query and score the rankings.
-
-    Args:
-        query: Q raw embeddings.
-        gallery: G raw embeddings, on the device where the distances are to be computed.
-        q_ids: (Q,) identities; people from 1, 0 distractors, -1 junk.
-        q_cams: (Q,) cameras.
-        g_ids: (G,) identities, as ``q_ids``.
-        g_cams: (G,) cameras.
-        matcher: a `Matcher` or a module with ``forward(query, gallery)``; smaller is closer.
-        protocol: a name in `PROTOCOLS`.
-        block_mb: memory for a block of distances, megabytes.
-        topk: depths k of the CMC figures "R<k>".
-        invalid: queries without a right image are left out of the means ("drop"), or count as 0
-            ("zero", as the MATLAB code of Market-1501 does).
-        q_paths: file names of the queries, for messages and the single-camera protocol.
-        g_paths: file names of the gallery.
-
-    Raises:
-        UserError: empty sides, NaN, infinite or collapsed embeddings, no valid query.
-        ValueError: lengths or shapes that do not fit, unknown protocol or policy.
-
-    Example:
-        >>> from reidkit.evaluation import CosineMatcher
-        >>> gallery = Embedding(torch.tensor([[[1.0, 0.1]], [[1.0, 0.2]], [[0.0, 1.0]]]))
-        >>> query = Embedding(torch.tensor([[[1.0, 0.0]]]))
-        >>> rank(query, gallery, [7], [1], [5, 7, 8], [1, 2, 2], CosineMatcher()).metrics["mAP"]
-        0.5
-    """
-    rules = find_protocol(protocol)
-    if invalid not in POLICIES:
-        raise ValueError(f"invalid must be one of {POLICIES}, got {invalid!r}")
-    sides = (
-        Labels(_ints(q_ids), _ints(q_cams), q_paths),
-        Labels(_ints(g_ids), _ints(g_cams), g_paths),
-    )
-    for name, embedding, labels in zip(("query", "gallery"), (query, gallery), sides, strict=True):
-        if len(embedding) != len(labels):
-            raise ValueError(
-                f"{name}: {len(embedding)} embeddings for {len(labels)} identities and cameras"
-            )
-    relations = relate(rules, *sides)
-    check_valid(rules, relations, *sides)
-    check_embedding(query, sides[0], "query")
-    check_embedding(gallery, sides[1], "gallery")
-    ranks = rank_positives(query, gallery, relations, matcher, block_mb)
-    return score(ranks, relations, rules, type(matcher).__name__, topk, invalid)
-
-
-def score(
-    ranks: Ranks,
-    relations: Relations,
-    protocol: Protocol,
-    matcher: str,
-    topk: Sequence[int] = (1, 5, 10),
-    invalid: str = "drop",
-) -> RankingResult:
-    """Numbers from ranks: means, their bounds over ties, and per-query values.
-
-    Args:
-        matcher: its name, for the report.
-        topk, invalid: as for `rank`.
-    """
-    n_query, valid = len(relations.n_good), relations.valid
-    divisor = n_query if invalid == "zero" else len(valid)
-
-    def means(of: np.ndarray) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-        columns = {
-            "mAP": metrics.average_precision(of, ranks.starts),
-            "mAP_official": metrics.average_precision_official(of, ranks.starts),
-            "mINP": metrics.inverse_negative_penalty(of, ranks.starts),
-            **{f"R{k}": metrics.cmc(of, ranks.starts, k) for k in topk},
-        }
-        return {name: float(v.sum() / divisor) for name, v in columns.items()}, columns
-
-    values, columns = means(ranks.ranks)
-    low, high = means(ranks.highest)[0], means(ranks.lowest)[0]
-    per_query = {
-        "AP": _spread(columns["mAP"], valid, n_query),
-        "AP_official": _spread(columns["mAP_official"], valid, n_query),
-        "INP": _spread(columns["mINP"], valid, n_query),
-        "first_rank": _spread(metrics.first_ranks(ranks.ranks, ranks.starts), valid, n_query),
-        "n_good": relations.n_good,
-    }
-    return RankingResult(
-        metrics=values,
-        bounds={name: (low[name], high[name]) for name in values},
-        n_query=n_query,
-        n_valid=len(valid),
-        n_gallery=relations.n_gallery - len(relations.junk),
-        n_junk=len(relations.junk),
-        invalid=relations.invalid,
-        policy=invalid,
-        protocol=protocol.label,
-        matcher=matcher,
-        per_query=per_query,
-    )
-
-
-def _spread(values: np.ndarray, valid: np.ndarray, n_query: int) -> np.ndarray:
-    out = np.full(n_query, np.nan)
-    out[valid] = values
-    return out
-
-
-def _ints(values: ArrayLike) -> np.ndarray:
-    return values.cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
-
-
-def check_valid(protocol: Protocol, relations: Relations, query: Labels, gallery: Labels) -> None:
-    """Refuse a test in which no query can be answered, and say why.
-
-    Raises:
-        UserError: no query has a right gallery image.
-    """
-    if len(relations.invalid) < len(query):
-        return
-    cameras = np.unique(np.concatenate([query.cameras, gallery.cameras]))
-    if protocol.across_cameras and len(cameras) == 1:
-        raise UserError(
-            f"all {len(query) + len(gallery)} images have camera {cameras[0]}, and protocol "
-            f"{protocol.name} only counts matches between cameras: use protocol single-camera "
-            "(evaluation.protocol=single-camera), or read the cameras from the file names"
-        )
-    index, reason = relations.invalid[0]
-    raise UserError(
-        f"none of the {len(query)} queries has a right image among the {len(gallery)} of the "
-        f"gallery under protocol {protocol.name}; first: {query.file(index)}: {reason}"
-    )
-
-
-def check_embedding(embedding: Embedding, labels: Labels, side: str) -> None:
-    """Refuse embeddings whose ranking would be an accident.
-
-    Args:
-        labels: names the files in messages.
-        side: "query" or "gallery".
-
-    Raises:
-        UserError: NaN or infinite values, or all embeddings (nearly) equal.
-    """
-    for tensor in (embedding.vectors, embedding.visibility, embedding.maps):
-        if tensor is None or torch.isfinite(tensor.sum()):  # one pass, nothing allocated
-            continue
-        bad = torch.nonzero(~torch.isfinite(tensor).flatten(1).all(1)).flatten().tolist()
-        if bad:
-            raise UserError(
-                f"{len(bad)} of {len(tensor)} {side} embeddings hold NaN or infinite values; "
-                f"first: {labels.file(bad[0])}. Training has probably diverged: lower the "
-                "learning rate, or look for the first NaN in the loss curve"
-            )
-    tensor = tensor_of(embedding)
-    rows = tensor[:: -(-len(tensor) // SAMPLE)].flatten(1).float()
-    spread, size = (rows - rows[0]).abs().max(), rows.abs().max()
-    if len(np.unique(labels.identities)) > 1 and len(rows) > 1 and spread <= 1e-6 * size:
-        raise UserError(
-            f"all {len(tensor)} {side} embeddings are equal (first: {labels.file(0)}), so the "
-            "order of the gallery's files would decide the result: the model has collapsed, or the "
-            "same image was loaded each time"
-        )
+SINGLE_SHOT = ("exact", "sampled")
+T = TypeVar("T")
 
 
 @EVALUATORS.register_module()
-class MarketEvaluator:
-    """The single-query test of Market-1501 and of most image data sets since.
+class RankingEvaluator:
+    """Ranks a gallery for every query and scores the rankings under a named protocol.
+
+    Under several processes each ranks its share of the queries, and all return the same result.
 
     Args:
-        topk: depths of the CMC figures.
+        protocol: a name in `PROTOCOLS`; None takes the one that the data set states for itself.
+        topk: depths k of the CMC figures "R<k>".
         block_mb: memory for a block of distances, megabytes; independent of the gallery.
-        invalid: "drop" or "zero", see `rank`.
-        protocol: "market", or "single-camera" for data of one camera.
+        invalid: queries without a right image are left out of the means ("drop"), or count as 0
+            ("zero", as the MATLAB code of Market-1501 does).
+        single_shot: "exact" expectation over the images shown, or "sampled" galleries.
+        repeats: galleries drawn for each query when sampled.
+        pool: multi-query: "mean" or "max" over a person's images.
+        trials: random halves where the protocol asks for them and the data set brings none.
+        seed: of sampled galleries and random halves.
+        rerank: steps between distances and ranking, in order: name -> ``type`` (of RERANKERS) and
+            options. A name is yours to choose, as the place to override it.
 
     Raises:
-        ValueError: unknown protocol or policy, a depth below 1, block_mb not above 0.
+        ValueError: unknown protocol, policy, pool or sampling, a depth, repeats or trials below 1,
+            block_mb not above 0.
 
     Example:
-        >>> MarketEvaluator(protocol="Market")
-        Traceback (most recent call last):
-        ValueError: no protocol named 'Market'; available: market, single-camera
+        >>> import torch
+        >>> from reidkit.evaluation import CosineMatcher, Labels
+        >>> gallery = Embedding(torch.tensor([[[1.0, 0.1]], [[1.0, 0.2]], [[0.0, 1.0]]]))
+        >>> query = Embedding(torch.tensor([[[1.0, 0.0]]]))
+        >>> sides = Side(query, Labels([7], [1])), Side(gallery, Labels([5, 7, 8], [1, 2, 2]))
+        >>> RankingEvaluator().rank(*sides, CosineMatcher()).metrics["mAP"]
+        0.5
     """
 
     def __init__(
         self,
+        protocol: ProtocolName | None = None,
         topk: Sequence[int] = (1, 5, 10),
         block_mb: float = 64,
-        invalid: str = "drop",
-        protocol: str = "market",
+        invalid: Literal["drop", "zero"] = "drop",
+        single_shot: Literal["exact", "sampled"] = "exact",
+        repeats: int = 100,
+        pool: Literal["mean", "max"] = "mean",
+        trials: int = 10,
+        seed: int = 0,
+        rerank: dict[str, dict] | None = None,
     ):
-        find_protocol(protocol)
+        if protocol is not None:
+            find_protocol(protocol)
         if invalid not in POLICIES:
             raise ValueError(f"invalid must be one of {POLICIES}, got {invalid!r}")
+        if single_shot not in SINGLE_SHOT:
+            raise ValueError(f"single_shot must be one of {SINGLE_SHOT}, got {single_shot!r}")
+        if pool not in POOLS:
+            raise ValueError(f"pool must be one of {POOLS}, got {pool!r}")
         if not topk or min(topk) < 1:
             raise ValueError(f"topk must be depths of at least 1, got {tuple(topk)}")
+        if repeats < 1 or trials < 1:
+            raise ValueError(f"repeats and trials must be at least 1, got {repeats} and {trials}")
         if block_mb <= 0:
             raise ValueError(f"block_mb must be above 0 megabytes, got {block_mb}")
-        self.topk, self.block_mb = tuple(topk), block_mb
-        self.invalid, self.protocol = invalid, protocol
+        self.protocol, self.topk, self.block_mb = protocol, tuple(topk), block_mb
+        self.invalid, self.pool, self.seed = invalid, pool, seed
+        self.single_shot, self.repeats, self.trials = single_shot, repeats, trials
+        self.rerankers = build_rerankers(rerank, block_mb)
+
+    def extra_splits(self, protocol: str = "market") -> tuple[str, ...]:
+        """Names of the splits it needs beside query and gallery ("multi_query").
+
+        Args:
+            protocol: that the data set states for itself.
+        """
+        return find_protocol(self.protocol or protocol).extra_splits
 
     def evaluate(
-        self, query: Embedding, gallery: Embedding, query_split, gallery_split, matcher: nn.Module
+        self,
+        query: Embedding,
+        gallery: Embedding,
+        query_split,
+        gallery_split,
+        matcher: nn.Module,
+        *,
+        protocol: str = "market",
+        trials: Sequence[Trial] = (),
+        multi_query: tuple[Embedding, object] | None = None,
     ) -> RankingResult:
-        """Rank and score two splits (``reidkit.data`` Split: identities, cameras, paths, root).
+        """Rank and score the splits of a data set (``reidkit.data`` Split).
+
+        Args:
+            query: raw embeddings of the query split.
+            gallery: of the gallery split.
+            query_split: identities, cameras, paths, root.
+            gallery_split: likewise.
+            matcher: smaller is closer.
+            protocol: that the data set states for itself; an evaluator's own comes first.
+            trials: the data set's repetitions of the test; none for one.
+            multi_query: embeddings and split of further images of the queries' people.
 
         Raises:
             UserError, ValueError: as for `rank`.
         """
-        result = rank(
-            query,
-            gallery,
-            query_split.identities,
-            query_split.cameras,
-            gallery_split.identities,
-            gallery_split.cameras,
+        extra = None if multi_query is None else Side.of(*multi_query, name="multi_query")
+        result = self.rank(
+            Side.of(query, query_split, "query"),
+            Side.of(gallery, gallery_split, "gallery"),
             matcher,
-            protocol=self.protocol,
-            block_mb=self.block_mb,
-            topk=self.topk,
-            invalid=self.invalid,
-            q_paths=_files(query_split),
-            g_paths=_files(gallery_split),
+            protocol=protocol,
+            trials=trials,
+            multi_query=extra,
         )
         data = f"{query_split.dataset} {query_split.name}/{gallery_split.name}"
         return replace(result, data=data)
 
+    def rank(
+        self,
+        query: Side,
+        gallery: Side,
+        matcher: nn.Module,
+        *,
+        protocol: str = "market",
+        trials: Sequence[Trial] = (),
+        multi_query: Side | None = None,
+    ) -> RankingResult:
+        """Rank and score embeddings with labels.
 
-def _files(split) -> list[str]:
-    return [f"{split.root}/{path}" for path in split.paths]
+        Args:
+            query: Q raw embeddings with labels.
+            gallery: G of them, on the device where the distances are to be computed.
+            matcher: a `Matcher` or a module with ``forward(query, gallery)``; smaller is closer.
+            protocol, trials, multi_query: as for `evaluate`.
+
+        Raises:
+            UserError: empty sides, NaN, infinite or collapsed embeddings, no valid query, or
+                something that the protocol needs and the data does not bring.
+            ValueError: trials with rows that do not exist.
+        """
+        rules = find_protocol(self.protocol or protocol)
+        if rules.random_halves and not trials:
+            trials = random_halves(query.labels, gallery.labels, self.trials, self.seed)
+        if not trials:
+            return self._one(rules, query, gallery, matcher, multi_query)
+        check_trials(trials, len(query), len(gallery))
+        return mean_over_trials(
+            [
+                self._one(rules, query, gallery, matcher, multi_query, trial.query, trial.gallery)
+                for trial in trials
+            ]
+        )
+
+    def _one(
+        self,
+        rules: Protocol,
+        query: Side,
+        gallery: Side,
+        matcher: nn.Module,
+        multi_query: Side | None,
+        rows: NDArray | slice = slice(None),
+        columns: NDArray | slice = slice(None),
+    ) -> RankingResult:
+        """One test: some rows of the queries against some of the gallery."""
+        numbers = np.arange(len(query))[rows]
+        query, gallery = arrange(rules, query[rows], gallery[columns], multi_query, self.pool)
+        relations = relate(rules, query.labels, gallery.labels)
+        check_valid(rules, relations, query.labels, gallery.labels)
+        check_sides(query, gallery)
+        name = " -> ".join([type(matcher).__name__, *self.rerankers])
+        embeddings = query.embedding, gallery.embedding
+        for step in self.rerankers.values():
+            *embeddings, matcher = step.rerank(*embeddings, matcher, query.sight, gallery.sight)
+        if rules.single_shot:
+            repeats = self.repeats if self.single_shot == "sampled" else None
+            how = "exact" if repeats is None else f"{repeats} sampled galleries, seed {self.seed}"
+            parts = _shared(
+                relations.valid,
+                lambda part: single_shot_cmc(
+                    *embeddings, relations, query.labels, gallery.labels, matcher,
+                    max(self.topk), self.block_mb, repeats, self.seed, part,
+                ),
+            )  # fmt: skip
+            chances = np.concatenate(parts, axis=1)
+            result = score_single_shot(
+                chances, relations, rules, name, self.topk, self.invalid, how
+            )
+        else:
+            parts = _shared(
+                relations.valid,
+                lambda part: rank_positives(*embeddings, relations, matcher, self.block_mb, part),
+            )
+            result = score(Ranks.join(parts), relations, rules, name, self.topk, self.invalid)
+        return _labelled(result, query, numbers)
+
+
+def _shared(valid: NDArray[np.int64], work: Callable[[NDArray[np.int64]], T]) -> list[T]:
+    """The work on every process's share of the valid queries, in their order, on every process."""
+    world = get_world_size()
+    if world == 1:
+        return [work(valid)]
+    return all_gather_object(work(np.array_split(valid, world)[get_rank()]))
+
+
+def _labelled(result: RankingResult, query: Side, numbers: NDArray[np.int64]) -> RankingResult:
+    """The result with each query's row, file, identity and camera among its columns."""
+    labels = query.labels
+    known = {
+        "query": numbers,
+        "file": np.array([labels.file(i) for i in range(len(labels))]),
+        "identity": labels.identities,
+        "camera": labels.cameras,
+    }
+    invalid = [(int(numbers[index]), reason) for index, reason in result.invalid]
+    return replace(result, per_query={**known, **result.per_query}, invalid=invalid)

@@ -3,7 +3,7 @@
 Every gallery image is, for one query (identity p, camera c):
 
 - **junk**, left out, neither right nor wrong: identity -1 for every query; identity p under the
-  same camera c (``market``), or the query image itself (``single-camera``);
+  same camera c, or, under ``single-camera``, the query image itself;
 - **good**: identity p otherwise;
 - **bad**: everything else, distractors (identity 0) and same-camera images of others included.
 
@@ -12,15 +12,20 @@ A query without a good image is *invalid*: it is listed with its reason, never d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reidkit.errors import UserError
+from reidkit.evaluation.sides import DISTRACTOR, JUNK, Labels
 
-JUNK, DISTRACTOR = -1, 0
+# the keys of PROTOCOLS, so that a config is refused before anything runs
+ProtocolName = Literal[
+    "market", "cuhk03-np", "cuhk03-single-shot", "mars-official", "mars-minus-queries",
+    "two-camera", "multi-query", "single-camera",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -30,8 +35,16 @@ class Protocol:
     Args:
         name: as in configs, "market".
         version: raised when the same name would give other numbers.
-        across_cameras: leave out gallery images of the query's identity under its own camera.
         summary: one sentence for reports and documentation.
+        across_cameras: leave out gallery images of the query's identity under its own camera;
+            otherwise only the query's own file.
+        gallery: "given" as it comes; "with-queries": queries that it lacks are added;
+            "without-queries": queries that it holds are taken out. Images are known by their paths.
+        single_shot: the ranking holds one image of each identity, all of other cameras than the
+            query's; scores are expectations over which image that is.
+        multi_query: a query is the pooled embedding of all images of its identity and camera.
+        random_halves: scores are means over random halves of the identities, unless the data set
+            brings trials of its own.
 
     Example:
         >>> PROTOCOLS["market"].label
@@ -40,22 +53,56 @@ class Protocol:
 
     name: str
     version: int
-    across_cameras: bool
     summary: str
+    across_cameras: bool = True
+    gallery: str = "given"
+    single_shot: bool = False
+    multi_query: bool = False
+    random_halves: bool = False
 
     @property
     def label(self) -> str:
         """Name and version, as printed with results."""
         return f"{self.name}-v{self.version}"
 
+    @property
+    def extra_splits(self) -> tuple[str, ...]:
+        """Names of the splits that it needs beside query and gallery."""
+        return ("multi_query",) if self.multi_query else ()
+
 
 PROTOCOLS = {
     p.name: p
     for p in (
-        Protocol("market", 1, True, "same identity under another camera is right; same camera out"),
-        Protocol("single-camera", 1, False, "same identity is right; only the query's file is out"),
+        Protocol("market", 1, "same identity under another camera is right; same camera out"),
+        Protocol("cuhk03-np", 1, "the market rule on the 767/700 split of CUHK03"),
+        Protocol(
+            "cuhk03-single-shot", 1,
+            "one random image of each identity, none of the query's camera; CMC only",
+            single_shot=True,
+        ),
+        Protocol(
+            "mars-official", 1, "the market rule; query tracklets are in the gallery",
+            gallery="with-queries",
+        ),
+        Protocol(
+            "mars-minus-queries", 1, "the market rule; query tracklets are not in the gallery",
+            gallery="without-queries",
+        ),
+        Protocol(
+            "two-camera", 1, "query camera against gallery camera, mean over halves of the people",
+            random_halves=True,
+        ),
+        Protocol(
+            "multi-query", 1, "the market rule; all images of a query's person and camera pooled",
+            multi_query=True,
+        ),
+        Protocol(
+            "single-camera", 1, "same identity is right; only the query's file is out",
+            across_cameras=False,
+        ),
     )
-}
+}  # fmt: skip
 
 
 def find_protocol(name: str) -> Protocol:
@@ -67,45 +114,6 @@ def find_protocol(name: str) -> Protocol:
     if name not in PROTOCOLS:
         raise ValueError(f"no protocol named {name!r}; available: {', '.join(PROTOCOLS)}")
     return PROTOCOLS[name]
-
-
-@dataclass(frozen=True)
-class Labels:
-    """What is known of the images of one side.
-
-    Args:
-        identities: (M,) int64; -1 junk, 0 distractors.
-        cameras: (M,) int64.
-        paths: M file names, for messages and for the single-camera protocol; may be None.
-
-    Raises:
-        ValueError: lengths differ.
-    """
-
-    identities: NDArray[np.int64]
-    cameras: NDArray[np.int64]
-    paths: Sequence[str] | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("identities", "cameras"):
-            values = np.asarray(getattr(self, name))
-            if values.ndim != 1 or not np.issubdtype(values.dtype, np.integer):
-                raise ValueError(
-                    f"{name} must be one integer per image, got {values.dtype} {values.shape}"
-                )
-            object.__setattr__(self, name, values.astype(np.int64))
-        lengths = {"identities": len(self.identities), "cameras": len(self.cameras)}
-        if self.paths is not None:
-            lengths["paths"] = len(self.paths)
-        if len(set(lengths.values())) > 1:
-            raise ValueError(f"labels of one side differ in length: {lengths}")
-
-    def __len__(self) -> int:
-        return len(self.identities)
-
-    def file(self, index: int) -> str:
-        """The file name of an image, or its position when names are not known."""
-        return f"image {index}" if self.paths is None else str(self.paths[index])
 
 
 @dataclass(frozen=True)
@@ -185,7 +193,7 @@ def relate(protocol: Protocol, query: Labels, gallery: Labels) -> Relations:
 def _same_file(query: Labels, gallery: Labels, rows: NDArray, own: NDArray) -> NDArray[np.bool_]:
     if query.paths is None or gallery.paths is None:
         raise ValueError(
-            "protocol single-camera needs query_paths and gallery_paths, to leave each query's own "
+            "protocol single-camera needs file names on both sides, to leave each query's own "
             "file out of its ranking"
         )
     left, right = np.asarray(query.paths), np.asarray(gallery.paths)

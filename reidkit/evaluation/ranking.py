@@ -8,7 +8,7 @@ Shape letters: Q queries, G gallery images, b queries of a block, n right images
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +39,16 @@ class Ranks:
     ranks: NDArray[np.int64]
     lowest: NDArray[np.int64]
     highest: NDArray[np.int64]
+
+    @staticmethod
+    def join(parts: Sequence[Ranks]) -> Ranks:
+        """Ranks of several shares of the queries, one after the other."""
+        counts = np.concatenate([np.diff(part.starts) for part in parts])
+        flat = (
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("ranks", "lowest", "highest")
+        )
+        return Ranks(np.concatenate([[0], np.cumsum(counts)]), *flat)
 
 
 def blocks(
@@ -98,6 +108,7 @@ def rank_positives(
     relations: Relations,
     matcher: nn.Module,
     block_mb: float = 64,
+    queries: NDArray[np.int64] | None = None,
 ) -> Ranks:
     """Rank every right image of every valid query by counting closer images.
 
@@ -111,12 +122,13 @@ def rank_positives(
         relations: from `reidkit.evaluation.protocols.relate`.
         matcher: smaller is closer.
         block_mb: memory of a block of distances, megabytes.
+        queries: indices of the valid queries to rank, ascending; default: all.
 
     Raises:
         UserError: NaN or infinite distances.
         ValueError: the matcher returns another shape or type.
     """
-    valid = relations.valid
+    valid = relations.valid if queries is None else queries
     starts = np.concatenate([[0], np.cumsum(relations.n_good[valid])])
     closer = np.zeros((3, starts[-1]), np.int64)
     chosen = query if len(valid) == len(query) else query[torch.from_numpy(valid)]

@@ -18,18 +18,23 @@ class RankingResult:
     """Scores of one test, as fractions in [0, 1].
 
     Attributes:
-        metrics: "mAP" (step rule), "mAP_official" (trapezoid rule), "mINP", "R1", "R5", ...
+        metrics: "mAP" (step rule), "mAP_official" (trapezoid rule), "mINP", "R1", "R5", ...; of
+            single-shot protocols only "R<k>"; the mean over trials if there are several.
         bounds: lowest and highest value of each metric over all orders of tied images.
-        n_query: queries given.
+        n_query: queries given, all trials together.
         n_valid: queries with at least one right gallery image.
-        n_gallery: gallery images without junk.
+        n_gallery: gallery images without junk; of one trial, on average.
         n_junk: gallery images of identity -1, left out for every query.
         invalid: (query index, reason) of each query without a right image.
         policy: what invalid queries do to the means: "drop" or "zero".
         protocol: name and version, "market-v1".
-        matcher: name of the distance.
-        per_query: "AP", "AP_official", "INP", "first_rank" and "n_good", each (Q,); NaN if invalid.
+        matcher: name of the distance, then of the re-ranking steps.
+        per_query: columns of equal length, one row per query and trial: "AP", "AP_official", "INP",
+            "first_rank" (or "R<k>", single-shot), NaN if invalid; "n_good"; "query" (its row),
+            "identity", "camera", "file" and, with several trials, "trial".
         data: data set and splits, as printed.
+        n_trials: repetitions over which the metrics are means.
+        spread: standard deviation of each metric over the trials; empty for one test.
     """
 
     metrics: dict[str, float]
@@ -44,6 +49,8 @@ class RankingResult:
     matcher: str
     per_query: dict[str, NDArray] = field(default_factory=dict, repr=False)
     data: str = ""
+    n_trials: int = 1
+    spread: dict[str, float] = field(default_factory=dict)
 
     @property
     def tied(self) -> dict[str, tuple[float, float]]:
@@ -53,8 +60,11 @@ class RankingResult:
     def report(self) -> str:
         """A table in points (0..100), with protocol, counts, matcher, and bounds if ties matter."""
         first, last = ["mAP"], ["mINP", "mAP_official"]
-        names = first + [n for n in self.metrics if n not in first + last] + last
+        order = first + [n for n in self.metrics if n not in first + last] + last
+        names = [n for n in order if n in self.metrics]
         rows = {"": names, "points": [f"{100 * self.metrics[n]:.2f}" for n in names]}
+        if self.spread:
+            rows["std over trials"] = [f"{100 * self.spread[n]:.2f}" for n in names]
         if self.tied:
             rows["ties, worst"] = [f"{100 * self.bounds[n][0]:.2f}" for n in names]
             rows["ties, best"] = [f"{100 * self.bounds[n][1]:.2f}" for n in names]
@@ -68,9 +78,11 @@ class RankingResult:
 
     def _title(self) -> str:
         data = f"{self.data}: " if self.data else ""
+        trials = f"{self.n_trials} trials, " if self.n_trials > 1 else ""
         return (
-            f"{data}protocol {self.protocol}, {self.matcher}, {self.n_valid} of {self.n_query} "
-            f"queries valid, gallery {self.n_gallery} (+ {self.n_junk} junk)"
+            f"{data}{trials}protocol {self.protocol}, {self.matcher}, "
+            f"{self.n_valid} of {self.n_query} queries valid, gallery {self.n_gallery} "
+            f"(+ {self.n_junk} junk)"
         )
 
     def _notes(self) -> list[str]:

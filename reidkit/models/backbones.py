@@ -92,7 +92,7 @@ class ResNet(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         if pretrained is not None:
-            _load_pretrained(self, pretrained)
+            load_pretrained(self, pretrained)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Feature maps of every kept stage, shallow to deep."""
@@ -121,7 +121,7 @@ def _stage(depth: int, index: int, channels: int, planes: int, stride: int):
     return nn.Sequential(*blocks), out
 
 
-def _load_pretrained(net: nn.Module, path: str) -> None:
+def load_pretrained(net: nn.Module, path: str) -> None:
     """Copy weights by name; the classifier of the source is the only thing left behind."""
     state = {k: v for k, v in load_state(path).items() if not k.startswith("fc.")}
     own = net.state_dict()

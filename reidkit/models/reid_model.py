@@ -11,6 +11,7 @@ import torch
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
+from reidkit.errors import UserError
 from reidkit.models.preprocess import ReIDPreprocessor
 from reidkit.registry import BACKBONES, HEADS, LOSS_INPUTS, LOSSES, MATCHERS, MODELS
 from reidkit.structures import Embedding, HeadOutput, ReIDBatch
@@ -24,7 +25,8 @@ class LossRole(nn.Module):
         on: the domain whose batches it sees.
         head: "embed" for the embedding head, or the name of an auxiliary head.
         weight: factor on the loss, >= 0.
-        derived: numbers that only the framework knows, for losses that declare them.
+        derived: numbers the framework knows (features, num_identities, width), for losses that
+            declare them.
 
     Raises:
         ValueError: the loss asks for a parameter that nothing supplies.
@@ -41,7 +43,7 @@ class LossRole(nn.Module):
         on: str = "source",
         head: str = "embed",
         weight: float = 1.0,
-        derived: Mapping[str, Any] | None = None,
+        derived: Mapping | None = None,
     ):
         super().__init__()
         self.loss = LOSSES.build(loss, **(derived or {}))
@@ -53,10 +55,16 @@ class LossRole(nn.Module):
                 f"loss {loss['type']} asks for {unknown}; a loss may ask for {list(LOSS_INPUTS)}"
             )
 
-    def forward(self, output: HeadOutput, batch: ReIDBatch) -> Tensor:
+    def forward(
+        self, output: HeadOutput, batch: ReIDBatch, matcher: nn.Module | None = None
+    ) -> Tensor:
         """The weighted loss of one batch."""
-        known = {name: getattr(batch, name, None) for name in LOSS_INPUTS}
-        known["logits"], known["attention"] = output.logits, output.attention
+        known: dict[str, Any] = {name: getattr(batch, name, None) for name in LOSS_INPUTS}
+        known["logits"], known["matcher"] = output.logits, matcher
+        known["attention"] = output.attention
+        if "scores" in self.needs and output.scores is None:
+            output.scores = learned(matcher, self).scores(output.embedding, output.embedding)
+        known["scores"] = output.scores
         if output.embedding is not None:
             known["vectors"], known["maps"] = output.embedding.vectors, output.embedding.maps
             if output.embedding.visibility is not None:
@@ -69,6 +77,25 @@ class LossRole(nn.Module):
                 "config says which labels are loaded"
             )
         return self.weight * self.loss(**{name: known[name] for name in self.needs})
+
+
+def learned(matcher: nn.Module | None, asking: nn.Module) -> Any:
+    """The matcher, which must be a learned one.
+
+    Args:
+        matcher: of the model.
+        asking: the loss role that needs it.
+
+    Raises:
+        UserError: it has no ``scores``.
+    """
+    if not hasattr(matcher, "scores"):
+        raise UserError(
+            f"{type(getattr(asking, 'loss', asking)).__name__} trains a learned matcher, and "
+            f"{type(matcher).__name__} is none; set model.matcher to one with scores, such as "
+            "qaconv/QAConvMatcher, or take another loss"
+        )
+    return matcher
 
 
 @MODELS.register_module()
@@ -145,11 +172,14 @@ class ReIDModel(BaseModel):
         )
         self.losses = nn.ModuleDict(
             {
-                name: LossRole(**role, derived=self._derived(role, net.specs, num_identities))
+                name: LossRole(**role, derived=self._derived(role, derived))
                 for name, role in losses.items()
             }
         )
-        self.matcher = MATCHERS.build(matcher)
+        self.matcher = MATCHERS.build(matcher, map_size=map_size)
+        for role in self._roles().values():
+            if {"scores", "matcher"} & set(role.needs):
+                learned(self.matcher, role)
         self.precision, self.frame_pool = precision, frame_pool
         self.channels_last = channels_last
         if channels_last:
@@ -158,14 +188,12 @@ class ReIDModel(BaseModel):
     def _head(self, name: str) -> nn.Module:
         return self.head if name == "embed" else self.aux_heads[name]
 
-    def _derived(self, role: Mapping, features: Mapping, num_identities: int) -> dict[str, Any]:
-        """What a loss may declare: numbers of the data and of its head."""
-        numbers: dict[str, Any] = dict(features=features, num_identities=num_identities)
+    def _derived(self, role: Mapping, derived: Mapping[str, Any]) -> dict[str, Any]:
+        """What a loss may declare: numbers of the data, and the width of its head's embedding."""
         name = role.get("head", "embed")
-        width = getattr(
-            self._head(name) if name in (*self.aux_heads, "embed") else None, "width", None
-        )
-        return numbers if width is None else dict(numbers, width=width)
+        known = name == "embed" or name in self.aux_heads
+        width = getattr(self._head(name), "width", None) if known else None
+        return dict(derived) if width is None else dict(derived, width=width)
 
     @property
     def domains(self) -> list[str]:
@@ -176,7 +204,7 @@ class ReIDModel(BaseModel):
         return cast("dict[str, LossRole]", dict(self.losses.items()))
 
     def new_parameters(self) -> list[nn.Parameter]:
-        """Parameters of the heads and losses, which recipes may train faster than the backbone."""
+        """Parameters of heads, losses and a learned matcher, which recipes may train faster."""
         old = {id(p) for p in self.backbone.parameters()}
         return [p for p in self.parameters() if id(p) not in old]
 
@@ -192,7 +220,9 @@ class ReIDModel(BaseModel):
             for name, role in roles.items():
                 pools = getattr(self._head(role.head), "pools_frames", False)
                 known = batch.by_clip() if pools else batch
-                out[f"loss_{name}"] = role(outputs[role.head], known)
+                out[f"loss_{name}"] = role(outputs[role.head], known, self.matcher)
+                if isinstance(accuracy := getattr(role.loss, "accuracy", None), Tensor):
+                    out[f"accuracy_{name}"] = accuracy
             for output in outputs.values():
                 out.update(output.log)
         return out

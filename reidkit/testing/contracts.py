@@ -15,9 +15,16 @@ from torch import Tensor
 from reidkit.config.places import derived
 from reidkit.errors import UserError
 from reidkit.registry import KINDS, signature
-from reidkit.structures import Embedding, HeadOutput, ReIDBatch
+from reidkit.structures import Embedding, HeadOutput, ReIDBatch, Sight
 from reidkit.testing.documentation import documentation_problems
-from reidkit.testing.fakes import REGIONS, fake_batch, fake_embedding, fake_features
+from reidkit.testing.fakes import (
+    REGIONS,
+    FakeLiveModel,
+    FakeMatcher,
+    fake_batch,
+    fake_embedding,
+    fake_features,
+)
 
 IDENTITIES = 4
 
@@ -31,8 +38,8 @@ def check_component(kind: str, name: str, options: Mapping[str, Any] | None = No
 
     Every component: documented arguments equal the signature. Built with its defaults and the
     numbers the framework derives, then run on a fake batch: backbones, heads, losses, matchers,
-    samplers, transforms. Data sets, labellers, models, evaluators and hooks need data, weights or a
-    whole run, so only their documentation is checked.
+    re-rankers, samplers, transforms. Data sets, labellers, models, evaluators and hooks need data,
+    weights or a whole run, so only their documentation is checked.
 
     Args:
         kind: a key of ``reidkit.registry.KINDS`` ("heads").
@@ -152,33 +159,40 @@ def check_loss(build: Build) -> str:
     loss = build(
         features=specs, num_identities=IDENTITIES, width=fake_embedding().vectors[0].numel()
     )
-    again = copy.deepcopy(loss).double()  # before the first call, after which a loss may remember
     names = list(inspect.signature(loss.forward).parameters)
     inputs = _loss_inputs("part_map" in names)
     unknown = [name for name in names if name not in inputs]
     _require(not unknown, f"forward asks for {unknown}; known: {sorted(inputs)}")
     given = {name: inputs[name] for name in names}
+    if any(True for _ in loss.buffers()):
+        loss(**given)  # what it keeps between batches is filled
+    before = copy.deepcopy(loss)
     value = loss(**given)
     _require(value.shape == (), f"expected a scalar, got shape {tuple(value.shape)}")
     _finite(value, "the loss")
     value.backward()
-    _reached({n: t for n, t in given.items() if t.requires_grad}, "the inputs")
-    wide = {n: t.detach().double() if t.is_floating_point() else t for n, t in given.items()}
-    double = again(**wide)
+    tensors = {n: t for n, t in given.items() if isinstance(t, Tensor)}
+    _reached({n: t for n, t in tensors.items() if t.requires_grad}, "the inputs")
+    wide = {n: t.detach().double() if t.is_floating_point() else t for n, t in tensors.items()}
+    double = before.double()(**{**given, **wide})
     close = torch.allclose(value.detach().double(), double.double(), rtol=1e-3, atol=1e-5)
     _require(close, f"float32 gives {value.item()}, float64 {double.item()}")
     return "scalar, gradients and float64 checked"
 
 
-def _loss_inputs(segments: bool) -> dict[str, Tensor]:
+def _loss_inputs(segments: bool) -> dict[str, Any]:
     """Everything a loss may ask for; logits of parts per cell if it wants a part map, else of K."""
     batch, embedding = fake_batch(identities=IDENTITIES), fake_embedding(8)
     shape = (8, 8, 24, 8) if segments else (8, REGIONS, IDENTITIES)
     source = torch.Generator().manual_seed(3)
     logits = torch.randn(*shape, generator=source)
-    named = dict(vectors=embedding.vectors, maps=embedding.maps, logits=logits)
-    named["attention"] = torch.randn(8, REGIONS, 32, generator=source).log_softmax(-1)
-    inputs = {name: t.requires_grad_() for name, t in named.items() if t is not None}
+    attention = torch.randn(8, REGIONS, 32, generator=source).log_softmax(-1)
+    matcher = FakeMatcher()
+    scores = matcher.scores(embedding, embedding)
+    named = dict(vectors=embedding.vectors, maps=embedding.maps, logits=logits, scores=scores)
+    named["attention"] = attention
+    inputs: dict[str, Any] = {n: t.requires_grad_() for n, t in named.items() if t is not None}
+    inputs["matcher"] = matcher
     names = ("visibility", "identities", "cameras", "part_map", "keypoints", "masks")
     return {**inputs, **{name: getattr(batch, name) for name in names}}
 
@@ -206,6 +220,44 @@ def check_matcher(build: Build) -> str:
     return "distances checked"
 
 
+def check_reranker(build: Build) -> str:
+    """New embeddings of as many images, left as they were, and a matcher that keeps its contract.
+
+    It sees cameras and times; distances must not depend on the size of the blocks.
+    """
+    step = build()
+    sides = fake_embedding(6, seed=1), fake_embedding(30, seed=2)
+    kept = [side.vectors.clone() for side in sides if side.vectors is not None]
+    clock = {6: np.arange(6) * 40.0, 30: np.arange(30) * 10.0}
+    sights = [Sight(np.arange(n) % 3, clock[n]) for n in (6, 30)]
+    with torch.no_grad():
+        query, gallery, matcher = step.rerank(*sides, _FakeMatcher(), *sights)
+        _require((len(query), len(gallery)) == (6, 30), "the number of images changed")
+        for side, before in zip(sides, kept, strict=True):
+            _require(torch.equal(side.vectors, before), "the given embeddings were changed")
+        found = matcher(query, gallery)
+        _require(found.shape == (6, 30), f"expected distances (6, 30), got {tuple(found.shape)}")
+        _require(found.dtype == torch.float32, f"expected float32, got {found.dtype}")
+        _finite(found, "a distance")
+        low, high = matcher.bounds
+        inside = (found >= low - 1e-4).all() and (found <= high + 1e-4).all()
+        _require(inside, f"distances leave the bounds {matcher.bounds}")
+        part = torch.cat([matcher(query[rows], gallery) for rows in (slice(0, 1), slice(1, 6))])
+        _require(torch.allclose(part, found, atol=1e-4), "a block differs from the whole")
+    return "distances checked"
+
+
+class _FakeMatcher(torch.nn.Module):
+    """Half of one minus the cosine of all parts together, in [0, 1]."""
+
+    bounds = (0.0, 1.0)
+
+    def forward(self, query: Embedding, gallery: Embedding) -> Tensor:
+        left, right = (e.vectors.flatten(1) for e in (query, gallery) if e.vectors is not None)
+        left, right = (torch.nn.functional.normalize(side) for side in (left, right))
+        return ((1 - left @ right.T) / 2).clamp(0.0, 1.0)
+
+
 def check_sampler(build: Build) -> str:
     """Lists of indices in range; the same for the same epoch, other for another; state goes on.
 
@@ -220,6 +272,8 @@ def check_sampler(build: Build) -> str:
     epochs = []
     for epoch in (0, 1):
         sampler.set_epoch(epoch)
+        if hasattr(sampler, "refresh"):
+            sampler.refresh(FakeLiveModel())
         epochs.append([list(map(int, batch)) for batch in sampler])
         _require(len(epochs[-1]) == len(sampler), f"{len(epochs[-1])} batches, len {len(sampler)}")
     _require(epochs[0], "no batches")
@@ -285,6 +339,7 @@ _CHECKS: dict[str, Callable[[Build], str]] = {
     "heads": check_head,
     "losses": check_loss,
     "matchers": check_matcher,
+    "rerankers": check_reranker,
     "samplers": check_sampler,
     "transforms": check_transform,
 }

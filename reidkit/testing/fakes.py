@@ -5,8 +5,10 @@ Shape letters: N images, R regions, P parts, D dims, C channels, h w feature cel
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from reidkit.structures import Embedding, FeatureSpec, ReIDBatch
 
@@ -105,3 +107,37 @@ def fake_embedding(n: int = 6, parts: int = REGIONS, dims: int = 8, seed: int = 
         visibility=visibility,
         maps=torch.rand(n, CHANNELS, 24, 8, generator=source),
     )
+
+
+class FakeMatcher(nn.Module):
+    """A matcher with everything that one may have: distances, and scores with gradients.
+
+    Example:
+        >>> FakeMatcher()(fake_embedding(2), fake_embedding(3)).shape
+        torch.Size([2, 3])
+    """
+
+    def scores(self, query: Embedding, gallery: Embedding) -> Tensor:
+        """Inner products of the maps' mean cells."""
+        left, right = (side.maps.flatten(2).mean(2) for side in (query, gallery))
+        return left @ right.T
+
+    def forward(self, query: Embedding, gallery: Embedding) -> Tensor:
+        """Minus the scores, float32."""
+        return -self.scores(query, gallery).float()
+
+
+class FakeLiveModel:
+    """What a sampler's ``refresh`` is shown: an embedding of any rows, and a matcher.
+
+    Example:
+        >>> len(FakeLiveModel().embed([3, 5]))
+        2
+    """
+
+    def __init__(self) -> None:
+        self.matcher = FakeMatcher()
+
+    def embed(self, rows: Sequence[int]) -> Embedding:
+        """Random embeddings, one per row."""
+        return fake_embedding(len(rows))

@@ -10,8 +10,9 @@ from torch import nn
 
 from reidkit.data.decode import decode_rgb, read_bytes
 from reidkit.evaluation.metrics import average_precision
-from reidkit.evaluation.protocols import DISTRACTOR, Labels, Relations, find_protocol, relate
+from reidkit.evaluation.protocols import DISTRACTOR, Relations, find_protocol, relate
 from reidkit.evaluation.ranking import rank_positives, top_matches
+from reidkit.evaluation.sides import Labels
 from reidkit.structures import Embedding
 from reidkit.viz.canvas import INK, SOFT, Canvas, Colour, fit, shorten
 

@@ -82,7 +82,7 @@ class Crop:
         image: (H, W, 3) uint8 RGB, before JPEG.
         quality: of the camera's JPEG, 0..100.
         joints: (17, 3) float32: x, y in crop pixels (also where outside), COCO flag 2 visible,
-            1 covered by something or by the body itself, 0 outside the crop.
+            1 covered by something or by the body itself, 0 outside the crop or nobody there.
         parts: (H, W) uint8 part labels 0..7.
         part_map: (96, 32) uint8, the same at a fixed size.
         visible: (8,) float32 share of each part's silhouette that is inside the crop and not
@@ -169,8 +169,11 @@ def _background(
 
 
 def _truth(layout: _Layout, body: bd.Body) -> dict[str, np.ndarray]:
+    joints = joint_flags(layout.inner, body, layout.origin, layout.scale, OVER)
+    if not layout.visible:
+        joints[:, 2] = 0  # nobody stands there
     return dict(
-        joints=joint_flags(layout.inner, body, layout.origin, layout.scale, OVER),
+        joints=joints,
         parts=np.ascontiguousarray(layout.inner[::OVER, ::OVER, 2]),
         part_map=sample_parts(layout.inner[:, :, 2]),
         visible=visible_parts(layout.inner, layout.whole_parts),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reidkit.bench import evaluation as bench
-from reidkit.evaluation import CosineMatcher, rank
+from reidkit.evaluation import CosineMatcher, RankingEvaluator, Side
 from reidkit.structures import Embedding
 
 SMALL = dict(n_query=60, n_gallery=400, dims=32, people=20, distractors=50)
@@ -14,9 +14,9 @@ def test_all_ways_score_the_same():
     data = bench.make_features(**SMALL, seed=1)
     table = -(data.query @ data.gallery.T)
     sort, loop = (w(table, data.q, data.g) for w in (bench.argsort_scores, bench.loop_scores))
-    sides = [Embedding(bench.torch.from_numpy(x)[:, None]) for x in (data.query, data.gallery)]
-    labels = (data.q.identities, data.q.cameras, data.g.identities, data.g.cameras)
-    found = rank(*sides, *labels, CosineMatcher()).metrics
+    pairs = (data.query, data.q), (data.gallery, data.g)
+    sides = [Side(Embedding(bench.torch.from_numpy(x)[:, None]), labels) for x, labels in pairs]
+    found = RankingEvaluator().rank(*sides, CosineMatcher()).metrics
     assert sort == pytest.approx((found["mAP"], found["R1"]), abs=1e-6) == loop
     assert bench._float64(data) == pytest.approx(found["mAP"], abs=1e-6)
 

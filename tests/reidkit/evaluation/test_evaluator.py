@@ -1,4 +1,4 @@
-"""The evaluator as people meet it: numbers, report, JSON, and refusals."""
+"""The evaluator as people meet it: numbers, report, JSON, trials, and refusals."""
 
 import json
 from dataclasses import dataclass
@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from reidkit.data.split import Trial
 from reidkit.errors import UserError
-from reidkit.evaluation import CosineMatcher, MarketEvaluator, rank
+from reidkit.evaluation import CosineMatcher, Labels, RankingEvaluator, Side
 from reidkit.registry import EVALUATORS
 from reidkit.structures import Embedding
 
@@ -17,7 +18,7 @@ MATCHER = CosineMatcher()
 
 
 @dataclass
-class Side:
+class Listed:
     """The fields of a Split that evaluation reads."""
 
     name: str
@@ -28,9 +29,9 @@ class Side:
     dataset: str = "toy"
 
 
-def side(name, identities, cameras) -> Side:
+def side(name, identities, cameras) -> Listed:
     paths = tuple(f"{name}/{i}.jpg" for i in range(len(identities)))
-    return Side(name, np.array(identities), np.array(cameras), paths)
+    return Listed(name, np.array(identities), np.array(cameras), paths)
 
 
 def vectors(*angles) -> Embedding:
@@ -53,7 +54,7 @@ points   35.00    0.00  100.00  100.00   35.00         18.75
 
 
 def test_numbers_by_hand_and_their_report():
-    result = MarketEvaluator().evaluate(*INPUT)
+    result = RankingEvaluator().evaluate(*INPUT)
     # query 0: bad, good, bad, good -> 2 and 4 of 4; query 1: its only good image is last of 5
     step, official = (1 / 2 + 2 / 4) / 2, (1 / 4 + (1 / 3 + 2 / 4) / 2) / 2
     assert result.per_query["AP"][:2].tolist() == pytest.approx([step, 1 / 5])
@@ -67,17 +68,17 @@ def test_numbers_by_hand_and_their_report():
 
 
 def test_invalid_queries_can_count_as_zero():
-    dropped = MarketEvaluator().evaluate(*INPUT)
-    zero = MarketEvaluator(invalid="zero").evaluate(*INPUT)
+    dropped = RankingEvaluator().evaluate(*INPUT)
+    zero = RankingEvaluator(invalid="zero").evaluate(*INPUT)
     for name, value in dropped.metrics.items():
         assert zero.metrics[name] == pytest.approx(value * 2 / 3)
     assert "1 invalid queries (count as 0):" in zero.report()
 
 
 def test_ties_are_shown_only_when_they_matter():
-    assert "ties" not in MarketEvaluator().evaluate(*INPUT).report()
+    assert "ties" not in RankingEvaluator().evaluate(*INPUT).report()
     tied = vectors(30, 20, 30, 40, 50, 60)
-    result = MarketEvaluator(topk=(1,)).evaluate(QUERY, tied, QUERY_SIDE, GALLERY_SIDE, MATCHER)
+    result = RankingEvaluator(topk=(1,)).evaluate(QUERY, tied, QUERY_SIDE, GALLERY_SIDE, MATCHER)
     lines = result.report().splitlines()
     # query 0: a right and a wrong image tied for rank 1; query 1: for rank 3
     assert lines[1].split() == ["mAP", "R1", "mINP", "mAP_official"]
@@ -86,7 +87,7 @@ def test_ties_are_shown_only_when_they_matter():
 
 
 def test_the_json_holds_all_but_the_per_query_values(tmp_path):
-    result = MarketEvaluator().evaluate(*INPUT)
+    result = RankingEvaluator().evaluate(*INPUT)
     text = result.to_json(tmp_path / "result.json")
     assert (tmp_path / "result.json").read_text() == text
     content = json.loads(text)
@@ -101,13 +102,13 @@ def test_one_camera_is_refused_with_the_way_out():
         side("gallery", [2, 1, 1, -1, 0, 1], [0] * 6),
     )
     with pytest.raises(UserError) as caught:
-        MarketEvaluator().evaluate(QUERY, GALLERY, query, gallery, MATCHER)
+        RankingEvaluator().evaluate(QUERY, GALLERY, query, gallery, MATCHER)
     assert str(caught.value) == (
         "all 9 images have camera 0, and protocol market only counts matches between cameras: use "
         "protocol single-camera (evaluation.protocol=single-camera), or read the cameras from the "
         "file names"
     )
-    result = MarketEvaluator(protocol="single-camera").evaluate(
+    result = RankingEvaluator(protocol="single-camera").evaluate(
         QUERY, GALLERY, query, gallery, MATCHER
     )
     assert result.protocol == "single-camera-v1"
@@ -116,7 +117,7 @@ def test_one_camera_is_refused_with_the_way_out():
 
 def test_no_valid_query_is_refused_with_the_first_reason():
     with pytest.raises(UserError) as caught:
-        MarketEvaluator().evaluate(
+        RankingEvaluator().evaluate(
             QUERY, GALLERY, side("query", [8, 9, 10], [0, 1, 2]), GALLERY_SIDE, MATCHER
         )
     assert str(caught.value) == (
@@ -130,7 +131,7 @@ def test_embeddings_that_are_no_numbers_are_refused(value):
     broken = vectors(10, 20, 30, 40, 50, 60)
     broken.vectors[2:4, 0, 1] = value
     with pytest.raises(UserError) as caught:
-        MarketEvaluator().evaluate(QUERY, broken, QUERY_SIDE, GALLERY_SIDE, MATCHER)
+        RankingEvaluator().evaluate(QUERY, broken, QUERY_SIDE, GALLERY_SIDE, MATCHER)
     assert str(caught.value) == (
         "2 of 6 gallery embeddings hold NaN or infinite values; first: root/gallery/2.jpg. "
         "Training has probably diverged: lower the learning rate, or look for the first NaN in the "
@@ -142,7 +143,7 @@ def test_embeddings_that_are_no_numbers_are_refused(value):
 def test_collapsed_embeddings_are_refused(scale):
     same = Embedding(vectors(30).vectors.repeat(6, 1, 1) * scale)
     with pytest.raises(UserError) as caught:
-        MarketEvaluator().evaluate(QUERY, same, QUERY_SIDE, GALLERY_SIDE, MATCHER)
+        RankingEvaluator().evaluate(QUERY, same, QUERY_SIDE, GALLERY_SIDE, MATCHER)
     assert str(caught.value) == (
         "all 6 gallery embeddings are equal (first: root/gallery/0.jpg), so the order of the "
         "gallery's files would decide the result: the model has collapsed, or the same image was "
@@ -151,13 +152,19 @@ def test_collapsed_embeddings_are_refused(scale):
 
 
 def test_a_gallery_of_one_image_is_no_collapse():
-    result = rank(vectors(0), vectors(10), [1], [0], [1], [1], MATCHER)
+    sides = (Side(vectors(a), Labels([1], [c])) for a, c in ((0, 0), (10, 1)))
+    result = RankingEvaluator().rank(*sides, MATCHER)
     assert result.metrics["mAP"] == 1.0
 
 
 def test_lengths_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="gallery: 6 embeddings for 5 identities and cameras"):
-        rank(QUERY, GALLERY, [1, 2, 8], [0, 0, 0], [1] * 5, [1] * 5, MATCHER)
+        Side(GALLERY, Labels([1] * 5, [1] * 5), "gallery")
+    flat = Embedding(torch.ones(3, 1, 5))
+    with pytest.raises(
+        UserError, match=r"query and gallery differ in shape: \(1, 5\) and \(1, 2\)"
+    ):
+        RankingEvaluator().evaluate(flat, GALLERY, QUERY_SIDE, GALLERY_SIDE, MATCHER)
 
 
 @pytest.mark.parametrize(
@@ -166,16 +173,58 @@ def test_lengths_that_do_not_fit_are_refused():
         (dict(invalid="skip"), "invalid must be one of ('drop', 'zero'), got 'skip'"),
         (dict(topk=(0, 1)), "topk must be depths of at least 1, got (0, 1)"),
         (dict(block_mb=0), "block_mb must be above 0 megabytes, got 0"),
-        (dict(protocol="mars"), "no protocol named 'mars'; available: market, single-camera"),
+        (dict(pool="sum"), "pool must be one of ('mean', 'max'), got 'sum'"),
+        (dict(repeats=0), "repeats and trials must be at least 1, got 0 and 10"),
+        (
+            dict(single_shot="one"),
+            "single_shot must be one of ('exact', 'sampled'), got 'one'",
+        ),
+        (
+            dict(protocol="mars"),
+            "no protocol named 'mars'; available: market, cuhk03-np, cuhk03-single-shot, "
+            "mars-official, mars-minus-queries, two-camera, multi-query, single-camera",
+        ),
     ],
 )
 def test_bad_options_are_refused(options, text):
     with pytest.raises(ValueError) as caught:
-        EVALUATORS.build(dict(type="MarketEvaluator", **options))
+        EVALUATORS.build(dict(type="RankingEvaluator", **options))
     assert str(caught.value) == text
 
 
 def test_labels_may_be_tensors():
     ids, cameras = torch.tensor([2, 1, 1, -1, 0, 1]), torch.tensor([1, 0, 1, 1, 2, 2])
-    result = rank(QUERY, GALLERY, [1, 2, 8], [0, 0, 0], ids, cameras, MATCHER)
-    assert result.metrics == MarketEvaluator().evaluate(*INPUT).metrics
+    sides = Side(QUERY, Labels([1, 2, 8], [0, 0, 0])), Side(GALLERY, Labels(ids, cameras))
+    result = RankingEvaluator().rank(*sides, MATCHER)
+    assert result.metrics == RankingEvaluator().evaluate(*INPUT).metrics
+
+
+def test_the_data_set_states_its_protocol_and_the_config_may_state_another():
+    stated = RankingEvaluator().evaluate(*INPUT, protocol="cuhk03-np")
+    assert stated.protocol == "cuhk03-np-v1"
+    assert stated.metrics == RankingEvaluator().evaluate(*INPUT).metrics
+    own = RankingEvaluator(protocol="single-camera").evaluate(*INPUT, protocol="cuhk03-np")
+    assert own.protocol == "single-camera-v1"
+    assert RankingEvaluator().extra_splits("multi-query") == ("multi_query",)
+    assert RankingEvaluator(protocol="market").extra_splits("multi-query") == ()
+
+
+def test_trials_give_mean_and_spread_and_list_every_query():
+    trials = [Trial([0], range(6)), Trial([1, 2], [0, 4, 5])]
+    result = RankingEvaluator(topk=(1,)).evaluate(*INPUT, trials=trials)
+    # trial 0: query 0, AP 1/2; trial 1: query 1 has its only right image last of three
+    assert result.metrics["mAP"] == pytest.approx((1 / 2 + 1 / 3) / 2)
+    assert result.spread["mAP"] == pytest.approx(np.std([1 / 2, 1 / 3], ddof=1))
+    assert result.n_trials == 2 and (result.n_query, result.n_valid) == (3, 2)
+    assert result.per_query["trial"].tolist() == [0, 1, 1]
+    assert result.per_query["query"].tolist() == [0, 1, 2]
+    assert result.per_query["file"].tolist() == [f"root/query/{i}.jpg" for i in range(3)]
+    assert result.invalid == [(2, "no gallery image of identity 8 (trial 1)")]
+    lines = result.report().splitlines()
+    assert lines[0].startswith("toy query/gallery: 2 trials, protocol market-v1")
+    assert lines[3].split()[:4] == ["std", "over", "trials", "11.79"]
+
+
+def test_trials_with_rows_that_do_not_exist_are_refused():
+    with pytest.raises(ValueError, match="trial 1: gallery rows must be some of the 6, got 2 from"):
+        RankingEvaluator().evaluate(*INPUT, trials=[Trial([0], [1]), Trial([0], [1, 6])])

@@ -1,11 +1,13 @@
 """Which gallery images count, and why a query cannot be answered."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 
 from reidkit.errors import UserError
 from reidkit.evaluation import PROTOCOLS, Labels, relate
-from reidkit.evaluation.protocols import find_protocol
+from reidkit.evaluation.protocols import ProtocolName, find_protocol
 
 
 def labels(identities, cameras, paths=None) -> Labels:
@@ -38,7 +40,7 @@ def test_single_camera_leaves_out_only_the_query_file():
 
 
 def test_single_camera_needs_file_names():
-    with pytest.raises(ValueError, match="protocol single-camera needs query_paths and gallery_"):
+    with pytest.raises(ValueError, match="protocol single-camera needs file names on both"):
         relate(PROTOCOLS["single-camera"], labels([7], [1]), GALLERY)
 
 
@@ -58,9 +60,15 @@ def test_labels_must_fit():
 
 
 def test_unknown_protocols_are_refused():
-    with pytest.raises(ValueError, match="no protocol named 'mars'; available: market, single-cam"):
+    with pytest.raises(
+        ValueError, match="no protocol named 'mars'; available: market, cuhk03-np, "
+    ):
         find_protocol("mars")
 
 
 def test_protocol_labels_carry_a_version():
-    assert [p.label for p in PROTOCOLS.values()] == ["market-v1", "single-camera-v1"]
+    assert [p.label for p in PROTOCOLS.values()] == [
+        "market-v1", "cuhk03-np-v1", "cuhk03-single-shot-v1", "mars-official-v1",
+        "mars-minus-queries-v1", "two-camera-v1", "multi-query-v1", "single-camera-v1",
+    ]  # fmt: skip
+    assert get_args(ProtocolName) == tuple(PROTOCOLS)

@@ -10,25 +10,10 @@ from torch import nn
 from reidkit.errors import UserError
 from reidkit.evaluation import CosineMatcher, EuclideanMatcher, Labels, ranking, relate, score
 from reidkit.evaluation.protocols import PROTOCOLS
+from reidkit.evaluation.table import TableMatcher, positions
 from reidkit.structures import Embedding
 
 MARKET = PROTOCOLS["market"]
-
-
-class TableMatcher(nn.Module):
-    """Distances read from a table; embeddings are positions in it. A plain forward, no prepare."""
-
-    def __init__(self, table):
-        super().__init__()
-        self.table = torch.as_tensor(np.asarray(table, np.float32))
-
-    def forward(self, query, gallery):
-        rows, columns = (e.vectors[:, 0, 0].long() for e in (query, gallery))
-        return self.table[rows][:, columns].clone()
-
-
-def positions(count: int) -> Embedding:
-    return Embedding(torch.arange(count).float()[:, None, None])
 
 
 def run(table, query, gallery, protocol=MARKET, block_mb=64.0, **options):
@@ -253,9 +238,9 @@ def test_memory_is_that_of_one_block():
     sizes = []
 
     class Watching(TableMatcher):
-        def forward(self, query, gallery):
+        def compare(self, query, gallery, out=None):
             sizes.append(len(query) * len(gallery) * 4)
-            return super().forward(query, gallery)
+            return super().compare(query, gallery, out)
 
     people = np.arange(1, 65)
     sides = labels(people, people * 0), labels(people, people * 0 + 1)

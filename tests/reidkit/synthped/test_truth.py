@@ -107,6 +107,7 @@ def test_occluders_hide_parts_and_joints(crops):
 def test_nobody_in_an_empty_crop():
     crop = render(Shot("A", 500_003, 1, kind="empty"))
     assert crop.parts.max() == 0 and crop.visible[1:].max() == 0 and crop.visible[0] == 1
+    assert not crop.joints[:, 2].any()
 
 
 def test_bags_keep_the_part_label_of_the_body_behind_them():

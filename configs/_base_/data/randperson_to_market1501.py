@@ -1,0 +1,10 @@
+# RandPerson, rendered people, to Market-1501. Layout: docs/data.md
+_base_ = ["_real.py"]
+data = dict(
+    name="randperson_to_market1501",
+    domains=dict(
+        source=dict(type="RandPerson"),
+        target=dict(type="Market1501"),
+    ),
+    tests=["target"],
+)

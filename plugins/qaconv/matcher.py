@@ -1,0 +1,230 @@
+"""The QAConv matcher: two feature maps, their best local matches both ways, one learned score.
+
+Shape letters: q queries, g gallery images, c channels, hw cells of a map.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from reidkit.evaluation.matchers import EPS, Matcher
+from reidkit.registry import MATCHERS
+from reidkit.structures import Correspondences, Embedding
+
+from .kernel import fused_sums
+from .matching import best_matches, unit_cells, weighted_sums
+
+
+@MATCHERS.register_module()
+class QAConvMatcher(Matcher):
+    """Query-adaptive convolution: how well every cell of each map is found again in the other.
+
+    Each query cell is a 1x1 kernel; the largest response over the gallery's map says how well it
+    is found, and the same the other way round. The 2 x hw maxima are normalised, weighted by cell
+    and normalised again: `scores`, larger is closer, with gradients, for the losses. In a test the
+    same number is a weighted sum of the maxima (`weighted_sums`), and the distance is
+    ``1 - sigmoid(score / temperature)``, which re-ranking and TLift can use as it is.
+
+    Normalisation uses the statistics of the block in training and the running ones in a test. The
+    distance always uses the running ones and has no gradient.
+
+    Args:
+        map_size: (h, w) of the maps; supplied by the framework from the backbone's deepest map.
+        symmetric: True: one weight per cell for both directions (version 2.1), so the score does
+            not depend on who is the query. False: weights of their own (1.0 to 2.0), for the
+            query's cells first.
+        temperature: of the sigmoid in the distance; it changes no ranking.
+        shortlist: compare each query only with this many gallery images, those whose mean cell
+            is nearest by cosine; the others come after them in that order, at distance 1. 0: all.
+
+    Shape:
+        maps (q, c, h, w) and (g, c, h, w), any float type; cells are brought to length 1.
+        returns (q, g) float32 in [0, 1].
+
+    Raises:
+        ValueError: embeddings without maps, or of another size than ``map_size``; a negative
+            shortlist; a temperature that is not above 0.
+
+    Source:
+        Liao and Shao, arXiv 1904.10424 (ECCV 2020), section 3, and arXiv 2104.01546 (CVPR 2022).
+
+    Example:
+        >>> matcher = QAConvMatcher(map_size=(3, 2)).eval()
+        >>> maps = Embedding(maps=torch.eye(6).view(1, 6, 3, 2))
+        >>> score = matcher.scores(maps, maps)[0, 0] - 2 * matcher.fc.bias[0]
+        >>> round(score.item(), 3)
+        2.0
+    """
+
+    bounds = (0.0, 1.0)
+
+    def __init__(
+        self,
+        map_size: tuple[int, int] = (24, 8),
+        symmetric: bool = True,
+        temperature: float = 10.0,
+        shortlist: int = 0,
+    ):
+        super().__init__()
+        if temperature <= 0 or shortlist < 0:
+            raise ValueError(
+                f"QAConvMatcher: temperature must be above 0 and shortlist at least 0, got "
+                f"{temperature} and {shortlist}"
+            )
+        self.map_size, self.symmetric = tuple(map_size), symmetric
+        self.temperature, self.shortlist = temperature, shortlist
+        self.cells = map_size[0] * map_size[1]
+        self.norm = nn.BatchNorm1d(1)  # one channel: all pairs, both directions, all cells
+        self.fc = nn.Linear(self.cells if symmetric else 2 * self.cells, 1)
+        self.logit_norm = nn.BatchNorm1d(1)
+        if symmetric:
+            nn.init.constant_(self.fc.weight, 1 / self.cells)
+
+    # -- in training ------------------------------------------------------------------------
+    def scores(self, query: Embedding, gallery: Embedding) -> Tensor:
+        """Scores (q, g) between raw embeddings, larger is closer; with gradients.
+
+        In training mode they depend on the whole block, whose statistics normalise them.
+        """
+        mine = unit_cells(self._maps(query))
+        if query is gallery and self.symmetric:  # the other direction is the transpose
+            forward, _ = best_matches(mine, mine)
+            return self.head(forward, forward.transpose(0, 1))
+        others = unit_cells(self._maps(gallery))
+        forward, _ = best_matches(mine, others)
+        backward, _ = best_matches(others, mine)
+        return self.head(forward, backward.transpose(0, 1))
+
+    def head(self, forward: Tensor, backward: Tensor) -> Tensor:
+        """Scores (q, g) from the maxima of the query's and of the gallery's cells (q, g, hw)."""
+        both = torch.stack([forward, backward])
+        both = self.norm(both.reshape(-1, 1, self.cells)).view(both.shape)
+        if self.symmetric:
+            logits = self.fc(both).sum(0)
+        else:
+            logits = self.fc(torch.cat([both[0], both[1]], 2))
+        return self.logit_norm(logits.reshape(-1, 1)).view(forward.shape[:2])
+
+    # -- in a test --------------------------------------------------------------------------
+    @torch.no_grad()
+    def folded(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Weights (hw,) of the query's and the gallery's maxima, and the constant: the test score.
+
+        The eval-mode `scores` are ``weights[0] . forward + weights[1] . backward + constant``.
+        """
+        scale, shift = _affine(self.norm)
+        out_scale, out_shift = _affine(self.logit_norm)
+        weights = self.fc.weight[0]
+        sides = (weights, weights) if self.symmetric else weights.split(self.cells)
+        bias = self.fc.bias[0] * (2 if self.symmetric else 1)
+        constant = out_scale * (shift * (sides[0].sum() + sides[1].sum()) + bias) + out_shift
+        return out_scale * scale * sides[0], out_scale * scale * sides[1], constant
+
+    def prepare(self, embedding: Embedding, side: str) -> Embedding:
+        """The maps as they are, with one over the lengths of the cells as vectors (n, 1, hw).
+
+        With a shortlist the vectors are longer: the mean cell at length 1 stands behind.
+        """
+        maps = self._maps(embedding)
+        factors = maps.flatten(2).norm(dim=1).clamp_min(EPS).reciprocal().float()
+        if not self.shortlist:
+            return Embedding(factors[:, None], maps=maps)
+        mean = torch.bmm(maps.flatten(2).float(), factors[:, :, None])[..., 0]
+        return Embedding(torch.cat([factors, nn.functional.normalize(mean)], 1)[:, None], maps=maps)
+
+    @torch.no_grad()
+    def order(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
+        """Minus the score without its constant."""
+        out = torch.empty(len(query), len(gallery)) if out is None else out
+        forward, backward, _ = self.folded()
+        if not self.shortlist or self.shortlist >= len(gallery):
+            return self._sums(query, gallery, (-forward, -backward), out)
+        near = _pooled(query, self.cells) @ _pooled(gallery, self.cells).T
+        chosen = near.topk(self.shortlist, dim=1).indices
+        beyond = float(forward.abs().sum() + backward.abs().sum()) + 1  # no sum is larger
+        torch.sub(beyond + 1, near, out=out)
+        for i in range(len(query)):
+            rows = chosen[i].sort().values
+            part = out.new_empty(1, len(rows))
+            out[i, rows] = self._sums(query[i : i + 1], gallery[rows], (-forward, -backward), part)[
+                0
+            ]
+        return out
+
+    @torch.no_grad()
+    def compare(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
+        """``1 - sigmoid(score / temperature)``."""
+        values = self.order(query, gallery, out)
+        _, _, constant = self.folded()
+        beyond = None
+        if self.shortlist and self.shortlist < len(gallery):
+            forward, backward, _ = self.folded()
+            beyond = values > float(forward.abs().sum() + backward.abs().sum()) + 0.5
+        values.sub_(float(constant)).div_(self.temperature).sigmoid_()
+        return values if beyond is None else values.masked_fill_(beyond, 1.0)
+
+    def _sums(
+        self, query: Embedding, gallery: Embedding, weights: tuple[Tensor, Tensor], out: Tensor
+    ) -> Tensor:
+        lengths = tuple(side.vectors[:, 0, : self.cells] for side in (query, gallery))
+        if weights[0].device.type == "cuda":
+            return fused_sums(query.maps, gallery.maps, weights, out, lengths)
+        return weighted_sums(query.maps, gallery.maps, weights, out, lengths)
+
+    # -- for people -------------------------------------------------------------------------
+    @torch.no_grad()
+    def correspondences(self, query: Embedding, gallery: Embedding) -> Correspondences:
+        """The pairs of cells that made the score of one query and one gallery image.
+
+        Every cell of either map and its best match are a pair; one that is best in both
+        directions counts for both. Ordered by what they add to the score, most first.
+
+        Args:
+            query: one raw embedding.
+            gallery: one raw embedding.
+
+        Raises:
+            ValueError: more than one image on a side.
+        """
+        if len(query) != 1 or len(gallery) != 1:
+            raise ValueError(
+                f"correspondences are of one pair, got {len(query)} and {len(gallery)} images"
+            )
+        mine, others = (unit_cells(self._maps(side)) for side in (query, gallery))
+        (found, at), (back, back_at) = best_matches(mine, others), best_matches(others, mine)
+        forward, backward, _ = self.folded()
+        every = torch.arange(self.cells, device=at.device)
+        pairs = torch.cat(
+            [torch.stack([every, at[0, 0]], 1), torch.stack([back_at[0, 0], every], 1)]
+        )
+        worth = torch.cat([forward * found[0, 0], backward * back[0, 0]])
+        alike = torch.cat([found[0, 0], back[0, 0]])
+        unique, which = torch.unique(pairs, dim=0, return_inverse=True)
+        total = worth.new_zeros(len(unique)).index_add_(0, which, worth)
+        likeness = alike.new_zeros(len(unique)).index_copy_(0, which, alike)
+        order = total.argsort(descending=True, stable=True)
+        return Correspondences(unique[order], likeness[order], total[order], self.map_size)
+
+    def _maps(self, embedding: Embedding) -> Tensor:
+        maps = embedding.maps
+        if maps is None:
+            raise ValueError(
+                "QAConvMatcher compares feature maps; the embedding has only vectors. Use a head "
+                "that keeps the map, such as qaconv/QAConvHead"
+            )
+        if tuple(maps.shape[2:]) != self.map_size:
+            raise ValueError(
+                f"QAConvMatcher is built for maps of {self.map_size}, got {tuple(maps.shape[2:])}"
+            )
+        return maps
+
+
+def _affine(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
+    """Factor and summand of a one-channel batch norm in eval mode."""
+    scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+    return scale[0], (norm.bias - scale * norm.running_mean)[0]
+
+
+def _pooled(prepared: Embedding, cells: int) -> Tensor:
+    return prepared.vectors[:, 0, cells:]

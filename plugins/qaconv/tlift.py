@@ -1,0 +1,133 @@
+"""Temporal lifting: people who were near a query in time should be near it elsewhere, too.
+
+Shape letters: Q queries, G gallery images; n probes of one camera, m gallery images of one camera.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reidkit.errors import UserError
+
+
+def tlift(
+    similarity: ArrayLike,
+    query_cameras: ArrayLike,
+    query_times: ArrayLike,
+    gallery_cameras: ArrayLike,
+    gallery_times: ArrayLike,
+    tau: float = 100.0,
+    sigma: float = 200.0,
+    k: int = 10,
+    alpha: float = 0.2,
+) -> NDArray[np.float64]:
+    """Weigh similarities by how near in time each gallery image is to what the neighbours found.
+
+    For a probe A and a gallery camera: the probes of A's camera within ``tau`` seconds of A are
+    its neighbours, A included. The ``k`` most similar pairs of a neighbour and an image of that
+    camera are the pivots. An image x there has the weight w, the mean over the pivots b of
+    ``exp(-(t_x - t_b)^2 / sigma^2)``, and its similarity becomes ``(w + alpha) s``. Nothing is
+    learned, and clocks need to agree only within a camera.
+
+    Pairs as similar as the k-th are pivots as well, and an image found by two neighbours counts
+    twice; with fewer than k pairs all are pivots. The probe's own camera is treated as any other.
+
+    Args:
+        similarity: larger is closer, in [0, 1], and small for most pairs: after re-ranking, or
+            one minus a distance that is near 1 for strangers.
+        query_cameras, query_times: camera and seconds of every query.
+        gallery_cameras, gallery_times: of every gallery image.
+        tau: seconds within which probes are neighbours.
+        sigma: seconds over which an image of the gallery is near a pivot.
+        k: number of pivots.
+        alpha: what is left of a similarity without any support.
+
+    Shape:
+        similarity (Q, G); cameras integer and times float, (Q,) and (G,); returns (Q, G) float64.
+
+    Raises:
+        UserError: times that are missing (NaN), or similarities outside [0, 1].
+        ValueError: shapes that do not fit; tau, sigma or k not above 0; a negative alpha.
+
+    Source:
+        QAConv, arXiv 1904.10424, section 3.6 (temporal lifting); constants of the released code.
+
+    Example:
+        >>> lifted = tlift([[.9, .1, .2], [.3, .8, .1]], [0, 0], [0, 10], [0, 0, 0],
+        ...                [100, 110, 1000], k=2)
+        >>> lifted.round(6).tolist()
+        [[1.078876, 0.119875, 0.04], [0.359625, 0.959001, 0.02]]
+    """
+    table = np.asarray(similarity, np.float64)
+    q_cams, g_cams = np.asarray(query_cameras), np.asarray(gallery_cameras)
+    q_times, g_times = np.asarray(query_times, np.float64), np.asarray(gallery_times, np.float64)
+    _check(table, q_cams, q_times, g_cams, g_times, (tau, sigma, k, alpha))
+    out = np.empty_like(table)
+    for gallery_camera in np.unique(g_cams):
+        images = np.flatnonzero(g_cams == gallery_camera)
+        gaps = g_times[images][:, None] - g_times[images]
+        nearness = np.exp(-((gaps / sigma) ** 2))  # (m, m)
+        for camera in np.unique(q_cams):
+            probes = np.flatnonzero(q_cams == camera)
+            block = table[np.ix_(probes, images)]
+            votes = _votes(block, q_times[probes], tau, k)
+            weight = votes @ nearness / votes.sum(1, keepdims=True)
+            out[np.ix_(probes, images)] = (weight + alpha) * block
+    return out
+
+
+def _votes(block: NDArray, times: NDArray, tau: float, k: int) -> NDArray[np.float64]:
+    """How many pivots of each probe (n, m) are pairs with each image.
+
+    Args:
+        block: (n, m) similarities of one camera's probes and another's images.
+        times: (n,) of the probes.
+    """
+    votes = np.empty_like(block)
+    # the k-th largest of some rows is among the k largest of each
+    kept = min(k, block.shape[1])
+    largest = -np.partition(-block, kept - 1, axis=1)[:, :kept]
+    order = np.argsort(times, kind="stable")
+    ahead = times[order]
+    first = np.searchsorted(ahead, times - tau, "right")  # strictly within tau
+    last = np.searchsorted(ahead, times + tau, "left")
+    for probe, (low, high) in enumerate(zip(first, last, strict=True)):
+        near = order[low:high]
+        found = largest[near].ravel()
+        limit = found.min() if len(found) <= k else -np.partition(-found, k - 1)[k - 1]
+        votes[probe] = (block[near] >= limit).sum(0)
+    return votes
+
+
+def _check(
+    table: NDArray,
+    q_cams: NDArray,
+    q_times: NDArray,
+    g_cams: NDArray,
+    g_times: NDArray,
+    options: tuple[float, float, int, float],
+) -> None:
+    tau, sigma, k, alpha = options
+    if min(tau, sigma, k) <= 0 or alpha < 0:
+        raise ValueError(
+            f"tlift: tau, sigma and k must be above 0 and alpha at least 0; got tau={tau}, "
+            f"sigma={sigma}, k={k}, alpha={alpha}"
+        )
+    shapes = (q_cams.shape + g_cams.shape, q_times.shape + g_times.shape)
+    if any(shape != table.shape for shape in shapes):
+        raise ValueError(
+            f"tlift: similarity is {table.shape}, but cameras are {shapes[0]} and times {shapes[1]}"
+        )
+    for side, times in (("query", q_times), ("gallery", g_times)):
+        if np.isnan(times).any():
+            raise UserError(
+                f"TLift needs the time of every image; {int(np.isnan(times).sum())} {side} images "
+                "have none"
+            )
+    if table.size and not (table.min() >= 0 and table.max() <= 1):
+        raise UserError(
+            f"TLift weighs similarities in [0, 1]; these reach from {table.min():.3g} to "
+            f"{table.max():.3g}. Take one minus the distance of a matcher with bounds (0, 1), "
+            "such as qaconv/QAConvMatcher, or re-rank first"
+        )

@@ -1,0 +1,111 @@
+"""TLift against the vector of the spec, a slow loop, and worlds with and without true times."""
+
+import numpy as np
+import pytest
+
+from reidkit.errors import UserError
+from reidkit_plugins.qaconv.tlift import tlift
+
+TABLE = [[0.9, 0.1, 0.2], [0.3, 0.8, 0.1]]
+
+
+def test_vector():
+    lifted = tlift(TABLE, [0, 0], [0, 10], [0, 0, 0], [100, 110, 1000], k=2)
+    wanted = [[1.078876, 0.119875, 0.04], [0.359625, 0.959001, 0.02]]
+    np.testing.assert_allclose(lifted, wanted, atol=1e-6)
+    apart = tlift(TABLE, [0, 0], [0, 500], [0, 0, 0], [100, 110, 1000], k=2)
+    np.testing.assert_allclose(apart[0], [0.63, 0.069875, 0.14], atol=1e-6)
+
+
+def slow(table, q_cams, q_times, g_cams, g_times, tau=100, sigma=200, k=10, alpha=0.2):
+    out = np.zeros_like(table)
+    for i in range(len(q_cams)):
+        near = [
+            a for a in range(len(q_cams))
+            if q_cams[a] == q_cams[i] and abs(q_times[a] - q_times[i]) < tau
+        ]  # fmt: skip
+        for camera in set(g_cams):
+            images = [x for x in range(len(g_cams)) if g_cams[x] == camera]
+            entries = sorted((table[a, x] for a in near for x in images), reverse=True)
+            limit = entries[k - 1] if len(entries) > k else entries[-1]
+            pivots = [x for a in near for x in images if table[a, x] >= limit]
+            for x in images:
+                gaps = [g_times[x] - g_times[b] for b in pivots]
+                weight = np.mean([np.exp(-((gap / sigma) ** 2)) for gap in gaps])
+                assert 0 <= weight <= 1
+                out[i, x] = (weight + alpha) * table[i, x]
+    return out
+
+
+def world(seed, queries=23, gallery=41):
+    random = np.random.default_rng(seed)
+    table = random.random((queries, gallery)).round(1)  # many ties
+    sides = [
+        (random.integers(0, 3, n), random.uniform(0, 1000, n).round()) for n in (queries, gallery)
+    ]
+    return table, *sides[0], *sides[1]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("k", [1, 10, 500])
+def test_against_a_slow_loop(seed, k):
+    case = world(seed)
+    np.testing.assert_allclose(tlift(*case, k=k), slow(*case, k=k), atol=1e-12)
+
+
+def test_clocks_need_to_agree_only_within_a_camera():
+    table, q_cams, q_times, g_cams, g_times = world(3)
+    before = tlift(table, q_cams, q_times, g_cams, g_times)
+    np.testing.assert_allclose(
+        tlift(table, q_cams, q_times + 5000, g_cams, g_times + 5000), before, atol=1e-12
+    )
+    shifted = np.where(g_cams == 1, g_times + 777, g_times)
+    np.testing.assert_allclose(tlift(table, q_cams, q_times, g_cams, shifted), before, atol=1e-12)
+    shifted = np.where(q_cams == 2, q_times - 99, q_times)
+    np.testing.assert_allclose(tlift(table, q_cams, shifted, g_cams, g_times), before, atol=1e-12)
+
+
+def test_cameras_that_only_one_side_has():
+    lifted = tlift(TABLE, [7, 8], [0, 10], [1, 1, 3], [100, 110, 1000])
+    assert np.isfinite(lifted).all() and (lifted <= 1.2).all()
+
+
+def arrivals(seed, people=200, groups=40, shuffled=False):
+    """Groups walk from camera 0 to camera 1 in near-constant time; similarities are weak."""
+    random = np.random.default_rng(seed)
+    start = random.uniform(0, 20000, groups)[np.arange(people) % groups]
+    q_times = start + random.normal(0, 5, people)
+    g_times = start + 300 + random.normal(0, 10, people)
+    if shuffled:
+        g_times = random.permutation(g_times)
+    logits = random.normal(0, 1, (people, people)) + 2.0 * np.eye(people)
+    table = 1 / (1 + np.exp(-(logits - 3.5)))
+    cameras = np.zeros(people, int)
+    return table, cameras, q_times, cameras + 1, g_times
+
+
+def quality(table):
+    ranks = 1 + (table > table.diagonal()[:, None]).sum(1)
+    return np.array([(ranks == 1).mean(), (1 / ranks).mean()])
+
+
+def test_true_times_help_and_shuffled_ones_do_not():
+    gains = {False: [], True: []}
+    for seed in range(3):
+        for shuffled in gains:
+            case = arrivals(seed, shuffled=shuffled)
+            gains[shuffled].append(quality(tlift(*case)) - quality(case[0]))
+    assert (np.mean(gains[False], 0) > 0.03).all()
+    assert (np.mean(gains[True], 0) < 0.005).all()
+
+
+def test_wrong_input_is_refused_in_words():
+    cameras, times = ([0, 0], [0, 0, 0]), ([0.0, 1.0], [0.0, 1.0, 2.0])
+    with pytest.raises(UserError, match="these reach from -0.5 to 2"):
+        tlift([[-0.5, 0, 0], [0, 0, 2]], cameras[0], times[0], cameras[1], times[1])
+    with pytest.raises(UserError, match="^TLift needs the time of every image; 1 query images"):
+        tlift(TABLE, cameras[0], [0.0, np.nan], cameras[1], times[1])
+    with pytest.raises(ValueError, match="sigma and k must be above 0"):
+        tlift(TABLE, cameras[0], times[0], cameras[1], times[1], k=0)
+    with pytest.raises(ValueError, match=r"similarity is \(2, 3\), but cameras are \(2, 2\)"):
+        tlift(TABLE, cameras[0], times[0], cameras[0], times[1])
