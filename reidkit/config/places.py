@@ -47,7 +47,7 @@ TOP_LEVEL = (
     "hooks",
 )  # fmt: skip
 MARKS = ("resolved", "source", "notices")  # what load_config itself writes
-DATA_KEYS = ("name", "domains", "tests", "labeller")
+DATA_KEYS = ("name", "domains", "tests", "labeller", "real")
 ROLE_KEYS = ("loss", "on", "head", "weight")
 LABEL_FIELDS = ("keypoints", "part_map")
 

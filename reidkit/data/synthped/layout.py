@@ -70,6 +70,21 @@ def domain_folder(
     )
 
 
+def contents(
+    preset: str = "standard", domain: str = "A", seed: int = 0, style: str | None = None
+) -> Contents:
+    """Everything the folder of a domain's pictures holds.
+
+    Args:
+        preset, domain, seed, style: see ``Shot``.
+
+    Raises:
+        ValueError: unknown preset, domain or style.
+    """
+    made_of = dict(preset=preset, domain=domain, seed=seed, style=style)
+    return Contents(pl.plan(preset, domain, seed, style), made_of)
+
+
 def write_domain(
     data_root: str | Path,
     preset: str = "standard",
@@ -90,15 +105,13 @@ def write_domain(
     Raises:
         ValueError: unknown preset, domain or style.
     """
-    made_of = dict(preset=preset, domain=domain, seed=seed, style=style)
-    contents = Contents(pl.plan(preset, domain, seed, style), made_of)
     folder = domain_folder(data_root, preset, domain, seed, style)
-    return write_contents(folder, contents, workers, force, show)
+    return write_contents(folder, contents(preset, domain, seed, style), workers, force, show)
 
 
 def write_contents(
     folder: Path,
-    contents: Contents,
+    wanted: Contents,
     workers: int | None = None,
     force: bool = False,
     show: bool = True,
@@ -111,23 +124,23 @@ def write_contents(
 
     Args:
         folder: where to.
-        contents: what.
+        wanted: what.
         workers: processes; None takes one per CPU, 0 or 1 renders in this process.
         force: render again what is there.
         show: progress bar.
     """
-    if not force and holds(folder, contents):
+    if not force and holds(folder, wanted):
         return folder
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
-        if not force and holds(folder, contents):
+        if not force and holds(folder, wanted):
             return folder
         if force:
-            _clear(folder, contents.items)
-        label = f"rendering SynthPed {contents.made_of['preset']} {folder.name}" if show else ""
+            _clear(folder, wanted.items)
+        label = f"rendering SynthPed {wanted.made_of['preset']} {folder.name}" if show else ""
         workers = os.cpu_count() or 1 if workers is None else workers
-        shards = _fill(folder, contents.items, workers, label)
-        _finish(folder, contents, shards)
+        shards = _fill(folder, wanted.items, workers, label)
+        _finish(folder, wanted, shards)
     return folder
 
 
