@@ -166,20 +166,20 @@ def is_complete(folder: Path, items: list[pl.Item], thorough: bool = False) -> b
     return holds(folder, Contents(items, made_of), thorough)
 
 
-def holds(folder: Path, contents: Contents, thorough: bool = False) -> bool:
-    """Whether a folder holds exactly these contents and nothing was lost.
+def holds(folder: Path, wanted: Contents, thorough: bool = False) -> bool:
+    """Whether a folder holds exactly this and nothing was lost.
 
     Args:
         folder: of a domain.
-        contents: what it should hold.
+        wanted: what it should hold.
         thorough: compare the bytes of every file with the manifest's hash, not only the sizes.
     """
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    files = contents.files
-    knobs = json.loads(json.dumps(asdict(PRESETS[contents.made_of["preset"]])))
+    files = wanted.files
+    knobs = json.loads(json.dumps(asdict(PRESETS[wanted.made_of["preset"]])))
     made = [manifest.get(key) for key in ("version", "files", "knobs")]
     if made != [VERSION, len(files), knobs]:
         return False
@@ -299,24 +299,24 @@ def _truth_row(crop: Crop) -> dict[str, np.ndarray]:
     )
 
 
-def _finish(folder: Path, contents: Contents, shards: int) -> None:
+def _finish(folder: Path, wanted: Contents, shards: int) -> None:
     parts = []
     for number in range(shards):
         with np.load(_shard_file(folder, number)) as shard:
             parts.append({key: shard[key] for key in TRUTH_KEYS})
     truth = {key: np.concatenate([part[key] for part in parts]) for key in TRUTH_KEYS}
-    paths = [item.path for item in contents.items]
+    paths = [item.path for item in wanted.items]
     with atomic_write(folder / "truth.npz") as file:
         np.savez_compressed(file, allow_pickle=False, paths=np.array(paths), **truth)
-    for name, content in contents.tables.items():
+    for name, content in wanted.tables.items():
         _write(folder / name, content)
-    _remove_strays(folder, paths, _labels(contents.items))
-    files = contents.files
+    _remove_strays(folder, paths, _labels(wanted.items))
+    files = wanted.files
     manifest = dict(
         benchmark="SynthPed",
         version=VERSION,
-        **contents.made_of,
-        knobs=asdict(PRESETS[contents.made_of["preset"]]),
+        **wanted.made_of,
+        knobs=asdict(PRESETS[wanted.made_of["preset"]]),
         counts={name: sum(p.startswith(name + "/") for p in paths) for name in _folders(paths)},
         files=len(files),
         sizes=_sizes(folder, files),
