@@ -102,7 +102,7 @@ def test_the_whole_head_against_a_loop():
                 seen.append(vector / vector.norm())
             response = torch.stack([v @ head.temporal.weight[k] for v in seen])
             share = response.softmax(0)
-            joined.append(sum(s * v for s, v in zip(share, seen)))
+            joined.append(sum(s * v for s, v in zip(share, seen, strict=True)))
         vector = head.embedding(torch.cat(joined))
         rows.append(vector / vector.norm())
     torch.testing.assert_close(out[:, 0], torch.stack(rows), atol=1e-5, rtol=1e-4)

@@ -58,7 +58,11 @@ def test_q_is_twice_the_squared_coefficients_of_all_pairs(seed, parts, cells):
         total = 0.0
         for i in range(parts):
             for j in range(i + 1, parts):
-                total += 2 * sum(math.sqrt(a * b) for a, b in zip(maps[m, i], maps[m, j])) ** 2
+                total += (
+                    2
+                    * sum(math.sqrt(a * b) for a, b in zip(maps[m, i], maps[m, j], strict=True))
+                    ** 2
+                )
         assert value.item() == pytest.approx(total, abs=1e-9)
         assert -1e-9 <= value.item() <= parts * (parts - 1) + 1e-9
 

@@ -33,7 +33,7 @@ def test_every_length_and_number_of_frames(rule):
             rng = np.random.default_rng([length, frames])
             for taken in (sampler(length), sampler(length, rng)):
                 assert taken.shape == (1, frames) and taken.dtype == np.int64
-                assert 0 <= taken.min() and taken.max() < length
+                assert taken.min() >= 0 and taken.max() < length
                 assert (np.diff(taken) >= 0).all()
             edges = sampler.edges(length)
             sizes = np.diff(edges)
