@@ -37,6 +37,9 @@ class DRSAHead(nn.Module):
             vector. Without parts: none.
         pool: over the frames: "attn", "frame_attn", "mean" or "max", see ``TemporalPool``.
         dim: width of the embedding.
+        center: batch norm (without gain and shift) between the last layer and the normalisation;
+            not in the paper. From random weights all vectors point the same way, and there OIM has
+            hardly any gradient; a pre-trained backbone, as the paper's, does not need it.
 
     Shape:
         deepest map (M, D, h, w) of clips of ``batch.frames`` images -> embedding.vectors
@@ -59,6 +62,7 @@ class DRSAHead(nn.Module):
     """
 
     pools_frames = True
+    gate = staticmethod(spatial.gate)
 
     def __init__(
         self,
@@ -69,6 +73,7 @@ class DRSAHead(nn.Module):
         enhance: str = "fc_l2",
         pool: str = "attn",
         dim: int = 128,
+        center: bool = False,
     ):
         super().__init__()
         if parts < 0:
@@ -91,12 +96,13 @@ class DRSAHead(nn.Module):
         self.embedding = nn.Linear(max(1, parts) * self.enhance.width, dim)
         nn.init.normal_(self.embedding.weight, std=0.001)
         nn.init.zeros_(self.embedding.bias)
+        self.center = nn.BatchNorm1d(dim, affine=False) if center else nn.Identity()
 
     def forward(self, maps: dict[str, Tensor], batch: ReIDBatch) -> HeadOutput:
         """Embedding of every clip, and the maps of every frame."""
         vectors, attention = self.by_frame(maps[self.map], batch.frames)
         pooled = self.temporal(vectors).flatten(1)
-        unit = F.normalize(self.embedding(pooled), dim=1)
+        unit = F.normalize(self.center(self.embedding(pooled)), dim=1)
         log = self._statistics(vectors, attention) if self.training else {}
         return HeadOutput(Embedding(unit.unsqueeze(1)), attention=attention, log=log)
 
@@ -111,7 +117,7 @@ class DRSAHead(nn.Module):
         else:
             with torch.set_grad_enabled(torch.is_grad_enabled() and _trained(self.spatial)):
                 attention = spatial.log_maps(self.spatial(features))
-            gated = spatial.gate(attention.exp(), features)
+            gated = self.gate(attention.exp(), features)
         return self.enhance(gated).unflatten(0, (-1, frames)), attention
 
     @torch.no_grad()

@@ -14,11 +14,13 @@ def main(argv: Sequence[str]) -> int:
         "reidkit synthped",
         "Render the SynthPed benchmark (only what is missing) and look at it.",
         "examples:\n  python tools/synthped.py --preset standard --domains A B P\n"
+        "  python tools/synthped.py --video --domains A\n"
         "  python tools/synthped.py --sheet sheet.png --domains\n",
     )
     made.add_argument("--preset", choices=sorted(PRESETS), default="standard")
     made.add_argument("--domains", nargs="*", choices=DOMAINS, default=["A", "B"])
     made.add_argument("--style", choices=DOMAINS, help="render under this domain's cameras")
+    made.add_argument("--video", action="store_true", help="the domains' tracklets, not pictures")
     made.add_argument("--seed", type=int, default=0, help="another world of the same kind")
     made.add_argument("--root", default="data", help="folder of all data sets (default: data)")
     made.add_argument("--sheet", metavar="PNG", help="write a contact sheet")
@@ -38,15 +40,17 @@ def main(argv: Sequence[str]) -> int:
 
 def _domain(args, domain: str) -> int:
     from reidkit.data.synthped import layout
-    from reidkit.data.synthped.plan import plan
+    from reidkit.data.synthped.video_plan import contents as video_contents
+    from reidkit.data.synthped.video_plan import video_folder
 
-    style = None if args.style == domain else args.style
-    folder = layout.write_domain(
-        args.root, args.preset, domain, args.seed, style, args.workers, args.force
-    )
-    items = plan(args.preset, domain, args.seed, style)
-    if args.verify and not layout.is_complete(folder, items, thorough=True):
+    which = (args.preset, domain, args.seed, None if args.style == domain else args.style)
+    if args.video:
+        contents, folder = video_contents(*which), video_folder(args.root, *which)
+    else:
+        contents, folder = layout.contents(*which), layout.domain_folder(args.root, *which)
+    layout.write_contents(folder, contents, args.workers, args.force)
+    if args.verify and not layout.holds(folder, contents, thorough=True):
         print(f"{folder.as_posix()}: differs from its manifest; render again with --force")
         return 1
-    print(f"{folder.as_posix()}: {len(items):,} images")
+    print(f"{folder.as_posix()}: {len(contents.items):,} images")
     return 0

@@ -50,7 +50,7 @@ TOP_LEVEL = (
 MARKS = ("resolved", "source", "notices")  # what load_config itself writes
 NEED_KEYS = ("config", "run", "overrides")
 OPTIONAL = ("labeller", "matcher", "optimizer")  # places that may hold None
-DATA_KEYS = ("name", "domains", "tests", "labeller")
+DATA_KEYS = ("name", "domains", "tests", "labeller", "real")
 ROLE_KEYS = ("loss", "on", "head", "weight")
 LABEL_FIELDS = ("keypoints", "part_map")
 

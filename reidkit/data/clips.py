@@ -35,6 +35,7 @@ class ClipDataset(Dataset):
             frame.
         augment: "tracklet": batch transforms make one decision for all frames of a clip; "frame":
             one for each.
+        sampler: frame sampler whose fixed choice is taken of rows asked for without frames.
 
     Shape:
         batch.images (B, T, 3, height, width) uint8; keypoints (B, T, 17, 3), part_map (B, T, h, w)
@@ -55,10 +56,11 @@ class ClipDataset(Dataset):
         relabel: bool = False,
         domain: str = "",
         augment: str = "tracklet",
+        sampler: FrameSampler | None = None,
     ):
         if augment not in AUGMENT:
             raise ValueError(f"augment must be one of {AUGMENT}, got {augment!r}")
-        self.split, self.domain, self.augment = split, domain, augment
+        self.split, self.domain, self.augment, self.sampler = split, domain, augment, sampler
         self.frames = CropDataset(split.crops(), size, resize, labels, fields, domain=domain)
         self.identities, self.num_identities = split.identities, split.num_identities
         if relabel:
@@ -67,8 +69,9 @@ class ClipDataset(Dataset):
     def __len__(self) -> int:
         return len(self.split)
 
-    def __getitems__(self, clips: Sequence[Clip]) -> ReIDBatch:
+    def __getitems__(self, indices: Sequence[Clip | int]) -> ReIDBatch:
         """These clips as one batch, in this order."""
+        clips = [self._clip(index) if isinstance(index, int) else index for index in indices]
         lengths = {len(frames) for _, frames in clips}
         if len(lengths) != 1:
             raise ValueError(f"clips of one batch must be equally long, got {sorted(lengths)}")
@@ -96,6 +99,12 @@ class ClipDataset(Dataset):
             frames=length,
             together=length if self.augment == "tracklet" else 1,
         )
+
+
+    def _clip(self, row: int) -> Clip:
+        if self.sampler is None:
+            raise ValueError("tracklets are asked for as (row, frames): there is no frame sampler")
+        return row, self.sampler(int(self.split.lengths[row]), None)[0]
 
 
 def _take(batch: ReIDBatch, places: np.ndarray) -> ReIDBatch:

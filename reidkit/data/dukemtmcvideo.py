@@ -40,6 +40,7 @@ class DukeMTMCVideoReID(Reader):
     name = "dukemtmcvideo"
     title = "DukeMTMC-VideoReID"
     unit = "tracklets"
+    protocol = "mars-official"
     needed = ("train/", "query/", "gallery/")
     nestings = ("DukeMTMC-VideoReID", "DukeMTMC-VideoReID/DukeMTMC-VideoReID")
     counts = {"train": (2196, 702), "query": (702, 702), "gallery": (2636, 1110)}

@@ -45,6 +45,7 @@ class LSVID(Reader):
     name = "lsvid"
     title = "LS-VID"
     unit = "tracklets"
+    protocol = "mars-official"
     needed = (QUERY,)
     nestings = ("LS-VID",)
     how = "unpack LS-VID there, with list_sequence/ and test/data/info_test.mat"

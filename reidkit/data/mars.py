@@ -44,6 +44,7 @@ class MARS(Reader):
     name = "mars"
     title = "MARS"
     unit = "tracklets"
+    protocol = "mars-official"
     needed = (
         "bbox_train/",
         "bbox_test/",
@@ -148,18 +149,26 @@ def read_mat(file: Path, key: str) -> np.ndarray:
         UserError: unreadable, or no such array.
     """
     from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
 
     try:
-        try:
-            array = loadmat(file, variable_names=[key])[key]
-        except NotImplementedError:  # version 7.3
+        if _is_hdf5(file):
             import h5py
 
             with h5py.File(file, "r") as content:
                 array = content[key][()].T  # HDF5 holds MATLAB's arrays transposed
-    except (OSError, ValueError, KeyError) as error:
+        else:
+            array = loadmat(file, variable_names=[key])[key]
+    except (OSError, ValueError, TypeError, KeyError, MatReadError) as error:
         raise UserError(
             f"{file.as_posix()}: no readable array {key!r} ({type(error).__name__}: {error}); "
             "unpack the archive again"
         ) from None
     return np.asarray(array).astype(np.int64)
+
+
+def _is_hdf5(file: Path) -> bool:
+    """Whether it is of version 7.3: HDF5, after a header of MATLAB's or without."""
+    with open(file, "rb") as opened:
+        head = opened.read(520)
+    return b"\x89HDF\r\n\x1a\n" in (head[:8], head[512:])

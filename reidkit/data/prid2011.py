@@ -10,47 +10,65 @@ import numpy as np
 
 from reidkit.data.mars import read_mat
 from reidkit.data.reader import Reader
-from reidkit.data.split import Split
+from reidkit.data.split import Split, Trial
 from reidkit.data.tracklets import TrackletSplit, frames_in
 from reidkit.errors import UserError
 from reidkit.registry import DATASETS
 
+DIVISIONS = 10
 LEAST = 22  # frames in both cameras of a person that PRID2011's protocol uses
 
 
 class TwoCameraVideo(Reader):
-    """What both sets share: folders of people under two cameras, and a numbered random half.
+    """What both sets share: folders of people under two cameras, and ten random halves of them.
+
+    Published numbers are means over ten divisions with a model trained for each.
 
     Args:
         data_root, root, check_counts: see ``Reader``.
-        split: 0..9, which of the random divisions; published numbers are means over ten.
+        split: 0..9, which of the divisions; None lists everybody for the test and the ten test
+            halves as trials, for a model that was trained on other data.
 
     Raises:
         ValueError: no such split.
     """
 
     unit = "tracklets"
+    protocol = "two-camera"
     cameras: tuple[str, str] = ("", "")  # folders of the query camera and the gallery camera
 
-    def __init__(self, data_root: str, root: str, split: int, check_counts: str):
+    def __init__(self, data_root: str, root: str, split: int | None, check_counts: str):
         super().__init__(data_root, root, check_counts)
-        if not 0 <= split < 10:
-            raise ValueError(f"{self.title}: split must be 0..9, got {split}")
+        if split is not None and not 0 <= split < DIVISIONS:
+            raise ValueError(f"{self.title}: split must be 0..9 or None, got {split}")
         self.split = split
+        self._trials: list[Trial] = []
 
-    def halves(self, folder: Path) -> tuple[list[str], list[str]]:
-        """Folder names of the people to train on and to test on."""
-        raise NotImplementedError(f"{type(self).__name__} must implement halves(folder)")
+    def halves(self, folder: Path, number: int) -> tuple[list[str], list[str]]:
+        """Folder names of the people to train on and to test on, in one division."""
+        raise NotImplementedError(f"{type(self).__name__} must implement halves(folder, number)")
 
     def read(self, folder: Path) -> dict[str, Split]:
         """List the tracklets of both halves; see ``Reader.read``."""
-        train, test = self.halves(folder)
-        both = [(person, camera) for person in train for camera in (0, 1)]
-        return {
-            "train": self._tracklets(folder, "train", both),
-            "query": self._tracklets(folder, "query", [(person, 0) for person in test]),
-            "gallery": self._tracklets(folder, "gallery", [(person, 1) for person in test]),
-        }
+        numbers = list(range(DIVISIONS)) if self.split is None else [self.split]
+        divided = [self.halves(folder, number) for number in numbers]
+        test = sorted({person for _, half in divided for person in half})
+        rows = [np.flatnonzero(np.isin(test, half)) for _, half in divided]
+        self._trials = [
+            Trial(row, row, f"split {number}") for row, number in zip(rows, numbers, strict=True)
+        ]
+        splits: dict[str, Split] = {}
+        if self.split is not None:
+            both = [(person, camera) for person in divided[0][0] for camera in (0, 1)]
+            splits["train"] = self._tracklets(folder, "train", both)
+        for name, camera in (("query", 0), ("gallery", 1)):
+            splits[name] = self._tracklets(folder, name, [(person, camera) for person in test])
+        return splits
+
+    def trials(self) -> list[Trial]:
+        """The test half of the chosen division, or of all ten."""
+        self.splits()
+        return self._trials
 
     def _tracklets(self, folder: Path, name: str, rows: list[tuple[str, int]]) -> TrackletSplit:
         frames = []
@@ -58,13 +76,13 @@ class TwoCameraVideo(Reader):
             place = f"{self.cameras[camera]}/{person}"
             if not (folder / place).is_dir():
                 raise UserError(
-                    f"{self.title}: split {self.split} names {place}, which is not in "
+                    f"{self.title}: a division names {place}, which is not in "
                     f"{folder.as_posix()}; unpack the archive again"
                 )
             frames.append(frames_in(folder, place))
         people = [int(re.sub(r"\D", "", person)) for person, _ in rows]
         cameras = [camera + 1 for _, camera in rows]
-        key = f"{self.name}/split{self.split}/{name}"
+        key = f"{self.name}/{'all' if self.split is None else f'split{self.split}'}/{name}"
         return TrackletSplit.of(self.name, name, folder, frames, people, cameras, key)
 
 
@@ -78,7 +96,7 @@ class PRID2011(TwoCameraVideo):
     Args:
         data_root, check_counts: see ``Reader``.
         root: the data set's own folder in ``data_root``.
-        split: 0..9, which of the ten.
+        split: 0..9, which of the ten; None: see ``TwoCameraVideo``.
         splits: file of the divisions, relative to the folder; "random" draws halves of the 178
             by number instead, which is not comparable with published numbers person by person.
 
@@ -104,7 +122,7 @@ class PRID2011(TwoCameraVideo):
         self,
         data_root: str,
         root: str = "prid2011",
-        split: int = 0,
+        split: int | None = 0,
         splits: str = "splits_prid2011.json",
         check_counts: str = "auto",
     ):
@@ -116,13 +134,13 @@ class PRID2011(TwoCameraVideo):
         else:
             self.needed += (splits,)
 
-    def halves(self, folder: Path) -> tuple[list[str], list[str]]:
+    def halves(self, folder: Path, number: int) -> tuple[list[str], list[str]]:
         """See ``TwoCameraVideo.halves``."""
         if self.splits_file == "random":
-            return self._drawn(folder)
+            return self._drawn(folder, number)
         file = folder / self.splits_file
         try:
-            chosen = json.loads(file.read_text())[self.split]
+            chosen = json.loads(file.read_text())[number]
             return sorted(chosen["train"]), sorted(chosen["test"])
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise UserError(
@@ -130,7 +148,7 @@ class PRID2011(TwoCameraVideo):
                 f"folder names ({type(error).__name__}: {error})"
             ) from None
 
-    def _drawn(self, folder: Path) -> tuple[list[str], list[str]]:
+    def _drawn(self, folder: Path, number: int) -> tuple[list[str], list[str]]:
         places = [folder / camera for camera in self.cameras]
         both = sorted(p.name for p in places[0].iterdir() if (places[1] / p.name).is_dir())
         used = [
@@ -138,7 +156,7 @@ class PRID2011(TwoCameraVideo):
             for person in both
             if all(len(frames_in(place, person)) >= LEAST for place in places)
         ]
-        order = np.random.default_rng(self.split).permutation(len(used))
+        order = np.random.default_rng(number).permutation(len(used))
         half = [used[i] for i in order[: len(used) // 2]]
         return sorted(half), sorted(set(used) - set(half))
 
@@ -153,7 +171,7 @@ class ILIDSVID(TwoCameraVideo):
     Args:
         data_root, check_counts: see ``Reader``.
         root: the data set's own folder in ``data_root``.
-        split: 0..9, which of the ten.
+        split: 0..9, which of the ten; None: see ``TwoCameraVideo``.
 
     Raises:
         ValueError: no such split.
@@ -177,12 +195,12 @@ class ILIDSVID(TwoCameraVideo):
         self,
         data_root: str,
         root: str = "ilidsvid",
-        split: int = 0,
+        split: int | None = 0,
         check_counts: str = "auto",
     ):
         super().__init__(data_root, root, split, check_counts)
 
-    def halves(self, folder: Path) -> tuple[list[str], list[str]]:
+    def halves(self, folder: Path, number: int) -> tuple[list[str], list[str]]:
         """See ``TwoCameraVideo.halves``."""
         one, two = (
             sorted(p.name for p in (folder / camera).iterdir() if p.is_dir())
@@ -195,15 +213,12 @@ class ILIDSVID(TwoCameraVideo):
                 "unpack the archive again"
             )
         rows = read_mat(folder / self.file, "ls_set")
-        if (
-            rows.ndim != 2
-            or self.split >= len(rows)
-            or sorted(rows[self.split]) != list(range(1, len(one) + 1))
-        ):
+        wanted = list(range(1, len(one) + 1))
+        if rows.ndim != 2 or number >= len(rows) or sorted(rows[number]) != wanted:
             raise UserError(
-                f"{(folder / self.file).as_posix()}: row {self.split} of ls_set {rows.shape} is no "
+                f"{(folder / self.file).as_posix()}: row {number} of ls_set {rows.shape} is no "
                 f"order of the {len(one)} people of {folder.as_posix()}"
             )
-        people = [one[i - 1] for i in rows[self.split]]
+        people = [one[i - 1] for i in rows[number]]
         half = len(people) // 2
         return sorted(people[half:]), sorted(people[:half])

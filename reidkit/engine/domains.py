@@ -114,7 +114,9 @@ class Domains:
         )
         if isinstance(split, TrackletSplit):
             augment = self.cfg.input.get("frames", {}).get("augment", "tracklet")
-            return ClipDataset(split, **options, augment=augment)
+            return ClipDataset(
+                split, **options, augment=augment, sampler=self.frame_sampler("train")
+            )
         return CropDataset(split, **options)
 
     def train_loader(self, domains: list[str]) -> DomainLoader:

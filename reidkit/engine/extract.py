@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import torch
 from mmengine.dist import all_gather_object, get_rank, get_world_size
@@ -30,7 +33,7 @@ def extract(
 
     Args:
         model: has ``embed(batch) -> Embedding``.
-        split: the crops.
+        split: the crops, or tracklets.
         size: (height, width) of the network's input in pixels.
         resize: "cv2" or "pil", as in training.
         labels: label store of the split, for models that pool by keypoints; None otherwise.
@@ -42,23 +45,26 @@ def extract(
 
     Shape:
         returns vectors (M, P, D) float32 and what else the head gives.
+
+    Raises:
+        ValueError: a split of tracklets and no ``frames``.
     """
-    if isinstance(split, TrackletSplit):
-        if frames is None:
-            raise ValueError(f"{split.dataset}/{split.name} has tracklets: name a frame sampler")
-        clips = ClipDataset(split, size, resize, labels=labels)
-        batches = list(fixed_clips(frames, split.lengths, batch_size))
-        found = _embed(model, clips, batches, workers, label or split.name)
-        owners = torch.tensor([row for batch in batches for row, _ in batch])
-        return found if len(owners) == len(split) else found.join(owners)
-    crops = CropDataset(split, size, resize, labels=labels)
-    rows = np.arange(len(split))
-    return embed_rows(model, crops, rows, batch_size, workers, label or split.name)
+    label = label or split.name
+    if not isinstance(split, TrackletSplit):
+        dataset = CropDataset(split, size, resize, labels=labels)
+        return embed_rows(model, dataset, np.arange(len(split)), batch_size, workers, label)
+    if frames is None:
+        raise ValueError(f"{split.dataset}/{split.name} has tracklets: name a frame sampler")
+    batches = list(fixed_clips(frames, split.lengths, batch_size))
+    clips = ClipDataset(split, size, resize, labels=labels)
+    found = _embed(model, clips, batches, workers, label)
+    owners = torch.tensor([row for batch in batches for row, _ in batch])
+    return found if len(owners) == len(split) else found.join(owners)
 
 
 def embed_rows(
     model,
-    dataset: CropDataset,
+    dataset: CropDataset | ClipDataset,
     rows: np.ndarray,
     batch_size: int = 64,
     workers: int = 0,
@@ -68,7 +74,7 @@ def embed_rows(
 
     Args:
         model: has ``embed(batch) -> Embedding``.
-        dataset: the crops.
+        dataset: the crops, or tracklets, of which it takes the fixed choice of frames.
         rows: row numbers of the data set.
         batch_size: crops in one forward pass.
         workers: loader processes.
@@ -78,7 +84,13 @@ def embed_rows(
     return _embed(model, dataset, batches, workers, label)
 
 
-def _embed(model, dataset, batches: list[list], workers: int, label: str) -> Embedding:
+def _embed(
+    model,
+    dataset: CropDataset | ClipDataset,
+    batches: Sequence[Sequence[Any]],
+    workers: int,
+    label: str,
+) -> Embedding:
     """Embeddings of all batches in order; every process embeds each world-size-th batch.
 
     The batches are the same whatever the number of processes, so all ranks get all rows, and the

@@ -31,6 +31,8 @@ class Plan:
         runs: row name -> ``config`` and ``overrides``.
         retests: row name -> ``of`` (rows tested again) and ``overrides`` for the test.
         directions: pairs that should show: ``better``, ``worse``, ``test``, ``why``.
+        logs: names of values that the model logs in training, as further columns: their means over
+            the last epoch. A direction names one by ``test: log`` and ``metric: <name>``.
     """
 
     title: str
@@ -38,6 +40,7 @@ class Plan:
     runs: dict[str, dict]
     retests: dict[str, dict] = field(default_factory=dict)
     directions: list[dict] = field(default_factory=list)
+    logs: list[str] = field(default_factory=list)
 
 
 def read_plan(path: Path) -> Plan:
@@ -145,6 +148,8 @@ def _slug(name: str, seed: int | None = None) -> str:
 def collect(plan: Plan, folder: Path) -> dict[str, dict[str, np.ndarray]]:
     """Row -> "<test> <metric>" -> one value per seed, in percent; nan where a seed is not run.
 
+    Logged values are "log <name>", as they are.
+
     Rows of which no seed is run are left out.
     """
     files = {row: (row, "metrics.json") for row in plan.runs}
@@ -153,7 +158,8 @@ def collect(plan: Plan, folder: Path) -> dict[str, dict[str, np.ndarray]]:
     table: dict[str, dict[str, np.ndarray]] = {}
     for title, (row, file) in files.items():
         paths = [folder / _slug(row, seed) / file for seed in plan.seeds]
-        runs = [json.loads(p.read_text())["tests"] if p.exists() else None for p in paths]
+        files_read = [json.loads(p.read_text()) if p.exists() else {} for p in paths]
+        runs = [content.get("tests") for content in files_read]
         first = next((run for run in runs if run), None)
         if first is None:
             continue
@@ -165,6 +171,10 @@ def collect(plan: Plan, folder: Path) -> dict[str, dict[str, np.ndarray]]:
             for metric in METRICS
             if metric in first[test]["metrics"]
         }
+        logs = [content.get("logs", {}) for content in files_read]
+        for name in (name for name in plan.logs if any(name in log for log in logs)):
+            values = np.array([log.get(name, np.nan) for log in logs])
+            table[title][f"log {name}"] = values
     return table
 
 
@@ -186,7 +196,10 @@ def markdown(plan: Plan, table: dict, command: str) -> str:
     for row, values in table.items():
         count = int(np.isfinite(next(iter(values.values()))).sum())
         fewer = "" if count == len(plan.seeds) else f" ({count} seed{'s' if count > 1 else ''})"
-        cells = [_cell(values[c]) if c in values else "" for c in columns]
+        cells = [
+            _cell(values[c], 2 if c.startswith("log ") else 1) if c in values else ""
+            for c in columns
+        ]
         lines.append(f"| {row}{fewer} | " + " | ".join(cells) + " |")
     missing = [row for row in plan.runs if row not in table]
     if missing:
@@ -196,9 +209,10 @@ def markdown(plan: Plan, table: dict, command: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _cell(values: np.ndarray) -> str:
+def _cell(values: np.ndarray, digits: int = 1) -> str:
     run = values[np.isfinite(values)]
-    return f"{run.mean():.1f}" + (f" ± {run.std(ddof=1):.1f}" if len(run) > 1 else "")
+    spread = f" ± {run.std(ddof=1):.{digits}f}" if len(run) > 1 else ""
+    return f"{run.mean():.{digits}f}" + spread if len(run) else ""
 
 
 def _direction(spec: dict, table: dict) -> str:
@@ -208,9 +222,11 @@ def _direction(spec: dict, table: dict) -> str:
     rows = [r for side in (spec["better"], spec["worse"]) for r in side.split(" - ")]
     if any(row not in table for row in rows):
         return f"| {claim} | | not run |"
+    if any(key not in table[row] for row in rows):
+        return f"| {claim} | | not measured |"
     gap = _value(spec["better"], table, key) - _value(spec["worse"], table, key)
     gap = gap[np.isfinite(gap)]
-    listed = ", ".join(f"{g:+.1f}" for g in gap)
+    listed = ", ".join(f"{g:+.2f}" if key.startswith("log ") else f"{g:+.1f}" for g in gap)
     if len(gap) < 3:
         return f"| {claim} | {listed} | too few seeds to say |"
     error = gap.std(ddof=1) / np.sqrt(len(gap))

@@ -103,10 +103,23 @@ def train(cfg: Config, folder: Path, resume: bool = False, launcher: str = "auto
                 precision=precision,
                 seconds={k: round(v, 1) for k, v in seconds.items()},
                 tests=numbers(tests),
+                logs=last_logs(runner),
             ),
         )
         say(closing(cfg, folder, text, seconds))
     return Finished(folder, tests, text)
+
+
+def last_logs(runner: ReIDRunner) -> dict[str, float]:
+    """Losses and what else the model logs, each its mean over the last epoch of the last stage."""
+    steps = len(runner.train_dataloader)
+    found = {
+        name.removeprefix("train/"): values.data[0][-steps:]
+        for name, values in runner.message_hub.log_scalars.items()
+        if name.startswith("train/")
+    }
+    skipped = ("lr", "base_lr", "time", "data_time", "memory")
+    return {n: float(v.mean()) for n, v in found.items() if n not in skipped and len(v)}
 
 
 def stages(cfg: Config, folder: Path) -> Iterator[tuple[Config, Path]]:
@@ -219,9 +232,11 @@ class EvaluateHook(Hook):
 def opening(cfg: Config, folder: Path, device: torch.device, precision: str) -> str:
     """The run's first lines: what it uses and what it will write."""
     plugins = ", ".join(cfg.get("plugins", [])) or "none"
+    parts = [stage.get("epochs", cfg.train.epochs) for stage in cfg.train.get("stages") or [{}]]
+    epochs = " + ".join(map(str, parts))
     return (
         f"data    {cfg.data.name} (data={cfg.groups.data}), folder {cfg.settings.data_root}\n"
-        f"recipe  {cfg.groups.recipe}: {cfg.train.epochs} epochs of batches of "
+        f"recipe  {cfg.groups.recipe}: {epochs} epochs of batches of "
         f"{cfg.train.batch_size}, input {'x'.join(map(str, cfg.input.size))}\n"
         f"device  {device}, {precision}; plugins: {plugins}; seed {cfg.settings.seed}\n"
         f"writes  {folder}"
@@ -236,7 +251,8 @@ def closing(cfg: Config, folder: Path, text: str, seconds: dict[str, float]) -> 
     if cfg.groups.recipe == "quick" and has_recipe(cfg.source, "paper"):
         lines.append(
             f"paper   {typed('train')} {cfg.source} recipe=paper "
-            "data=market1501_to_dukemtmcreid   (needs a GPU and the real data: docs/data.md)"
+            f"data={cfg.data.get('real', cfg.groups.data)}   "
+            "(needs a GPU and the real data: docs/data.md)"
         )
     sys.stdout.flush()
     return "\n".join(lines)

@@ -1,7 +1,6 @@
 """Online instance matching: identities learned against a table of remembered vectors.
 
-N rows of a batch, K identities, W numbers of an embedding (P parts of D dims joined), Q slots of
-the queue.
+N rows of a batch, K identities, W numbers of an embedding (P parts of D dims), Q queue slots.
 """
 
 from __future__ import annotations

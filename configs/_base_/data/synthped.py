@@ -11,5 +11,6 @@ data = dict(
         parts_styled=dict(type="SynthPed", domain="P", preset="standard", style="A"),
     ),
     tests=["source", "target"],
+    real="market1501_to_dukemtmcreid",  # the group of the published experiment
     labeller=dict(type="TopdownLabeller", config="synthped"),
 )

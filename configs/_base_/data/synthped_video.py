@@ -6,6 +6,7 @@ data = dict(
         source=dict(type="SynthPedVideo", domain="A", preset="standard"),
         target=dict(type="SynthPedVideo", domain="B", preset="standard"),
     ),
+    real="mars",  # the group of the published experiment
     tests=["source"],  # rendering takes a minute per domain: ["source", "target"] tests both
     labeller=dict(type="TopdownLabeller", config="synthped"),
 )

@@ -4,7 +4,7 @@ model = dict(
     backbone=dict(
         type="ResNet", depth=10, width=32, stages=3, strides=(1, 2, 2), last_stride=None
     ),  # stride 16: a map of 8 x 4, as in the paper
-    head=dict(hidden=64),
+    head=dict(hidden=64, center=True),  # center: a start without pre-training, see DRSAHead
     transforms=dict(
         train=[
             dict(type="RandomFlip", p=0.5),

@@ -70,6 +70,21 @@ def domain_folder(
     )
 
 
+def contents(
+    preset: str = "standard", domain: str = "A", seed: int = 0, style: str | None = None
+) -> Contents:
+    """Everything the folder of a domain's pictures holds.
+
+    Args:
+        preset, domain, seed, style: see ``Shot``.
+
+    Raises:
+        ValueError: unknown preset, domain or style.
+    """
+    made_of = dict(preset=preset, domain=domain, seed=seed, style=style)
+    return Contents(pl.plan(preset, domain, seed, style), made_of)
+
+
 def write_domain(
     data_root: str | Path,
     preset: str = "standard",
@@ -90,15 +105,13 @@ def write_domain(
     Raises:
         ValueError: unknown preset, domain or style.
     """
-    made_of = dict(preset=preset, domain=domain, seed=seed, style=style)
-    contents = Contents(pl.plan(preset, domain, seed, style), made_of)
     folder = domain_folder(data_root, preset, domain, seed, style)
-    return write_contents(folder, contents, workers, force, show)
+    return write_contents(folder, contents(preset, domain, seed, style), workers, force, show)
 
 
 def write_contents(
     folder: Path,
-    contents: Contents,
+    wanted: Contents,
     workers: int | None = None,
     force: bool = False,
     show: bool = True,
@@ -111,23 +124,23 @@ def write_contents(
 
     Args:
         folder: where to.
-        contents: what.
+        wanted: what.
         workers: processes; None takes one per CPU, 0 or 1 renders in this process.
         force: render again what is there.
         show: progress bar.
     """
-    if not force and holds(folder, contents):
+    if not force and holds(folder, wanted):
         return folder
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
-        if not force and holds(folder, contents):
+        if not force and holds(folder, wanted):
             return folder
         if force:
-            _clear(folder, contents.items)
-        label = f"rendering SynthPed {contents.made_of['preset']} {folder.name}" if show else ""
+            _clear(folder, wanted.items)
+        label = f"rendering SynthPed {wanted.made_of['preset']} {folder.name}" if show else ""
         workers = os.cpu_count() or 1 if workers is None else workers
-        shards = _fill(folder, contents.items, workers, label)
-        _finish(folder, contents, shards)
+        shards = _fill(folder, wanted.items, workers, label)
+        _finish(folder, wanted, shards)
     return folder
 
 
@@ -153,20 +166,20 @@ def is_complete(folder: Path, items: list[pl.Item], thorough: bool = False) -> b
     return holds(folder, Contents(items, made_of), thorough)
 
 
-def holds(folder: Path, contents: Contents, thorough: bool = False) -> bool:
-    """Whether a folder holds exactly these contents and nothing was lost.
+def holds(folder: Path, wanted: Contents, thorough: bool = False) -> bool:
+    """Whether a folder holds exactly this and nothing was lost.
 
     Args:
         folder: of a domain.
-        contents: what it should hold.
+        wanted: what it should hold.
         thorough: compare the bytes of every file with the manifest's hash, not only the sizes.
     """
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    files = contents.files
-    knobs = json.loads(json.dumps(asdict(PRESETS[contents.made_of["preset"]])))
+    files = wanted.files
+    knobs = json.loads(json.dumps(asdict(PRESETS[wanted.made_of["preset"]])))
     made = [manifest.get(key) for key in ("version", "files", "knobs")]
     if made != [VERSION, len(files), knobs]:
         return False
@@ -286,24 +299,24 @@ def _truth_row(crop: Crop) -> dict[str, np.ndarray]:
     )
 
 
-def _finish(folder: Path, contents: Contents, shards: int) -> None:
+def _finish(folder: Path, wanted: Contents, shards: int) -> None:
     parts = []
     for number in range(shards):
         with np.load(_shard_file(folder, number)) as shard:
             parts.append({key: shard[key] for key in TRUTH_KEYS})
     truth = {key: np.concatenate([part[key] for part in parts]) for key in TRUTH_KEYS}
-    paths = [item.path for item in contents.items]
+    paths = [item.path for item in wanted.items]
     with atomic_write(folder / "truth.npz") as file:
         np.savez_compressed(file, allow_pickle=False, paths=np.array(paths), **truth)
-    for name, content in contents.tables.items():
+    for name, content in wanted.tables.items():
         _write(folder / name, content)
-    _remove_strays(folder, paths, _labels(contents.items))
-    files = contents.files
+    _remove_strays(folder, paths, _labels(wanted.items))
+    files = wanted.files
     manifest = dict(
         benchmark="SynthPed",
         version=VERSION,
-        **contents.made_of,
-        knobs=asdict(PRESETS[contents.made_of["preset"]]),
+        **wanted.made_of,
+        knobs=asdict(PRESETS[wanted.made_of["preset"]]),
         counts={name: sum(p.startswith(name + "/") for p in paths) for name in _folders(paths)},
         files=len(files),
         sizes=_sizes(folder, files),

@@ -1,0 +1,5 @@
+"""The plugin is loaded as a config would load it, so that its components carry its name."""
+
+from reidkit.plugin import load_plugins
+
+load_plugins(["drsa"])
