@@ -12,6 +12,7 @@ TASKS = {
     "data": "decoding and resizing against PIL + torchvision",
     "train": "the training step against a plain float32 loop",
     "labels": "part labels against a loop of mmpose.apis.inference_topdown",
+    "jlml": "local streams side by side against a loop over them",
     "evaluation": "ranking against argsort and the bare matrix product",
 }
 
