@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -44,17 +45,19 @@ def run(steps: int = 5, sizes: Sequence = SIZES) -> list[Row]:
         images = torch.rand(batch, 3, *size, device=device)
         images = images.contiguous(memory_format=torch.channels_last)
         _same_maps(nets, images[:2])
-        for what, step in (("training", _train), ("embedding one image", _embed)):
-            shown = images if step is _train else images[:1]
-            seconds = _fastest([lambda n=net, s=step, x=shown: s(n, x) for net in nets], steps)
-            rates = [len(shown) / one for one in seconds]
-            rows.append(Row(f"{what}, {name}", f"loop on {device}", *rates, "images/s"))
+        for what, step, shown in (
+            ("training", _train, images),
+            ("embedding one image", _embed, images[:1]),
+        ):
+            plain, beside = _fastest([partial(step, net, shown) for net in nets], steps)
+            rates = len(shown) / plain, len(shown) / beside
+            rows.append(Row(f"{what}, {name}", f"loop on {device}", *rates, unit="images/s"))
     return rows
 
 
 def _train(net: nn.Module, images: Tensor) -> None:
     net.train().zero_grad()
-    sum(maps.mean() for maps in net(images).values()).backward()
+    torch.stack([maps.mean() for maps in net(images).values()]).sum().backward()
 
 
 @torch.no_grad()
