@@ -113,10 +113,10 @@ def test_what_is_shared(branch, share_depth):
     net = JLMLNet(branch=branch, share_depth=share_depth, **SMALL)
     depth = ["none", "conv1", "pool", "conv2_x"].index(share_depth)
     assert list(dict(net.shared.named_children())) == ["conv1", "pool", "conv2_x"][:depth]
-    maps = net(torch.rand(2, 3, 256, 64))
+    maps = net(torch.rand(2, 3, 224, 64))
     assert list(maps) == list(net.specs) == {"joint": ["local", "global"]}.get(branch, [branch])
     for name, spec in net.specs.items():
-        assert maps[name].shape[1:] == (spec.channels, *spec.map_size((256, 64)))
+        assert maps[name].shape[1:] == (spec.channels, *spec.map_size((224, 64)))
     owners = [{id(p) for p in part.parameters()} for part in (net.shared, *net.branches.values())]
     assert sum(map(len, owners)) == len(set().union(*owners))  # no parameter has two owners
 
