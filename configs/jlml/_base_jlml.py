@@ -1,5 +1,5 @@
-# What all arms share: the two branches, a loss for each, L2 distance of the features with each branch
-# at length 1. Not an experiment: start one of the other files.
+# What all arms share: the network, its features, L2 distance with each branch at length 1. Not an
+# experiment: start one of the other files.
 _base_ = ["../_base_/default.py"]
 plugins = ["jlml"]
 model = dict(

@@ -28,14 +28,23 @@ SHARED = ("none", "conv1", "pool", "conv2_x")  # in this order: each shares what
 
 @dataclass(frozen=True)
 class StripedSpec(FeatureSpec):
-    """A map that is made of stripes; stride as (vertical, horizontal).
+    """A map that is made of stripes; its rows are rounded up in each of them.
 
     Args:
         channels, stride: see ``FeatureSpec``.
         stripes: number of equal row blocks, top to bottom.
+
+    Example:
+        >>> StripedSpec(256, (16, 32), stripes=4).map_size((224, 224))
+        (16, 7)
     """
 
     stripes: int = 1
+
+    def map_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """See ``FeatureSpec.map_size``."""
+        rows, width = super().map_size((-(-size[0] // self.stripes), size[1]))
+        return self.stripes * rows, width
 
 
 @BACKBONES.register_module()
@@ -77,7 +86,7 @@ class JLMLNet(nn.Module):
 
     Example:
         >>> import torch
-        >>> net = JLMLNet(width=8, blocks=(1, 1, 1, 1))
+        >>> net = JLMLNet(width=8, blocks=(1, 1, 1, 1)).eval()
         >>> {name: tuple(x.shape) for name, x in net(torch.zeros(1, 3, 64, 32)).items()}
         {'local': (1, 64, 4, 1), 'global': (1, 128, 2, 1)}
         >>> net.specs["local"]

@@ -80,11 +80,10 @@ def _norms(axes, name: str, weight: Tensor) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.annotate(
         f"{BELOW:g} of the largest",
-        (1, BELOW * float(norms.max())),
+        (0, BELOW * float(norms.max())),
         xycoords=("axes fraction", "data"),
-        xytext=(0, 3),
+        xytext=(4, 3),
         textcoords="offset points",
-        ha="right",
         color="#666666",
         fontsize=8,
     )
@@ -100,13 +99,12 @@ def _shares(axes, name: str, weight: Tensor) -> None:
     axes.barh(stripes, shares, color=colours)
     axes.axvline(100 / len(shares), color="#999999", linewidth=1, linestyle="--")
     for stripe, share in zip(stripes, shares.tolist(), strict=True):
-        axes.text(share, stripe, f" {share:.1f}%", va="center", fontsize=9)
+        axes.text(0, stripe, f"  {share:.1f}%", va="center", fontsize=10, color="white")
     axes.set(
         title=f"{name} feature layer: weight by stripe",
         xlabel="share of the absolute weight, percent",
         yticks=list(stripes),
         yticklabels=[f"stripe {stripe}" for stripe in stripes],
-        xlim=(0, 1.2 * float(shares.max())),
     )
     axes.invert_yaxis()
     axes.spines[["top", "right"]].set_visible(False)

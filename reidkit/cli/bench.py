@@ -13,6 +13,7 @@ TASKS = {
     "train": "the training step against a plain float32 loop",
     "labels": "part labels against a loop of mmpose.apis.inference_topdown",
     "drsa": "spatial attention against expanded features; clips against frame by frame",
+    "jlml": "local streams side by side against a loop over them",
     "evaluation": "ranking against argsort and the bare matrix product",
     "qaconv": "matching of feature maps against the plain way and the bare product",
 }

@@ -120,7 +120,7 @@ def _people_in(cell: object, people: np.ndarray) -> np.ndarray | None:
 def _vectors(cell: object) -> Iterator[np.ndarray]:
     """Numeric arrays of a MATLAB value, fields and cells opened."""
     if isinstance(cell, np.void):
-        for value in cell:
+        for value in cell.item():
             yield from _vectors(value)
     elif isinstance(cell, np.ndarray) and (cell.dtype == object or cell.dtype.names):
         for value in cell.ravel():

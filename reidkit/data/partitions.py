@@ -150,7 +150,7 @@ def random_partitions(people: np.ndarray, count: int, test: int, seed: int = 0) 
 
     Example:
         >>> [p.test.tolist() for p in random_partitions(np.arange(1, 7), 2, 3)]
-        [[2, 5, 6], [1, 2, 6]]
+        [[3, 4, 6], [2, 4, 5]]
     """
     made = []
     for number in range(count):

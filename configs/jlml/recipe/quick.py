@@ -1,4 +1,4 @@
-# JLML in minutes on two CPU cores: narrow streams of few blocks on small images, from random weights.
+# JLML in minutes on two CPU cores: narrow streams of few blocks, small images, random weights.
 input = dict(size=(192, 64), resize="cv2")
 model = dict(
     backbone=dict(width=16, blocks=(1, 1, 1, 1), strides=(1, 2, 2, 1)),

@@ -84,6 +84,17 @@ def test_weight_decay_reaches_every_parameter():
     assert sum(len(g["params"]) for g in groups) == len(list(TwoParts().parameters()))
 
 
+def test_modules_may_decline_weight_decay():
+    model = TwoParts()
+    model.head.no_decay_parameters = lambda: [model.head.classifier.weight]
+    groups = build_optim(model, PAPER).optimizer.param_groups
+    assert [(g["lr"], g["weight_decay"]) for g in groups] == [
+        (0.01, 5e-4), (0.02, 5e-4), (0.02, 0.0)
+    ]  # fmt: skip
+    assert groups[2]["params"][0] is model.head.classifier.weight
+    assert sum(len(g["params"]) for g in groups) == len(list(model.parameters()))
+
+
 def test_one_cycle_rises_and_falls_to_zero():
     trace = [lr for lr, _ in lr_trace(dict(type="one_cycle", pct_start=0.25), 4, 10)]
     assert trace[0] == pytest.approx(0.01 * 0.04) and max(trace) == pytest.approx(0.01)

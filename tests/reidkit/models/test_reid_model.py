@@ -152,6 +152,24 @@ def test_a_loss_may_only_ask_for_what_exists():
         del LOSSES._module_dict["Wants"]
 
 
+def test_a_loss_may_act_on_a_layer_that_the_head_names():
+    class Smallness(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+
+        def forward(self, weights):
+            return weights["layer"].square().sum()
+
+    LOSSES._module_dict["Smallness"] = Smallness
+    try:
+        role, layer = LossRole(dict(type="Smallness"), weight=0.5), torch.tensor([1.0, 3.0])
+        assert role(HeadOutput(weights={"layer": layer}), make_batch(1)).item() == 5.0
+        with pytest.raises(ValueError, match=r"needs \['weights'\], but neither the 'embed' head"):
+            role(HeadOutput(), make_batch(1))
+    finally:
+        del LOSSES._module_dict["Smallness"]
+
+
 def test_embed_is_float32_in_eval_mode_and_restores_the_mode():
     model = make_model()
     embedding = model.embed(make_batch(3))

@@ -1,0 +1,83 @@
+"""Whole runs at tiny size: losses fall, the selection is drawn, stages leave each other alone."""
+
+import json
+
+import cv2
+import pytest
+import torch
+from mmengine.logging import MessageHub
+
+from reidkit.config import prepare_config
+from reidkit.engine.train import train
+from reidkit.errors import UserError
+from reidkit.utils.checkpoint import load_state
+
+TINY = [
+    "data=synthped_easy",
+    "data.tests=['source']",
+    "input.size=(64, 32)",
+    "model.backbone.width=8",
+    "model.head.dim=32",
+    "train.batch_size=16",
+    "settings.workers=0",
+    "settings.device=cpu",
+    "settings.tensorboard=False",
+]
+
+
+@pytest.fixture(scope="module")
+def run(easy_data, tmp_path_factory):
+    """``run(config, *overrides)``: the folder of a finished run."""
+
+    def finished(config: str, *overrides: str):
+        folder = tmp_path_factory.mktemp("runs") / f"jlml_{config}_{len(overrides)}"
+        torch.manual_seed(0)
+        root = f"settings.data_root={easy_data}"
+        train(prepare_config(f"jlml/{config}", [*TINY, root, *overrides]), folder)
+        return folder
+
+    return finished
+
+
+def test_a_run_lowers_both_losses_and_leaves_the_picture(run):
+    folder = run("jlml", "train.epochs=3", "train.schedule=None", "settings.pictures=False")
+    scalars = MessageHub.get_current_instance().log_scalars
+    for name in ("global", "local"):
+        values = scalars[f"train/loss_id_{name}"].data[0]
+        third = len(values) // 3
+        assert values[-third:].mean() < values[:third].mean(), name
+        assert (scalars[f"train/loss_sparse_{name}"].data[0] > 0).all()
+    picture = cv2.imread(str(folder / "selection.png"))
+    assert picture.shape[1] > picture.shape[0] and picture.std() > 5
+    found = json.loads((folder / "metrics.json").read_text())["tests"]["source"]
+    assert found["n_valid"] == found["n_query"] and found["metrics"]["mAP"] > 0
+    log = next((folder / "log").glob("*.log")).read_text()
+    assert log.count("selection after epoch") == 3
+    assert "local_stripe4" in log and "global_off" in log
+
+
+def test_proximal_steps_make_exact_zeros(run):
+    folder = run(
+        "jlml", "train.epochs=1", "settings.pictures=False",
+        "~model.losses.sparse_global", "~model.losses.sparse_local",
+        "+hooks.1={'type': 'jlml/ProximalStep', 'global_weight': 0.02, 'local_weight': 0.5}",
+    )  # fmt: skip
+    state = load_state(folder / "checkpoints/last.pth")
+    local = state["head.branches.local.feature.weight"].unflatten(1, (4, -1))
+    assert 0.05 < local.eq(0).float().mean() < 1
+    assert local.abs().sum(2).gt(0).all()  # no group is gone
+
+
+def test_late_concat_trains_one_network_and_then_the_other(run):
+    folder = run("late_concat", "train.epochs=1", "settings.pictures=False")
+    first = load_state(folder / "stage1/checkpoints/last.pth")
+    second = load_state(folder / "checkpoints/last.pth")
+    moved = {name for name in second if not torch.equal(first[name], second[name])}
+    assert moved and all("branches.local." in name for name in moved)
+    for part in ("backbone", "head"):
+        assert any(name.startswith(f"{part}.branches.local.") for name in moved)
+
+
+def test_the_hooks_want_a_head_with_feature_layers(run):
+    with pytest.raises(UserError, match="BNNeckHead has no feature layers to watch"):
+        run("global_only", "train.epochs=1", "model.head=BNNeckHead", "~model.losses.sparse_global")

@@ -1,0 +1,10 @@
+"""The benchmark of the local streams runs and compares like with like; no timing is asserted."""
+
+from reidkit.bench.jlml import run
+
+
+def test_it_gives_both_rates():
+    small = dict(width=8, blocks=(1, 1), strides=(1, 2))
+    rows = run(steps=1, sizes=[("tiny", small, 2, (64, 32))])
+    assert [r.ours > 0 and r.baseline > 0 for r in rows] == [True, True]
+    assert [r.name for r in rows] == ["training, tiny", "embedding one image, tiny"]
