@@ -147,7 +147,7 @@ class DGNet(BaseModel):
         # frozen, and rebuilt from its run: no part of this model's state
         self._teacher: Sequence[Teacher] = ()
         if runs and "teacher" in runs and self.terms["primary"].weight:
-            self._teacher = (Teacher(runs["teacher"], num_identities, self.normalize),)
+            self._teacher = (Teacher.of_run(runs["teacher"], num_identities, self.normalize),)
         self._structure: Callable = self.structure_encoder.forward
         self._decode: Callable = self.decoder.forward
         if compile:
@@ -171,6 +171,10 @@ class DGNet(BaseModel):
             generator=[dict(params=[p for net in generator for p in net.parameters()])],
             discriminator=[dict(params=list(self.discriminator.parameters()))],
         )
+
+    def set_teacher(self, net: nn.Module) -> None:
+        """Let a trained model say whom composites look like; see ``Teacher``."""
+        self._teacher = (Teacher(net),)
 
     def train_step(
         self, data: dict[str, ReIDBatch], optim_wrapper: OptimWrapperDict

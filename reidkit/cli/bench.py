@@ -13,6 +13,7 @@ TASKS = {
     "train": "the training step against a plain float32 loop",
     "labels": "part labels against a loop of mmpose.apis.inference_topdown",
     "evaluation": "ranking against argsort and the bare matrix product",
+    "dgnet": "DG-Net's whole iteration against a plain float32 one, and its memory",
 }
 
 
