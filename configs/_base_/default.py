@@ -2,7 +2,7 @@
 groups = dict(data="synthped", recipe="quick")
 plugins = []
 input = dict(size=(256, 128), resize="cv2")  # height, width in pixels; resize: cv2 | pil
-needs = dict()  # runs this one builds on, by role: dict(config=..., run=folder or None, overrides=[])
+needs = dict()  # runs this one builds on, by role: dict(config=..., run=None, overrides=[])
 labels = dict(train=dict(), test=[])  # part labels the method needs, by domain: keypoints, part_map
 train = dict(
     epochs=60,
@@ -10,7 +10,7 @@ train = dict(
     sampler=dict(type="ShuffleSampler"),
     accumulate=1,  # batches per optimiser step
     optimizer=dict(type="SGD", lr=0.01, momentum=0.9, weight_decay=5e-4),
-    optimizers=dict(),  # by name, for models that train parts of theirs on their own; optimizer=None
+    optimizers=dict(),  # by part, for models that train parts on their own; then optimizer=None
     new_lr_mult=1.0,  # learning rate of heads relative to the backbone's
     schedule=None,
     clip_grad=None,  # largest gradient norm

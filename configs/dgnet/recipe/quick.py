@@ -32,7 +32,7 @@ model = dict(
 train = dict(
     epochs=_epochs,
     batch_size=32,  # 8 per side
-    sampler=dict(steps=_steps),
+    sampler=dict(type="dgnet/PairSampler", steps=_steps),
     optimizers=dict(
         reid=dict(type="AdamW", lr=1e-3, weight_decay=0.01),
         generator=dict(type="Adam", lr=5e-4, betas=(0.0, 0.999)),

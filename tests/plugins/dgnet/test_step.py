@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from reidkit_plugins.dgnet.discriminator import Discriminator
+from reidkit_plugins.dgnet.frozen import frozen_call
+from reidkit_plugins.dgnet.iteration import Iteration, swap
 from reidkit_plugins.dgnet.losses import PUBLISHED, r1_penalty
-from reidkit_plugins.dgnet.model import Iteration, frozen_call, swap
 
 PARTS = ("E_s", "G", "MLPs", "trunk", "head1", "head2", "D")
 GENERATOR = {"E_s", "G", "MLPs"}
@@ -139,7 +140,7 @@ def test_phase_one_has_the_terms_that_start_at_once(net):
 
 def test_labels_of_composites(net, full, monkeypatch):
     """Primary: the teacher on the composite. Identity: who gave the appearance. Fine: structure."""
-    import reidkit_plugins.dgnet.model as module
+    import reidkit_plugins.dgnet.iteration as module
 
     asked = []
     real = module.F.cross_entropy
