@@ -81,16 +81,22 @@ class Iteration:
             if w("gan"):
                 maps = frozen_call(model.discriminator, self.composite)
                 terms["gan"] = w("gan") * 2 * generator_gan(maps)
-            code, logits = None, None
-            if w("id_composite") or w("appearance_code") or w("cycle"):
-                code, logits = model.reencode(self.composite)
-            if w("id_composite") and logits is not None:
-                loss = F.cross_entropy(logits, self.identity)
-                terms["id_composite"] = w("id_composite") * 2 * loss
-            if w("appearance_code") and code is not None:
-                terms["appearance_code"] = w("appearance_code") * 2 * l1(code, self.code)
-            if code is not None and (w("structure_code") or w("cycle")):
-                terms |= self._structure_terms(code)
+            if any(map(w, ("id_composite", "appearance_code", "structure_code", "cycle"))):
+                terms |= self._reencoded_terms()
+        return terms
+
+    def _reencoded_terms(self) -> dict[str, Tensor]:
+        """Composites taken apart again: appearance by a frozen copy of E_a, then structure."""
+        model, w = self.model, self.weight
+        terms = {}
+        code, logits = model.reencode(self.composite)
+        if w("id_composite"):
+            loss = F.cross_entropy(logits, self.identity)
+            terms["id_composite"] = w("id_composite") * 2 * loss
+        if w("appearance_code"):
+            terms["appearance_code"] = w("appearance_code") * 2 * l1(code, self.code)
+        if w("structure_code") or w("cycle"):
+            terms |= self._structure_terms(code)
         return terms
 
     def _structure_terms(self, code: Tensor) -> dict[str, Tensor]:

@@ -138,6 +138,16 @@ def test_phase_one_has_the_terms_that_start_at_once(net):
         assert names == (set(PUBLISHED) if late else first)
 
 
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_every_term_can_be_on_alone(net, name):
+    """A term needs no other one to be computed."""
+    terms = {n: dict(weight=float(n == name), start=0, ramp=0) for n in PUBLISHED}
+    model = net.tiny(terms=terms).train()
+    model._teacher = (net.FakeTeacher(),)
+    step = Iteration(model, prepared(net, model), 0)
+    assert set(step.generative_terms() | step.reid_terms()) == {name}
+
+
 def test_labels_of_composites(net, full, monkeypatch):
     """Primary: the teacher on the composite. Identity: who gave the appearance. Fine: structure."""
     import reidkit_plugins.dgnet.iteration as module
