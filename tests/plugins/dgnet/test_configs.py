@@ -1,4 +1,4 @@
-"""The configs are the paper's rows, the paper's recipe is the paper's, the quick one is its shape."""
+"""The configs are the rows of the paper, one recipe is the paper's, the other has its shape."""
 
 from pathlib import Path
 
