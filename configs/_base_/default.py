@@ -13,7 +13,7 @@ train = dict(
     sampler=dict(type="ShuffleSampler"),
     accumulate=1,  # batches per optimiser step
     optimizer=dict(type="SGD", lr=0.01, momentum=0.9, weight_decay=5e-4),
-    optimizers=dict(),  # by name, for models that train parts of theirs on their own; optimizer=None
+    optimizers=dict(),  # by part, for models that train parts on their own; then optimizer=None
     new_lr_mult=1.0,  # learning rate of heads relative to the backbone's
     schedule=None,
     clip_grad=None,  # largest gradient norm

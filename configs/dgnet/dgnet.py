@@ -1,5 +1,5 @@
 # DG-Net: one network learns from real people and from people whom it dresses itself. Needs a
-# teacher, which is trained first when it is missing (python tools/train.py configs/dgnet/teacher.py).
+# teacher, which is trained first when it is missing.
 # python tools/train.py configs/dgnet/dgnet.py
 # python tools/train.py configs/dgnet/dgnet.py recipe=paper data=market1501
 # Another finished run as teacher: needs.teacher.run=runs/other

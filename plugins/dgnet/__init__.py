@@ -6,7 +6,8 @@
 4. ``decoder``: G, which puts an appearance into a structure; ``discriminator``: D, three scales.
 5. ``losses``: every formula, and ``Term``, its weight as a function of the iteration.
 6. ``teacher``: a trained run that says whom a composite looks like.
-7. ``sampler``, ``model``: one iteration, top to bottom; ``matcher``: the test with two heads.
+7. ``sampler``, ``frozen``, ``iteration``, ``model``: how they learn together, who moves whom.
+8. ``matcher``: the test with two heads.
 
 The claim: composites (N images give N x N) fed back online make the same network better at re-id.
 """
@@ -20,6 +21,8 @@ from . import (  # isort: skip
     losses,
     teacher,
     sampler,
+    frozen,
+    iteration,
     model,
     matcher,
 )
@@ -33,6 +36,8 @@ __all__ = [
     "losses",
     "teacher",
     "sampler",
+    "frozen",
+    "iteration",
     "model",
     "matcher",
 ]

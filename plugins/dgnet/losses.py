@@ -133,7 +133,7 @@ def r1_penalty(real: Sequence[Tensor], images: Tensor) -> Tensor:
     Example:
         >>> x = torch.ones(2, 3, 1, 1, requires_grad=True)
         >>> r1_penalty([(2 * x).sum(1, keepdim=True)], x)  # 3 channels with gradient 2
-        tensor(12., grad_fn=<AddBackward0>)
+        tensor(12.)
     """
     total = images.new_zeros(())
     for patches in real:

@@ -92,7 +92,7 @@ class PairSampler(BatchSampler):
         return batches
 
     def positives(self, anchors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Another crop of each anchor's identity, uniformly; the anchor where it is the only one."""
+        """Another crop of each anchor's identity, uniformly; the anchor if it is alone."""
         size, first = self.size[anchors], self.first[anchors]
         shift = np.where(size > 1, 1 + rng.integers(0, np.maximum(size - 1, 1)), 0)
         return self.order[first + (self.place[anchors] - first + shift) % size]

@@ -5,6 +5,8 @@ Shapes: N images, H W pixels, K identities.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -18,47 +20,54 @@ STYLES = ("soft", "argmax", "appearance", "uniform", "pair")
 
 
 class Teacher:
-    """A run's model, frozen and always in evaluation mode; no part of the student's state.
+    """A trained model, frozen and always in evaluation mode; no part of the student's state.
 
     Args:
-        run: folder of a finished run whose head gives logits in evaluation, as
-            ``dgnet/BottleneckHead`` does.
-        num_identities: K of the student, which must be the teacher's.
-        normalize: the student's ``Normalize``; the teacher must have been trained with the same.
-
-    Raises:
-        UserError: other identities, other normalisation, or a model without logits.
+        net: a ``ReIDModel`` whose head gives logits in evaluation, as ``dgnet/BottleneckHead``.
 
     Source:
         DG-Net, arXiv 1904.07223, 3.2. Departure: dropout is off and batch norm uses running
         statistics; in the released code the teacher is in training mode by mistake.
     """
 
-    def __init__(self, run: str, num_identities: int, normalize: Normalize):
+    def __init__(self, net: nn.Module):
+        self.net: Any = net.eval().requires_grad_(False)
+
+    @classmethod
+    def of_run(cls, run: str, num_identities: int, normalize: Normalize) -> Teacher:
+        """The teacher of a finished run.
+
+        Args:
+            run: its folder.
+            num_identities: K of the student, which must be the teacher's.
+            normalize: the student's; the teacher must have been trained with the same.
+
+        Raises:
+            UserError: other identities, other normalisation, or a model without logits.
+        """
         loaded = load_run(run)
-        model = loaded.model
-        if not hasattr(model, "backbone") or not hasattr(model, "head"):
-            raise UserError(f"teacher {run}: {type(model).__name__} has no backbone and head")
+        if not hasattr(loaded.model, "backbone") or not hasattr(loaded.model, "head"):
+            raise UserError(f"teacher {run}: {type(loaded.model).__name__} has no one head")
         steps = [dict(s) for s in loaded.cfg.model.transforms["test"] if s["type"] == "Normalize"]
-        theirs = [TRANSFORMS.build(step) for step in steps]
-        if not theirs or not all(
-            torch.equal(getattr(theirs[-1], part), getattr(normalize, part))
-            for part in ("scale", "shift")
-        ):
+        theirs = [TRANSFORMS.build(step) for step in steps][-1:]
+        alike = [torch.equal(getattr(theirs[0], part), getattr(normalize, part))
+                 for part in ("scale", "shift") if theirs]  # fmt: skip
+        if not alike or not all(alike):
             raise UserError(f"teacher {run}: trained with another Normalize than this model's")
-        self.net: nn.Module = model.eval().requires_grad_(False)
-        found = self._logits(torch.zeros(1, 3, *loaded.cfg.input.size))
-        if found.shape[1] != num_identities:
+        teacher = cls(loaded.model)
+        found = teacher.logits(torch.zeros(1, 3, *loaded.cfg.input.size)).shape[1]
+        if found != num_identities:
             raise UserError(
-                f"teacher {run}: knows {found.shape[1]} identities, this run has {num_identities}; "
-                "train it on the same data"
+                f"teacher {run}: knows {found} identities, this run has {num_identities}; train "
+                "it on the same data"
             )
+        return teacher
 
     @torch.no_grad()
-    def _logits(self, images: Tensor) -> Tensor:
-        device = images.device
-        self.net.to(device)
-        logits = self.net.head(self.net.backbone(images), None).logits  # type: ignore[operator]
+    def logits(self, images: Tensor) -> Tensor:
+        """Identity logits (N, K) of normalised images, the mean over parts where it has several."""
+        self.net.to(images.device)
+        logits = self.net.head(self.net.backbone(images), None).logits
         if logits is None:
             raise UserError(
                 f"teacher: {type(self.net.head).__name__} gives no logits in evaluation; use a run "
@@ -68,8 +77,8 @@ class Teacher:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Probabilities (N, K) of normalised images (N, 3, H, W), the same for their mirror."""
-        both = self._logits(images), self._logits(images.flip(3))
-        return (both[0].softmax(1) + both[1].softmax(1)) / 2
+        seen, mirrored = self.logits(images), self.logits(images.flip(3))
+        return (seen.softmax(1) + mirrored.softmax(1)) / 2
 
 
 def target(style: str, soft: Tensor, appearance: Tensor, structure: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ TASKS = {
     "jlml": "local streams side by side against a loop over them",
     "evaluation": "ranking against argsort and the bare matrix product",
     "qaconv": "matching of feature maps against the plain way and the bare product",
+    "dgnet": "DG-Net's whole iteration against a plain float32 one, and its memory",
 }
 
 

@@ -155,7 +155,8 @@ class ProgressHook(Hook):
         rate = self.images / max(1e-9, time.time() - self.epoch_start)
         done = runner.iter + 1 - self.start_iter
         left = (time.time() - self.start) / done * (runner.max_iters - runner.iter - 1)
-        lr = next(iter(runner.optim_wrapper.get_lr().values()))[0]  # of several, the first
+        rates = runner.optim_wrapper.get_lr()  # of several optimisers: "<name>.lr"
+        lr = next(v for name, v in rates.items() if name.split(".")[-1] == "lr")[0]
         width = len(str(runner.max_epochs))
         line = (
             f"epoch {runner.epoch + 1:{width}d}/{runner.max_epochs}  "

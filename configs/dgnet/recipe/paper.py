@@ -1,4 +1,4 @@
-# DG-Net as published (paper and released code): 100,000 iterations of 8 crops per side, one GPU with
+# DG-Net as published (paper and released code): 100,000 iterations of 8 crops per side. One GPU of
 # 16 GB or more; model.checkpoint=True saves memory. The backbone starts from torchvision's ImageNet
 # weights (V1), which you fetch yourself; from random weights: model.backbone.pretrained=None
 input = dict(size=(256, 128), resize="pil")
@@ -37,7 +37,7 @@ model = dict(
 train = dict(
     epochs=100,
     batch_size=32,  # 8 per side, and a positive for each
-    sampler=dict(steps=1000),
+    sampler=dict(type="dgnet/PairSampler", steps=1000),
     optimizers=dict(
         reid=dict(type="SGD", lr=0.002, momentum=0.9, weight_decay=5e-4, nesterov=True),
         generator=dict(type="Adam", lr=1e-4, betas=(0.0, 0.999), weight_decay=5e-4),

@@ -1,8 +1,8 @@
 # DG-Net in minutes on two CPU cores: narrow networks on the smallest images that E_s's dilations
 # allow, from random weights. The schedule is the paper's in shares of the run: composites teach
 # from 30 % on, ramps take 4 %, rates fall at 60 % and 90 %.
-_steps, _epochs = 60, 20
-_start, _ramp = int(0.3 * _steps * _epochs), int(0.04 * _steps * _epochs)
+_steps, _epochs = 35, 20
+_start, _ramp = 3 * _steps * _epochs // 10, _steps * _epochs // 25
 input = dict(size=(128, 64), resize="cv2")
 model = dict(
     backbone=dict(type="ResNet", depth=10, width=32, stages=4, last_stride=1),
@@ -10,7 +10,7 @@ model = dict(
     structure_dim=8,
     mlp_dim=128,
     discriminator_dim=8,
-    passes="joint",  # batch statistics of 8 images would be noise
+    passes="joint",  # batch statistics of 4 crops would be noise
     terms=dict(
         id_fine=dict(start=_start, ramp=_ramp),
         structure_code=dict(start=_start, ramp=_ramp // 2),
@@ -31,11 +31,11 @@ model = dict(
 )
 train = dict(
     epochs=_epochs,
-    batch_size=32,  # 8 per side
-    sampler=dict(steps=_steps),
+    batch_size=16,  # 4 per side, and a positive for each
+    sampler=dict(type="dgnet/PairSampler", steps=_steps),
     optimizers=dict(
         reid=dict(type="AdamW", lr=1e-3, weight_decay=0.01),
-        generator=dict(type="Adam", lr=5e-4, betas=(0.0, 0.999)),
+        generator=dict(type="Adam", lr=1e-3, betas=(0.0, 0.999)),
         discriminator=dict(type="Adam", lr=2e-4, betas=(0.0, 0.999)),
     ),
     new_lr_mult=1.0,

@@ -72,16 +72,17 @@ def test_start_of_the_weights():
     torch.manual_seed(0)
     decoder, discriminator = Decoder(), Discriminator()
     first = decoder.blocks[0].first
-    assert first.weight.std() == pytest.approx((2 / (128 * 9)) ** 0.5, rel=0.02)
+    assert first.weight.std().item() == pytest.approx((2 / (128 * 9)) ** 0.5, rel=0.02)
     assert not first.bias.any()
     gamma = decoder.up1.norm.gamma
-    assert 0 <= gamma.min() and gamma.max() <= 1 and gamma.mean() == pytest.approx(0.5, abs=0.1)
-    assert discriminator.scales[0][1].conv.weight.std() == pytest.approx(0.02, rel=0.05)
+    assert gamma.min() >= 0 and gamma.max() <= 1
+    assert gamma.mean().item() == pytest.approx(0.5, abs=0.1)
+    assert discriminator.scales[0][1].conv.weight.std().item() == pytest.approx(0.02, rel=0.05)
     with torch.no_grad():
         assert all(m.abs().max() < 1e-3 for m in discriminator(torch.randn(2, 3, 128, 64)))
     head = BottleneckHead({"map": FeatureSpec(256, 16)}, 50).bottleneck
-    assert head.reduce.weight.std() == pytest.approx((2 / 512) ** 0.5, rel=0.02)
-    assert head.classifier.weight.std() == pytest.approx(0.001, rel=0.02)
+    assert head.reduce.weight.std().item() == pytest.approx((2 / 512) ** 0.5, rel=0.02)
+    assert head.classifier.weight.std().item() == pytest.approx(0.001, rel=0.02)
 
 
 @given(seed=st.integers(0, 999), scale=st.floats(0.1, 5))
@@ -158,7 +159,7 @@ def test_layout_of_the_slices(slices):
 
 
 def test_heads_get_the_maximum_over_the_stripes():
-    net = AppearanceEncoder(dict(type="ResNet", depth=10, width=4), 5, dim=6).eval()
+    net = AppearanceEncoder(dict(type="ResNet", depth=10, width=8), 5, dim=6).eval()
     images = torch.rand(2, 3, 128, 64)
     with torch.no_grad():
         pooled, features = net(images), net.backbone(images)["layer4"]
@@ -169,8 +170,8 @@ def test_heads_get_the_maximum_over_the_stripes():
 
 
 def test_a_small_image_can_be_enlarged_for_the_appearance():
-    plain = AppearanceEncoder(dict(type="ResNet", depth=10, width=4), 5, dim=6).eval()
-    twice = AppearanceEncoder(dict(type="ResNet", depth=10, width=4), 5, dim=6, upsample=2).eval()
+    plain = AppearanceEncoder(dict(type="ResNet", depth=10, width=8), 5, dim=6).eval()
+    twice = AppearanceEncoder(dict(type="ResNet", depth=10, width=8), 5, dim=6, upsample=2).eval()
     twice.load_state_dict(plain.state_dict())
     images = torch.rand(1, 3, 64, 32)
     big = images.repeat_interleave(2, 2).repeat_interleave(2, 3)

@@ -237,3 +237,22 @@ def test_erasing_checks_its_options(options, text):
 def test_erasing_refuses_bytes():
     with pytest.raises(ValueError, match="RandomErasing must stand after Normalize"):
         RandomErasing()(batch())
+
+
+def test_crop_repeats_the_edge_where_asked():
+    images = torch.arange(12.0).view(1, 1, 3, 4).expand(5, 3, 3, 4)
+    for seed in range(5):
+        batch = ReIDBatch(images, generator=torch.Generator().manual_seed(seed))
+        padded = torch.nn.functional.pad(images, (2, 2, 2, 2), mode="replicate")
+        cropped = RandomCrop(pad=2, edge=True)(batch).images
+        for before, after in zip(padded, cropped, strict=True):
+            places = [before[:, y : y + 3, x : x + 4] for y in range(5) for x in range(5)]
+            assert any(torch.equal(after, place) for place in places)
+
+
+def test_normalize_can_be_undone():
+    pixels = torch.randint(0, 256, (2, 3, 8, 4), dtype=torch.uint8)
+    step = Normalize()
+    normal = step(ReIDBatch(pixels)).images
+    assert torch.equal(step.inverse(normal), pixels)
+    assert step.inverse(normal + 100).unique().tolist() == [255]

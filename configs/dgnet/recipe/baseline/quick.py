@@ -15,8 +15,8 @@ model = dict(
 )
 train = dict(
     epochs=20,
-    batch_size=32,
-    sampler=dict(steps=60),
+    batch_size=16,
+    sampler=dict(type="dgnet/PairSampler", steps=35),
     optimizer=dict(_delete_=True, type="AdamW", lr=1e-3, weight_decay=0.01),
     new_lr_mult=1.0,
     schedule=dict(type="step", milestones=[12, 18], gamma=0.1),
