@@ -1,8 +1,7 @@
 """The shipped small model, as an mmpose config: what is trained, and what labels SynthPed.
 
-A ResNet-18 of a quarter of the width, cut after its third stage, with two deconvolutions: 0.9 M
-parameters, about 1 ms a crop on one CPU core pair. Input 128x64 with no padding, so a crop of the
-usual 128x64 pixels enters unwarped.
+A HRNet (arXiv 1902.09212) of 16 channels at stride 4 and two blocks a branch: 1.46 M parameters.
+Input 128x64 with no padding, so a crop of the usual 128x64 pixels enters unwarped.
 """
 
 INPUT = (64, 128)  # mmpose's order: width, height
@@ -16,6 +15,21 @@ codec = dict(
     unbiased=True,
     blur_kernel_size=7,  # fits sigma 1.5
 )
+
+
+WIDTH = 16  # channels at stride 4; each branch below has twice those of the one above
+
+
+def _stage(modules: int, branches: int) -> dict:
+    return dict(
+        num_modules=modules,
+        num_branches=branches,
+        block="BASIC",
+        num_blocks=(2,) * branches,
+        num_channels=tuple(WIDTH * 2**branch for branch in range(branches)),
+    )
+
+
 model = dict(
     type="TopdownPoseEstimator",
     data_preprocessor=dict(
@@ -25,21 +39,20 @@ model = dict(
         bgr_to_rgb=True,
     ),
     backbone=dict(
-        type="ResNet",
-        depth=18,
-        stem_channels=32,
-        base_channels=32,
-        num_stages=3,
-        strides=(1, 2, 2),
-        dilations=(1, 1, 1),
-        out_indices=(2,),
+        type="HRNet",
+        in_channels=3,
+        extra=dict(
+            stage1=_stage(1, 1),
+            stage2=_stage(1, 2),
+            stage3=_stage(2, 3),
+            stage4=_stage(1, 4),
+        ),
     ),
     head=dict(
         type="HeatmapHead",
-        in_channels=128,
+        in_channels=WIDTH,
         out_channels=17,
-        deconv_out_channels=(64, 64),
-        deconv_kernel_sizes=(4, 4),
+        deconv_out_channels=None,
         loss=dict(type="KeypointMSELoss", use_target_weight=True, loss_weight=1000.0),
         decoder=codec,
     ),
