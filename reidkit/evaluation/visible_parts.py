@@ -59,8 +59,8 @@ class VisiblePartsMatcher(Matcher):
         values = inner(query, gallery, out)  # sum_p v_p w_p - sum_p v_p w_p cos_p
         assert query.maps is not None and gallery.maps is not None
         weight = query.maps[:, :, 0, 0] @ gallery.maps[:, :, 0, 0].T
-        nothing = weight <= 0
-        if nothing.any():
+        if weight.amin() <= 0:
+            nothing = weight <= 0
             values, weight = values.masked_fill(nothing, 1.0), weight.masked_fill(nothing, 1.0)
         if values.requires_grad:
             return (values / weight).clamp(*self.bounds)
