@@ -104,10 +104,13 @@ def k_reciprocal_rows(data: Any) -> list[Row]:
         return timed("dense rest", lambda: dense_k_reciprocal(table, len(data.q)))
 
     kept: dict[str, Any] = {}
-    memory = {
-        name: extra_mb(lambda name=name, work=work: kept.update({name: timed(name, work)}))
-        for name, work in (("ours", ours), ("dense", dense))
-    }
+    memory: dict[str, float] = {}
+
+    def measured(name: str, work: Callable[[], Any]) -> None:
+        memory[name] = extra_mb(lambda: kept.update({name: timed(name, work)}))
+
+    measured("ours", ours)
+    measured("dense", dense)
     found, wanted = kept["ours"], kept["dense"]
     both = Embedding(torch.from_numpy(features)[:, None])
     with torch.inference_mode():
@@ -157,7 +160,7 @@ def part_rows(n_query: int, n_gallery: int, parts: int = 6, dims: int = 512) -> 
             np.matmul(left, right.T, out=full)
 
     def ours() -> None:
-        for _ in blocks(*sides, VisiblePartsMatcher(), 64):
+        for _ in blocks(sides[0], sides[1], VisiblePartsMatcher(), 64):
             pass
 
     extra = extra_mb(ours)

@@ -14,7 +14,7 @@ TASKS = {
     "labels": "part labels against a loop of mmpose.apis.inference_topdown",
     "drsa": "spatial attention against expanded features; clips against frame by frame",
     "jlml": "local streams side by side against a loop over them",
-    "evaluation": "ranking against argsort and the bare matrix product",
+    "evaluation": "ranking, re-ranking and verification against the usual ways",
     "qaconv": "matching of feature maps against the plain way and the bare product",
     "dgnet": "DG-Net's whole iteration against a plain float32 one, and its memory",
 }

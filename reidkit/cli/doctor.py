@@ -31,9 +31,8 @@ WANTED = {
     "wandb": "settings.wandb",
     "tensorboard": "settings.tensorboard",
     "matplotlib": "pictures",
-    "faiss-cpu": "approximate neighbours of other tools; re-ranking here needs none",
 }
-EITHER = {"mmcv-lite": "mmcv", "opencv-python-headless": "opencv-python", "faiss-cpu": "faiss-gpu"}
+EITHER = {"mmcv-lite": "mmcv", "opencv-python-headless": "opencv-python"}
 
 
 def main(argv: list[str]) -> int:

@@ -183,7 +183,9 @@ class Verification:
 
 
 def highest_threshold(impostors: NDArray, rate: float, total: int) -> float:
-    """The largest threshold that accepts at most ``rate * total`` impostors (float32).
+    """The largest threshold that accepts at most ``rate * total`` impostors (a float32).
+
+    The largest float32 where all of them may be accepted.
 
     Args:
         impostors: at least the ``rate * total + 1`` smallest distances, in any order.
@@ -198,7 +200,7 @@ def highest_threshold(impostors: NDArray, rate: float, total: int) -> float:
     """
     allowed = int(np.floor(rate * total * (1 + 1e-12)))
     if allowed >= len(impostors):
-        return float("inf")
+        return float(np.finfo(np.float32).max)
     first_refused = np.partition(impostors, allowed)[allowed]
     return float(np.nextafter(np.float32(first_refused), np.float32(-np.inf)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from reidkit.evaluation.matchers import Matcher, inner, unit_parts, vectors_of
+from reidkit.evaluation.matchers import EPS, Matcher, inner, vectors_of
 from reidkit.registry import MATCHERS
 from reidkit.structures import Embedding
 
@@ -44,13 +44,17 @@ class VisiblePartsMatcher(Matcher):
 
         The query's parts are negated.
         """
-        vectors = vectors_of(embedding, self)
+        vectors = vectors_of(embedding, self).float()
         seen = embedding.visibility
-        seen = vectors.new_ones(vectors.shape[:2]) if seen is None else seen
-        seen, size = seen.float(), vectors.shape[1] * vectors.shape[2]
+        seen = vectors.new_ones(vectors.shape[:2]) if seen is None else seen.float()
+        size = vectors.shape[1] * vectors.shape[2]
         out = torch.empty(len(vectors), 1, size + seen.shape[1], device=vectors.device)
-        parts = out[:, 0, :size].view(vectors.shape)
-        torch.mul(unit_parts(vectors), (-seen if side == "query" else seen)[..., None], out=parts)
+        scale = seen / vectors.norm(dim=2).clamp_min(EPS)  # without a copy of unit parts
+        torch.mul(
+            vectors,
+            (-scale if side == "query" else scale)[..., None],
+            out=out[:, 0, :size].view(vectors.shape),
+        )
         out[:, 0, size:] = seen
         return Embedding(out, maps=seen[:, :, None, None])
 
@@ -59,8 +63,8 @@ class VisiblePartsMatcher(Matcher):
         values = inner(query, gallery, out)  # sum_p v_p w_p - sum_p v_p w_p cos_p
         assert query.maps is not None and gallery.maps is not None
         weight = query.maps[:, :, 0, 0] @ gallery.maps[:, :, 0, 0].T
-        nothing = weight <= 0
-        if nothing.any():
+        if weight.amin() <= 0:
+            nothing = weight <= 0
             values, weight = values.masked_fill(nothing, 1.0), weight.masked_fill(nothing, 1.0)
         if values.requires_grad:
             return (values / weight).clamp(*self.bounds)

@@ -268,3 +268,16 @@ def test_matchers_that_return_something_else_are_refused():
     sides = labels([1], [0]), labels([1, 2], [1, 1])
     with pytest.raises(ValueError, match=r"Wrong must return \(1, 2\) float32, got \(2, 1\)"):
         ranking.rank_positives(positions(1), positions(2), relate(MARKET, *sides), Wrong())
+
+
+def test_a_process_without_queries_adds_nothing():
+    query, gallery = labels([1, 2], [0, 0]), labels([1, 2, 3], [1, 1, 1])
+    relations = relate(MARKET, query, gallery)
+    table, sides = np.arange(6.0).reshape(2, 3), (positions(2), positions(3))
+    whole, none = (
+        ranking.rank_positives(*sides, relations, TableMatcher(table), queries=queries)
+        for queries in (None, np.zeros(0, np.int64))
+    )
+    joined = ranking.Ranks.join([none, whole, none])
+    for name in ("starts", "ranks", "lowest", "highest"):
+        np.testing.assert_array_equal(getattr(joined, name), getattr(whole, name))
