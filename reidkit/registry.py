@@ -215,6 +215,12 @@ MATCHERS = Registry(
     "forward(query: Embedding [q], gallery: Embedding [g]) -> distances (q, g) float32: smaller is "
     "closer. ``bounds``: (lowest, highest) possible distance.",
 )
+RERANKERS = Registry(
+    "re-ranker",
+    "rerank(query: Embedding [Q], gallery: Embedding [G], matcher, query_sight, gallery_sight) -> "
+    "(query, gallery, matcher): new embeddings of the same images, and a matcher of them. A sight "
+    "holds cameras and times, never identities. The constructor may declare ``block_mb``.",
+)
 MODELS = Registry(
     "model",
     "train_step({domain: ReIDBatch}, optim_wrapper) -> dict of log values; embed(batch) -> "
@@ -237,6 +243,7 @@ KINDS: dict[str, Registry] = {
     "datasets": DATASETS,
     "transforms": TRANSFORMS,
     "matchers": MATCHERS,
+    "rerankers": RERANKERS,
     "models": MODELS,
     "hooks": HOOKS,
     "labellers": LABELLERS,

@@ -1,4 +1,4 @@
-"""What travels between the layers: feature specs, batches, embeddings, head outputs.
+"""What travels between the layers: feature specs, batches, embeddings, sights, head outputs.
 
 Shape letters: N images, P parts, D dims, C channels, h w feature cells, H W pixels, R regions.
 """
@@ -167,6 +167,23 @@ class Embedding:
         return Embedding(
             **{name: torch.cat([getattr(p, name) for p in parts]) for name in names.pop()}
         )
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What a re-ranker may know of the images of one side: never identities, nor file names.
+
+    Attributes:
+        cameras: (N,) int64.
+        times: (N,) float64 seconds on the cameras' clock, or None.
+
+    Example:
+        >>> Sight(cameras=[0, 0, 1]).times is None
+        True
+    """
+
+    cameras: Any
+    times: Any = None
 
 
 @dataclass

@@ -19,5 +19,10 @@ train = dict(
     new="heads",  # what new_lr_mult applies to: heads | classifiers
     stages=[],  # changes to these keys, one dict per stage; each starts from the one before
 )
-evaluation = dict(type="RankingEvaluator", topk=(1, 5, 10))
+evaluation = dict(
+    type="RankingEvaluator",
+    protocol=None,  # None: the one that the data set states for itself
+    topk=(1, 5, 10),
+    rerank=dict(),  # steps between distances and ranking: +evaluation.rerank.rr=KReciprocal
+)
 hooks = []

@@ -15,6 +15,10 @@ from reidkit.errors import UserError
 COMMANDS = {
     "train": ("train", "train a method and test it"),
     "test": ("test", "test a run again from its folder"),
+    "extract": ("extract", "embeddings of a run's test sets into a feature store"),
+    "evaluate": ("evaluate", "score features from any source under a named protocol"),
+    "compare": ("compare", "test whether two runs differ, query by query"),
+    "doctor": ("doctor", "examine a data set or this installation"),
     "plugins": ("plugins", "list, show, check and start plugins"),
     "synthped": ("synthped", "render the synthetic benchmark, or a sheet of it"),
     "label": ("labels", "make part labels of crops with mmpose"),

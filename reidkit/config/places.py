@@ -19,6 +19,7 @@ PLACES: dict[tuple[str, ...], str] = {
     ("train", "sampler"): "samplers",
     ("train", "optimizer"): "optimizers",
     ("evaluation",): "evaluators",
+    ("evaluation", "rerank", "*"): "rerankers",
     ("hooks", "*"): "hooks",
 }
 
@@ -34,6 +35,7 @@ DERIVED: dict[str, frozenset[str]] = {
         {"num_samples", "identities", "cameras", "batch_size", "seed", "rank", "world_size"}
     ),
     "optimizers": frozenset({"params"}),
+    "rerankers": frozenset({"block_mb"}),
 }
 ALWAYS = frozenset({"settings"})
 

@@ -24,6 +24,7 @@ from reidkit.engine.hooks import FiniteLossHook, LastCheckpointHook, ProgressHoo
 from reidkit.engine.optim import build_optim, build_schedule
 from reidkit.engine.pictures import draw_pictures
 from reidkit.engine.runner import ReIDRunner
+from reidkit.evaluation.queries import write_queries
 from reidkit.registry import HOOKS
 from reidkit.utils.io import atomic_write
 from reidkit.utils.progress import clock
@@ -85,6 +86,8 @@ def train(cfg: Config, folder: Path, resume: bool = False, launcher: str = "auto
         seconds = dict(
             prepare=prepared - began, train=trained - prepared, test=time.time() - trained
         )
+        for test in tests:
+            write_queries(folder / f"queries_{test.domain}.csv", test.result.per_query)
         result = dict(data=cfg.data.name, groups=dict(cfg.groups), seed=cfg.settings.seed)
         write_json(
             folder / "metrics.json",

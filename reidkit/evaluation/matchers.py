@@ -33,6 +33,9 @@ class Matcher(nn.Module):
 
     Attributes:
         bounds: (lowest, highest) possible distance; ``math.inf`` where there is none.
+        symmetric: the distance of a and b is that of b and a; saves re-ranking half its work.
+        squared: the distance is the square of a metric or proportional to one, as 1 - cosine is of
+            unit vectors; k-reciprocal re-ranking squares those that are not.
 
     Example:
         >>> class CityBlockMatcher(Matcher):
@@ -44,6 +47,8 @@ class Matcher(nn.Module):
     """
 
     bounds: tuple[float, float] = (-math.inf, math.inf)
+    symmetric: bool = False
+    squared: bool = True
 
     def __init__(self) -> None:  # closes the signature of nn.Module for the registry
         super().__init__()
@@ -82,6 +87,26 @@ class Matcher(nn.Module):
         """
         return self.compare(query, gallery, out)
 
+    def finish(self, values: Tensor, query: Embedding) -> Tensor:
+        """Distances from what ``order`` gave for prepared queries; may change ``values``.
+
+        A matcher with an ``order`` of its own defines this too, where it can: verification then
+        needs no second product of all pairs.
+        """
+        return values
+
+    @property
+    def finishes(self) -> bool:
+        """Whether ``finish`` belongs to ``order``: both are of one class."""
+        kinds = type(self).__mro__
+        order, finish = (next(k for k in kinds if n in vars(k)) for n in ("order", "finish"))
+        return order is finish
+
+    def pairs(self, query: Embedding, gallery: Embedding) -> Tensor:
+        """Distances (n,) between prepared rows that stand beside each other, n on each side."""
+        found = [self.compare(query[[i]], gallery[[i]]).view(1) for i in range(len(query))]
+        return torch.cat([torch.empty(0), *found])
+
     def forward(self, query: Embedding, gallery: Embedding) -> Tensor:
         """Distances (q, g), float32, between raw embeddings."""
         return self.compare(self.prepare(query, "query"), self.prepare(gallery, "gallery"))
@@ -113,6 +138,7 @@ class CosineMatcher(Matcher):
     """
 
     bounds = (0.0, 2.0)
+    symmetric = True
 
     def prepare(self, embedding: Embedding, side: str) -> Embedding:
         """Joined vectors (n, 1, P*D); queries negated, gallery with 1 / length as visibility.
@@ -133,7 +159,17 @@ class CosineMatcher(Matcher):
 
     def compare(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
         """One minus the cosine, kept within the bounds."""
-        return (self.order(query, gallery, out) + 1.0).clamp(*self.bounds)
+        return self.finish(self.order(query, gallery, out), query)
+
+    def finish(self, values: Tensor, query: Embedding) -> Tensor:
+        """One minus the cosine."""
+        if values.requires_grad:
+            return (values + 1.0).clamp(*self.bounds)
+        return values.add_(1.0).clamp_(*self.bounds)
+
+    def pairs(self, query: Embedding, gallery: Embedding) -> Tensor:
+        """As `compare`, row by row."""
+        return (_beside(query, gallery) * _column(gallery)[:, 0] + 1.0).clamp(*self.bounds)
 
 
 @MATCHERS.register_module()
@@ -161,6 +197,8 @@ class EuclideanMatcher(Matcher):
     """
 
     bounds = (0.0, math.inf)
+    symmetric = True
+    squared = False
 
     def __init__(self, normalize: bool = False):
         super().__init__()
@@ -181,7 +219,17 @@ class EuclideanMatcher(Matcher):
 
     def compare(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
         """The distance; the square is clamped at 0 before its root."""
-        half = self.order(query, gallery, out) + _column(query)
+        return self.finish(self.order(query, gallery, out), query)
+
+    def finish(self, values: Tensor, query: Embedding) -> Tensor:
+        """The distance, with what depends on the query alone."""
+        if values.requires_grad:
+            return (2 * (values + _column(query))).clamp_min(0.0).sqrt()
+        return values.add_(_column(query)).mul_(2.0).clamp_(min=0.0).sqrt_()
+
+    def pairs(self, query: Embedding, gallery: Embedding) -> Tensor:
+        """As `compare`, row by row."""
+        half = _beside(query, gallery) + _column(gallery)[:, 0] + _column(query)[:, 0]
         return (2 * half).clamp_min(0.0).sqrt()
 
 
@@ -207,6 +255,12 @@ def _column(prepared: Embedding) -> Tensor:
     """The number (n, 1) per image that ``prepare`` left as visibility."""
     assert prepared.visibility is not None
     return prepared.visibility
+
+
+def _beside(query: Embedding, gallery: Embedding) -> Tensor:
+    """Inner products (n,) of rows that stand beside each other."""
+    assert query.vectors is not None and gallery.vectors is not None
+    return torch.einsum("npd,npd->n", query.vectors, gallery.vectors)
 
 
 def unit_parts(vectors: Tensor) -> Tensor:

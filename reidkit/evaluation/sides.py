@@ -10,9 +10,10 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from reidkit.structures import Embedding
+from reidkit.structures import Embedding, Sight
 
 JUNK, DISTRACTOR = -1, 0
+Rows = slice | Sequence[int] | NDArray  # positions, or a mask
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Labels:
     def __len__(self) -> int:
         return len(self.identities)
 
-    def __getitem__(self, rows: slice | ArrayLike) -> Labels:
+    def __getitem__(self, rows: Rows) -> Labels:
         index = np.arange(len(self))[rows]
         return Labels(
             self.identities[index],
@@ -122,10 +123,15 @@ class Side:
         times = getattr(split, "times", None)
         return Side(embedding, Labels(split.identities, split.cameras, paths, times), name)
 
+    @property
+    def sight(self) -> Sight:
+        """What a re-ranker may know of these images."""
+        return Sight(self.labels.cameras, self.labels.times)
+
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, rows: slice | ArrayLike) -> Side:
+    def __getitem__(self, rows: Rows) -> Side:
         index = np.arange(len(self))[rows]
         if len(index) == len(self) and (index == np.arange(len(self))).all():
             return self

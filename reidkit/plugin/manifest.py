@@ -33,7 +33,7 @@ from reidkit.plugin.setting import Setting
 FILE = "plugin.yaml"
 KIND_NAMES = (
     "backbones", "heads", "losses", "samplers", "evaluators", "datasets",
-    "transforms", "matchers", "models", "hooks", "labellers",
+    "transforms", "matchers", "rerankers", "models", "hooks", "labellers",
 )  # fmt: skip  # the keys of reidkit.registry.KINDS, which would import more than a manifest needs
 REQUIRED = ("name", "version", "api", "reidkit", "provides")
 OPTIONAL = ("paper", "requires", "settings", "description")

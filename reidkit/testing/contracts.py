@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from reidkit.config.places import derived
 from reidkit.errors import UserError
 from reidkit.registry import KINDS, signature
-from reidkit.structures import Embedding, HeadOutput, ReIDBatch
+from reidkit.structures import Embedding, HeadOutput, ReIDBatch, Sight
 from reidkit.testing.documentation import documentation_problems
 from reidkit.testing.fakes import REGIONS, fake_batch, fake_embedding, fake_features
 
@@ -30,8 +31,8 @@ def check_component(kind: str, name: str, options: Mapping[str, Any] | None = No
 
     Every component: documented arguments equal the signature. Built with its defaults and the
     numbers the framework derives, then run on a fake batch: backbones, heads, losses, matchers,
-    samplers, transforms. Data sets, labellers, models, evaluators and hooks need data, weights or a
-    whole run, so only their documentation is checked.
+    re-rankers, samplers, transforms. Data sets, labellers, models, evaluators and hooks need data,
+    weights or a whole run, so only their documentation is checked.
 
     Args:
         kind: a key of ``reidkit.registry.KINDS`` ("heads").
@@ -200,6 +201,45 @@ def check_matcher(build: Build) -> str:
     return "distances checked"
 
 
+def check_reranker(build: Build) -> str:
+    """New embeddings of as many images, left as they were, and a matcher that keeps its contract.
+
+    It sees cameras and times; distances must not depend on the size of the blocks.
+    """
+    step = build()
+    sides = fake_embedding(6, seed=1), fake_embedding(30, seed=2)
+    kept = copy.deepcopy(sides)
+    clock = {6: np.arange(6) * 40.0, 30: np.arange(30) * 10.0}
+    sights = [Sight(np.arange(n) % 3, clock[n]) for n in (6, 30)]
+    with torch.no_grad():
+        query, gallery, matcher = step.rerank(*sides, _FakeMatcher(), *sights)
+        _require((len(query), len(gallery)) == (6, 30), "the number of images changed")
+        for side, before in zip(sides, kept, strict=True):
+            same = all(torch.equal(getattr(side, n), t) for n, t in before._tensors().items())
+            _require(same, "the given embeddings were changed")
+        found = matcher(query, gallery)
+        _require(found.shape == (6, 30), f"expected distances (6, 30), got {tuple(found.shape)}")
+        _require(found.dtype == torch.float32, f"expected float32, got {found.dtype}")
+        _finite(found, "a distance")
+        low, high = matcher.bounds
+        inside = (found >= low - 1e-4).all() and (found <= high + 1e-4).all()
+        _require(inside, f"distances leave the bounds {matcher.bounds}")
+        part = torch.cat([matcher(query[rows], gallery) for rows in (slice(0, 1), slice(1, 6))])
+        _require(torch.allclose(part, found, atol=1e-4), "a block differs from the whole")
+    return "distances checked"
+
+
+class _FakeMatcher(torch.nn.Module):
+    """Half of one minus the cosine of all parts together, in [0, 1]."""
+
+    bounds = (0.0, 1.0)
+
+    def forward(self, query: Embedding, gallery: Embedding) -> Tensor:
+        left, right = (e.vectors.flatten(1) for e in (query, gallery) if e.vectors is not None)
+        left, right = (torch.nn.functional.normalize(side) for side in (left, right))
+        return ((1 - left @ right.T) / 2).clamp(0.0, 1.0)
+
+
 def check_sampler(build: Build) -> str:
     """Lists of indices in range; the same for the same epoch, other for another; state goes on."""
     identities = torch.arange(64) // 4
@@ -259,6 +299,7 @@ _CHECKS: dict[str, Callable[[Build], str]] = {
     "heads": check_head,
     "losses": check_loss,
     "matchers": check_matcher,
+    "rerankers": check_reranker,
     "samplers": check_sampler,
     "transforms": check_transform,
 }

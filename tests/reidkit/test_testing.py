@@ -139,3 +139,42 @@ def test_each_check_sees_its_fault(kind, component, said, monkeypatch):
 
 def test_no_docstring():
     assert documentation_problems(type("Bare", (), {})) == ["there is no docstring"]
+
+
+class Shrinking(nn.Module):
+    """A re-ranker that loses gallery images."""
+
+    def __init__(self):
+        super().__init__()
+
+    def rerank(self, query, gallery, matcher, query_sight, gallery_sight):
+        return query, gallery[1:], matcher
+
+
+class Peeking(Shrinking):
+    """A re-ranker that wants to know who is who."""
+
+    def rerank(self, query, gallery, matcher, query_sight, gallery_sight):
+        return query, gallery[torch.as_tensor(gallery_sight.identities).argsort()], matcher
+
+
+class ByCamera(Shrinking):
+    """A re-ranker that puts images of far times behind; a matcher of its own does it."""
+
+    def rerank(self, query, gallery, matcher, query_sight, gallery_sight):
+        late = torch.as_tensor(gallery_sight.times / 1000.0).float()
+
+        class Later(nn.Module):
+            bounds = (0.0, 2.0)
+
+            def forward(self, query, gallery):
+                return matcher(query, gallery) + late
+
+        return query, gallery, Later()
+
+
+def test_rerankers_are_held_to_their_contract(monkeypatch):
+    assert "the number of images changed" in broken("rerankers", Shrinking, monkeypatch)
+    assert "identities" in broken("rerankers", Peeking, monkeypatch)
+    monkeypatch.setitem(KINDS["rerankers"].module_dict, "ByCamera", ByCamera)
+    assert check_component("rerankers", "ByCamera") == "documented, built, distances checked"

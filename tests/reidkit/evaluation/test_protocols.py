@@ -1,11 +1,13 @@
 """Which gallery images count, and why a query cannot be answered."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 
 from reidkit.errors import UserError
 from reidkit.evaluation import PROTOCOLS, Labels, relate
-from reidkit.evaluation.protocols import find_protocol
+from reidkit.evaluation.protocols import ProtocolName, find_protocol
 
 
 def labels(identities, cameras, paths=None) -> Labels:
@@ -69,3 +71,4 @@ def test_protocol_labels_carry_a_version():
         "market-v1", "cuhk03-np-v1", "cuhk03-single-shot-v1", "mars-official-v1",
         "mars-minus-queries-v1", "two-camera-v1", "multi-query-v1", "single-camera-v1",
     ]  # fmt: skip
+    assert get_args(ProtocolName) == tuple(PROTOCOLS)
