@@ -165,12 +165,15 @@ def _one_hot(identities: np.ndarray, source: torch.Generator, noise: float) -> E
 
 
 def _scores(result: Any) -> dict[str, float]:
-    """The numbers of a result, each in [0, 1]."""
+    """The ranking figures of a result (mAP, mINP, R1, ...), each in [0, 1]."""
+    require(result.metrics, "the result has no metrics")
     numbers = {name: float(value) for name, value in result.metrics.items()}
-    require(numbers, "the result has no metrics")
     for name, value in numbers.items():
+        require(np.isfinite(value), f"{name} is {value}")
+    shares = {n: v for n, v in numbers.items() if n.startswith(("mAP", "mINP", "R"))}
+    for name, value in shares.items():
         require(0 <= value <= 1, f"{name} is {value}, outside [0, 1]")
-    return numbers
+    return shares or numbers
 
 
 def check_hook(build: Build) -> str:

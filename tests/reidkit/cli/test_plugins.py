@@ -28,7 +28,7 @@ def test_show_gives_settings_with_defaults_and_help(capsys):
     assert main(["plugins", "show", "eanet"]) == 0
     out = capsys.readouterr().out
     assert "  settings.eanet.confidence: float = 0.1\n      keypoints above" in out
-    assert "  heads: eanet/GlobalHead, eanet/PAPHead" in out
+    assert "paper: title EANet: " in out and "requires: nothing more" in out
 
 
 def test_unknown_plugin(capsys):
