@@ -168,3 +168,26 @@ def test_names_that_do_not_fit(tmp_path, monkeypatch, capsys, name):
         "first\n"
     )
     assert not (tmp_path / "own").exists()
+
+
+def test_a_plugin_that_lies_here_but_is_not_searched(world, capsys):
+    main(["plugins", "new", "my_paper"])
+    main(["plugins", "new", "other", "--bare"])
+    capsys.readouterr()
+    for name, place, where in (
+        ("my_paper", "my_paper/my_paper", "$PWD/my_paper"),
+        ("other", "other", "$PWD"),
+    ):
+        assert main(["plugins", "check", name]) == 2
+        assert capsys.readouterr().err == (
+            f"no plugin named {name!r}; installed: eanet\n"
+            f"  it lies in {place}, which is not searched: export REIDKIT_PLUGIN_PATH={where}\n"
+        )
+    assert main(["train", "my_paper/baseline", "--check"]) == 2
+    assert capsys.readouterr().err.endswith(
+        "it lies in my_paper/my_paper, which is not searched: export "
+        "REIDKIT_PLUGIN_PATH=$PWD/my_paper\n"
+    )
+    world.search("my_paper")
+    assert main(["train", "my_paper/basline", "--check"]) == 2
+    assert "did you mean 'my_paper/baseline'? available: " in capsys.readouterr().err
