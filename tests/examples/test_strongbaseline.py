@@ -81,6 +81,8 @@ def test_installed_listed_checked_trained_uninstalled(env, tiny_synthped, tmp_pa
     assert "strongbaseline  0.1.0     heads 1, losses 1   (entry point 'strongbaseline = " in listed
     checked = env(*reidkit, "plugins", "check", "strongbaseline").splitlines()
     assert checked[-1].endswith("checks passed") and not any("BROKEN" in line for line in checked)
+    own = env("python", "-m", "pytest", "-q", "-k", "not learns", str(copy / "tests"))
+    assert "passed" in own.splitlines()[-1] and "failed" not in own
     run = tmp_path / "run"
     small = ("train.epochs=3", "settings.workers=0", "settings.pictures=False")
     out = env(
