@@ -118,7 +118,7 @@ def test_a_new_project_passes_check_and_its_config_too(world, capsys):
         "  my_paper/baseline: no problems with recipe quick; its parts run on each other",
         "  README.md: there",
         "  docstring of the package: MyPaper: what the method does, in one sentence.",
-        "  docstrings: 3 of 3 examples run",
+        "  docstrings: 5 of 5 examples run",
         "7 of 7 checks passed",
     ]
     cfg = prepare_config("my_paper/baseline", ["settings.my_paper.temperature=0.5"])
@@ -155,7 +155,7 @@ def test_check_finds_a_broken_contract(world, capsys):
     assert main(["plugins", "check", "bad"]) == 1
     out = capsys.readouterr().out
     assert "  bad/BadLoss: BROKEN: no gradient reaches the inputs\n" in out
-    assert "  docstrings: BROKEN: 2 of 3 examples run\n" in out
+    assert "  docstrings: BROKEN: 4 of 5 examples run\n" in out
     assert out.endswith("5 of 7 checks passed\n")
 
 
