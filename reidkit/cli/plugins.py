@@ -121,7 +121,8 @@ def _new(name: str, folder: Path, bare: bool) -> int:
     place = target.parent if bare else target
     if place.resolve() not in searched:
         at = shown(place)
-        print(f"next:  export {VARIABLE}={at if Path(at).is_absolute() else f'$PWD/{at}'}")
+        where = at if Path(at).is_absolute() else f"$PWD/{at}".removesuffix("/.")
+        print(f"next:  export {VARIABLE}={where}")
     print(f"       {typed('plugins')} check {name}")
     print(f"       {typed('train')} {name}/baseline")
     return 0

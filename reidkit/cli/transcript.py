@@ -48,7 +48,8 @@ def masked(page: str) -> str:
 
 def _lines(lines: list[str], shell: _Shell) -> Iterator[str]:
     """The lines of the page, output replaced, while its commands run and its files are written."""
-    inside, file, content = "", "", []
+    inside, file = "", ""
+    content: list[str] = []
     for line in lines:
         if not inside:
             yield line
@@ -130,4 +131,4 @@ class _Shell:
 def _is_halfway(line: str) -> bool:
     """A progress bar that has not come to its end: how many there are depends on the speed."""
     found = _PROGRESS.match(line)
-    return bool(found) and int(found[1]) < int(found[2]) and not line.startswith("epoch")
+    return found is not None and int(found[1]) < int(found[2]) and not line.startswith("epoch")

@@ -21,7 +21,7 @@ from mmengine.config import ConfigDict
 
 from reidkit.config.problems import nearest
 from reidkit.errors import UserError
-from reidkit.plugin.discover import discover
+from reidkit.plugin.discover import discover, lying_here
 from reidkit.plugin.errors import shown
 from reidkit.plugin.manifest import Manifest
 
@@ -60,10 +60,14 @@ def config_path(name: str) -> Path:
             return path
     if Path(name).is_file():
         raise UserError(f"{name}: a config is a Python file whose name ends in .py")
-    known = sorted(config_names())
+    plugins = discover().plugins.values()
+    known = sorted({*config_names(), *(one for m in plugins for one in plugin_configs(m))})
     near = nearest(_bare(name), known)
     hint = f"did you mean {near!r}? " if near else ""
-    raise UserError(f"{name}: no such config; {hint}available: {', '.join(known) or 'none'}")
+    owner = _bare(name).partition("/")[0]
+    unfound = "/" in name and owner not in {one.partition("/")[0] for one in known}
+    lies = lying_here(owner) if unfound else ""
+    raise UserError(f"{name}: no such config; {hint}available: {', '.join(known) or 'none'}{lies}")
 
 
 def config_names() -> Iterator[str]:

@@ -46,13 +46,13 @@ def fit_problems(cfg: Config) -> list[Problem]:
     Builds the model, runs one training pass over every domain and one test pass on ``IMAGES``
     made-up images of the config's size, compares embeddings with the matcher, and builds sampler,
     evaluator, optimiser and schedule. The first misfit of each of these three is told. Only for
-    models of type ReIDModel; others state their own conditions. Global random numbers are as
-    before.
+    models of type ReIDModel on single images; others state their own conditions. Global random
+    numbers are as before.
 
     Args:
         cfg: resolved, checked, with its plugins loaded.
     """
-    if cfg.model.get("type") != "ReIDModel":
+    if cfg.model.get("type") != "ReIDModel" or cfg.input.get("frames"):
         return []
     problems: list[Problem] = []
     with torch.random.fork_rng(devices=[]):

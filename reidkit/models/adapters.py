@@ -61,6 +61,7 @@ class TorchvisionBackbone(nn.Module):
     ):
         super().__init__()
         from torchvision import models
+        from torchvision.models.feature_extraction import create_feature_extractor
 
         known = models.list_models(module=models)
         if name not in known:
@@ -76,8 +77,8 @@ class TorchvisionBackbone(nn.Module):
             self.body: nn.Module = nn.Sequential(*kept)
         else:
             try:
-                self.body = network.get_submodule(node)
-            except AttributeError:
+                self.body = create_feature_extractor(network, {node: node})
+            except ValueError:
                 inner = ", ".join(n for n, _ in network.named_children())
                 raise UserError(f"{name} has no module {node!r}; it has: {inner}") from None
         self.node = node or "map"
@@ -85,7 +86,8 @@ class TorchvisionBackbone(nn.Module):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """The map of the chosen module."""
-        return {self.node: self.body(images)}
+        out = self.body(images)
+        return out if isinstance(out, dict) else {self.node: out}
 
 
 @BACKBONES.library("timm")

@@ -53,6 +53,7 @@ class ResNet(nn.Module):
         torchvision.
 
     Example:
+        >>> import torch
         >>> net = ResNet(depth=18, width=8, stages=3, strides=(1, 2, 1))
         >>> {name: tuple(x.shape) for name, x in net(torch.zeros(1, 3, 192, 64)).items()}["layer3"]
         (1, 32, 24, 8)

@@ -105,8 +105,19 @@ def find(name: str, found: Discovery | None = None) -> Manifest:
         near = difflib.get_close_matches(str(name), names, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         listed = ", ".join(names) or "none"
-        raise PluginError(f"no plugin named {name!r}; {hint}installed: {listed}")
+        raise PluginError(f"no plugin named {name!r}; {hint}installed: {listed}{lying_here(name)}")
     return found.plugins[name]
+
+
+def lying_here(name: str) -> str:
+    """How to make a plugin searched that lies in the current folder; empty where there is none."""
+    for parent in (Path(), Path(name)):
+        if (parent / name / FILE).is_file():
+            where = f"$PWD/{parent}" if parent.name else "$PWD"
+            return (
+                f"\n  it lies in {parent / name}, which is not searched: export {VARIABLE}={where}"
+            )
+    return ""
 
 
 def _search_path() -> list[str]:

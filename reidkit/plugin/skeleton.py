@@ -46,7 +46,6 @@ Shape letters: N images, C channels, h w feature cells, D dims, K identities.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from reidkit.registry import HEADS
@@ -66,6 +65,7 @@ class {camel}Head(nn.Module):
         deepest map (N, C, h, w) -> vectors (N, 1, D); logits (N, 1, K) in training.
 
     Example:
+        >>> import torch
         >>> head = {camel}Head({{"map": FeatureSpec(8, 16)}}, num_identities=5, dim=4).eval()
         >>> head({{"map": torch.rand(2, 8, 6, 2)}}, None).embedding.vectors.shape
         torch.Size([2, 1, 4])
@@ -96,7 +96,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -116,6 +115,7 @@ class {camel}Loss(nn.Module):
         logits (N, P, K) float; identities (N,) int64 in [0, K); returns ().
 
     Example:
+        >>> import torch
         >>> {camel}Loss(temperature=0.5)(torch.tensor([[[1.0, 0.0]]]), torch.tensor([0]))
         tensor(0.1269)
     """

@@ -27,7 +27,7 @@ def documentation_problems(component: Callable) -> list[str]:
         >>> documentation_problems(Half)
         ["'amount' is not documented", "'of' is documented but no argument"]
     """
-    text = inspect.getdoc(component) or ""
+    text = inspect.cleandoc(component.__doc__ or "")  # its own: torch.nn.Module's says nothing
     if not text:
         return ["there is no docstring"]
     if inspect.isclass(component) and "Args:" not in text:

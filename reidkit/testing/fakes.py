@@ -137,7 +137,10 @@ def fake_domains(
 
 
 def fake_split(
-    name: str, identities: Sequence[int], cameras: Sequence[int], times: bool = True
+    name: str,
+    identities: Sequence[int] | np.ndarray,
+    cameras: Sequence[int] | np.ndarray,
+    times: bool = True,
 ) -> Split:
     """A split without files: for evaluators and samplers.
 

@@ -27,7 +27,9 @@ IMAGES, IDENTITIES = 8, 4
 PART_MAP = (48, 16)  # cells of the part maps in label stores
 AXES = ("backbones", "heads", "losses", "samplers", "matchers", "evaluators")
 # makes large components quick; any other is built with its defaults
-SMALL: dict[str, dict[str, Any]] = {"ResNet": dict(depth=10, width=8, strides=(1, 2, 1, 1))}
+SMALL: dict[str, dict[str, Any]] = {
+    "ResNet": dict(depth=10, width=8, stages=3, strides=(1, 2, 1), last_stride=None)
+}
 
 
 @dataclass

@@ -187,7 +187,8 @@ def check_model(build: Build) -> str:
     values = model.train().train_step(fake_domains(model.domains or ("source",)), optim)
     require("loss" in values, f"train_step gives {sorted(values)}, but no 'loss'")
     for name, value in values.items():
-        require(math.isfinite(float(value)), f"{name} is {float(value)}")
+        number = float(value.detach()) if isinstance(value, Tensor) else float(value)
+        require(math.isfinite(number), f"{name} is {number}")
     after = model.state_dict()
     require(any(not torch.equal(before[n], after[n]) for n in before), "a step changes no weight")
     training = model.training

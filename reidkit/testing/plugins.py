@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import importlib.metadata
 import os
 import pkgutil
 import sys
@@ -17,7 +18,7 @@ from reidkit.config.files import plugin_configs
 from reidkit.config.load import has_recipe, load_config
 from reidkit.engine.fit import fit_problems
 from reidkit.errors import UserError
-from reidkit.plugin.discover import VARIABLE, discover, find
+from reidkit.plugin.discover import GROUP, VARIABLE, discover, find
 from reidkit.plugin.load import load_plugins
 from reidkit.plugin.manifest import FILE, Manifest
 from reidkit.testing.contracts import check_component
@@ -109,12 +110,7 @@ def _config(name: str) -> tuple[str, bool]:
 
 def _documents(manifest: Manifest) -> Iterator[tuple[str, str, bool]]:
     """README, the package's docstring, and the examples in all docstrings."""
-    readme = manifest.location / "README.md"
-    text = readme.read_text(encoding="utf-8") if readme.is_file() else ""
-    if not text.strip():
-        readme = manifest.location.parent / "README.md"  # of the project around the package
-        text = readme.read_text(encoding="utf-8") if readme.is_file() else ""
-    said = manifest.name in text
+    said = manifest.name in _readme(manifest)
     yield "README.md", "there" if said else "missing, or does not name the plugin", said
     package = importlib.import_module(manifest.module)
     story = (package.__doc__ or "").strip()
@@ -129,6 +125,17 @@ def _documents(manifest: Manifest) -> Iterator[tuple[str, str, bool]]:
         examples, failed = examples + result.attempted, failed + result.failed
     found = f"{examples - failed} of {examples} examples run" if examples else "no examples"
     yield "docstrings", found, not failed
+
+
+def _readme(manifest: Manifest) -> str:
+    """The README beside the manifest, of the project around it, or of what was installed."""
+    for folder in (manifest.location, manifest.location.parent):
+        if (folder / "README.md").is_file():
+            return (folder / "README.md").read_text(encoding="utf-8")
+    for entry in importlib.metadata.entry_points(group=GROUP, name=manifest.name):
+        if entry.dist is not None:
+            return str(entry.dist.metadata.get_payload() or entry.dist.metadata["Description"])
+    return ""
 
 
 def use_plugin(folder: str | Path) -> str:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from reidkit.testing.fixtures import tiny_synthped  # noqa: F401
+
 ROOT = Path(__file__).parents[2]
 PROJECT = ROOT / "examples" / "reidkit-strongbaseline"
 PUBLIC = ("registry", "structures", "errors", "evaluation", "data", "plugin", "testing")
@@ -48,7 +50,8 @@ def env(tmp_path_factory):
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     own = sysconfig.get_path("purelib", "venv", {"base": str(folder)})
     linked = [str(ROOT), *site.getsitepackages(), *_extra()]
-    Path(own, "linked.pth").write_text("\n".join(linked) + "\n")
+    # in front: a fresh environment of Python 3.11 brings a setuptools too old to build wheels
+    Path(own, "linked.pth").write_text(f"import sys; sys.path[:0] = {linked!r}\n")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("REIDKIT", "PYTHON", "PIP"))}
     kept |= dict(OMP_NUM_THREADS="1", PATH=f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}")
 
@@ -68,7 +71,7 @@ def _extra() -> list[str]:
 
 
 @pytest.mark.slow
-def test_installed_listed_checked_trained_uninstalled(env, easy_data, tmp_path):
+def test_installed_listed_checked_trained_uninstalled(env, tiny_synthped, tmp_path):  # noqa: F811
     reidkit = ("python", "-m", "reidkit.cli.main")
     assert "strongbaseline" not in env(*reidkit, "plugins", "list")
     copy = shutil.copytree(PROJECT, tmp_path / "project")  # building writes beside the sources
@@ -78,11 +81,13 @@ def test_installed_listed_checked_trained_uninstalled(env, easy_data, tmp_path):
     assert "strongbaseline  0.1.0     heads 1, losses 1   (entry point 'strongbaseline = " in listed
     checked = env(*reidkit, "plugins", "check", "strongbaseline").splitlines()
     assert checked[-1].endswith("checks passed") and not any("BROKEN" in line for line in checked)
+    own = env("python", "-m", "pytest", "-q", "-k", "not learns", str(copy / "tests"))
+    assert "passed" in own.splitlines()[-1] and "failed" not in own
     run = tmp_path / "run"
     small = ("train.epochs=3", "settings.workers=0", "settings.pictures=False")
     out = env(
-        *reidkit, "train", "strongbaseline/bot", "data=synthped_easy",
-        f"settings.data_root={easy_data}", *small, "--work-dir", str(run),
+        *reidkit, "train", "strongbaseline/bot", "data=synthped_tiny",
+        f"settings.data_root={tiny_synthped}", *small, "--work-dir", str(run),
     )  # fmt: skip
     assert "plugins: strongbaseline" in out and "(id " in out and "centre " in out
     result = json.loads((run / "metrics.json").read_text())["tests"]

@@ -149,14 +149,12 @@ class Percent(Liar):
 
 
 class InOrder(Liar):
-    """An evaluator that sees the first file of the gallery only."""
+    """An evaluator for which it counts which file of the gallery comes first."""
 
     def evaluate(self, query, gallery, query_split, gallery_split, matcher):
-        distances = matcher(query, gallery)
-        right = query_split.identities[:, None] == gallery_split.identities
-        best = distances.argmin(1).numpy() if distances.std() > 0.3 else np.zeros(len(right), int)
-        hit = right[np.arange(len(right)), best].mean()
-        return SimpleNamespace(metrics={"R1": float(hit)})
+        perfect = matcher(query, gallery).std() > 0.3
+        first = float(gallery_split.identities[0]) / 100
+        return SimpleNamespace(metrics={"R1": 1.0 if perfect else first})
 
 
 class Companion:

@@ -30,6 +30,7 @@ class BNNeck(nn.Module):
         Luo et al., arXiv 1903.07071, 3.5 and Fig. 5.
 
     Example:
+        >>> import torch
         >>> head = BNNeck({"map": FeatureSpec(8, 16)}, num_identities=5)
         >>> out = head({"map": torch.ones(4, 8, 6, 2)}, None)
         >>> out.embedding.vectors[0, 0, 0].item(), out.logits.shape  # before the norm: still 1

@@ -28,7 +28,7 @@ def test_show_gives_settings_with_defaults_and_help(capsys):
     assert main(["plugins", "show", "eanet"]) == 0
     out = capsys.readouterr().out
     assert "  settings.eanet.confidence: float = 0.1\n      keypoints above" in out
-    assert "  heads: eanet/GlobalHead, eanet/PAPHead" in out
+    assert "paper: title EANet: " in out and "requires: nothing more" in out
 
 
 def test_unknown_plugin(capsys):
@@ -118,7 +118,7 @@ def test_a_new_project_passes_check_and_its_config_too(world, capsys):
         "  my_paper/baseline: no problems with recipe quick; its parts run on each other",
         "  README.md: there",
         "  docstring of the package: MyPaper: what the method does, in one sentence.",
-        "  docstrings: 3 of 3 examples run",
+        "  docstrings: 5 of 5 examples run",
         "7 of 7 checks passed",
     ]
     cfg = prepare_config("my_paper/baseline", ["settings.my_paper.temperature=0.5"])
@@ -155,7 +155,7 @@ def test_check_finds_a_broken_contract(world, capsys):
     assert main(["plugins", "check", "bad"]) == 1
     out = capsys.readouterr().out
     assert "  bad/BadLoss: BROKEN: no gradient reaches the inputs\n" in out
-    assert "  docstrings: BROKEN: 2 of 3 examples run\n" in out
+    assert "  docstrings: BROKEN: 4 of 5 examples run\n" in out
     assert out.endswith("5 of 7 checks passed\n")
 
 
@@ -168,3 +168,26 @@ def test_names_that_do_not_fit(tmp_path, monkeypatch, capsys, name):
         "first\n"
     )
     assert not (tmp_path / "own").exists()
+
+
+def test_a_plugin_that_lies_here_but_is_not_searched(world, capsys):
+    main(["plugins", "new", "my_paper"])
+    main(["plugins", "new", "other", "--bare"])
+    capsys.readouterr()
+    for name, place, where in (
+        ("my_paper", "my_paper/my_paper", "$PWD/my_paper"),
+        ("other", "other", "$PWD"),
+    ):
+        assert main(["plugins", "check", name]) == 2
+        assert capsys.readouterr().err == (
+            f"no plugin named {name!r}; installed: eanet\n"
+            f"  it lies in {place}, which is not searched: export REIDKIT_PLUGIN_PATH={where}\n"
+        )
+    assert main(["train", "my_paper/baseline", "--check"]) == 2
+    assert capsys.readouterr().err.endswith(
+        "it lies in my_paper/my_paper, which is not searched: export "
+        "REIDKIT_PLUGIN_PATH=$PWD/my_paper\n"
+    )
+    world.search("my_paper")
+    assert main(["train", "my_paper/basline", "--check"]) == 2
+    assert "did you mean 'my_paper/baseline'? available: " in capsys.readouterr().err

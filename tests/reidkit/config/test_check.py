@@ -85,7 +85,7 @@ OPTIONS = "      options: depth: int = 50, last_stride: int | None = None, width
         (
             "model.backbone=PoolHead",
             "model.backbone.type (command line): no backbone named 'PoolHead'; there is a head of that "
-            "name\n      available: OSNet, ResNet",
+            "name\n      available: OSNet, ResNet, mmpretrain/<name>, timm/<name>, torchvision/<name>",
         ),
         (
             "model.backbne=OSNet",

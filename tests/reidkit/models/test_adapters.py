@@ -42,7 +42,10 @@ def test_torchvision_up_to_the_last_map(name, shape):
 
 
 def test_torchvision_up_to_an_inner_module():
-    assert build("torchvision/vgg11", node="features.10").specs["features.10"].channels == 256
+    net = build("torchvision/resnet18", node="layer3")
+    assert agrees(net) == [(256, 8, 4)]
+    names = {name.split(".")[1] for name, _ in net.named_parameters()}
+    assert names == {"conv1", "bn1", "layer1", "layer2", "layer3"}  # nothing beyond it
 
 
 @pytest.mark.parametrize(
@@ -51,7 +54,7 @@ def test_torchvision_up_to_an_inner_module():
         ("resnt18", {}, "torchvision has no network 'resnt18'; near: resnet18"),
         ("vit_b_16", {}, "torchvision/vit_b_16 does not run on images of 128x64"),
         ("vgg11", dict(node="featurs"), "vgg11 has no module 'featurs'; it has: features, avgpool"),
-        ("resnet18", dict(node="fc"), "torchvision/resnet18 does not run on images"),
+        ("resnet18", dict(node="fc"), r"fc is \(1, 1000\), not a map"),
     ],
 )
 def test_torchvision_refuses(name, options, text):
