@@ -54,7 +54,7 @@ def evaluate(cfg: ConfigDict, model, domains: Domains) -> list[TestRun]:
         for domain in cfg.data.tests:
             reader = domains.reader(domain)
             names = ("query", "gallery", *evaluator.extra_splits(reader.protocol))
-            sides = {name: _embed(cfg, model, domains, domain, name) for name in names}
+            sides = {name: embed_split(cfg, model, domains, domain, name) for name in names}
             (query, query_split), (gallery, gallery_split) = (
                 sides.pop("query"),
                 sides.pop("gallery"),
@@ -73,7 +73,7 @@ def evaluate(cfg: ConfigDict, model, domains: Domains) -> list[TestRun]:
     return runs
 
 
-def _embed(
+def embed_split(
     cfg: ConfigDict, model, domains: Domains, domain: str, name: str
 ) -> tuple[Embedding, Split]:
     """One split of a test set with its embeddings."""
