@@ -68,6 +68,11 @@ class VisibilityMatcher(Matcher):
 
     def compare(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
         """The distance, kept within the bounds."""
+        return self.finish(self.order(query, gallery, out), query)
+
+    def finish(self, values: Tensor, query: Embedding) -> Tensor:
+        """The distance, with what depends on the query alone."""
         # sum_p share_p (1 - cos_p) = sum_p share_p - sum_p share_p cos_p
+        assert query.visibility is not None
         constant = query.visibility.sum(1, keepdim=True) + self.offset
-        return (self.order(query, gallery, out) + constant).clamp(*self.bounds)
+        return (values + constant).clamp(*self.bounds)

@@ -6,10 +6,8 @@ are CPU seconds of this process, so that other work on the machine disturbs them
 
 from __future__ import annotations
 
-import os
-import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,23 +16,34 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from reidkit.bench.measure import cpu_seconds, extra_mb
+from reidkit.bench.reranking import (
+    SIGHTS,
+    k_reciprocal_rows,
+    lower,
+    part_rows,
+    verification_rows,
+)
 from reidkit.bench.table import Row
 from reidkit.evaluation import (
     CosineMatcher,
     EuclideanMatcher,
+    KReciprocal,
     Labels,
     Matcher,
     RankingResult,
+    TableMatcher,
+    positions,
     relate,
     score,
 )
-from reidkit.evaluation.matchers import vectors_of
 from reidkit.evaluation.metrics import average_precision
 from reidkit.evaluation.protocols import PROTOCOLS
 from reidkit.evaluation.ranking import rank_positives
 from reidkit.structures import Embedding
 
 MARKET = PROTOCOLS["market"]
+MSMT17 = dict(n_query=11659, n_gallery=82161, dims=512, people=3060, distractors=0)
 
 
 @dataclass
@@ -127,15 +136,6 @@ def loop_scores(table: NDArray, q: Labels, g: Labels) -> tuple[float, float]:
     return float(np.mean(precision)), float(np.mean(first))
 
 
-class Given(Matcher):
-    """Distances that are there already: the query's vectors are its row of them."""
-
-    def compare(self, query: Embedding, gallery: Embedding, out=None) -> torch.Tensor:
-        """A copy of the rows, since ranking writes into blocks."""
-        assert out is not None  # ranking always gives it
-        return out.copy_(vectors_of(query, self)[:, 0])
-
-
 def run(quick: bool = False) -> list[Row]:
     """Measure everything, print what the table cannot say, and return the comparisons.
 
@@ -149,14 +149,22 @@ def run(quick: bool = False) -> list[Row]:
     data = make_features(**sizes)
     rows, result = _end_to_end(data)
     rows += _scoring(data, part=len(data.q) // 30)
+    rows += verification_rows(data)
+    rows += part_rows(len(data.q), len(data.g))
+    rows += k_reciprocal_rows(data)
+    if torch.cuda.is_available():
+        rows += _on_device(data)
     exact = _float64(data)
     print(f"{len(data.q):,} x {len(data.g):,}, {data.query.shape[1]} dims, CPU seconds; loop: from")
     print(f"{len(data.q) // 30} queries, extrapolated\n{result.report()}")
     print(f"mAP {result.metrics['mAP']:.7f}, with float64 distances {exact:.7f}")
+    del data, result
+    large = dict(MSMT17) if not quick else dict(n_query=400, n_gallery=3000, dims=64, people=80)
+    rows += _end_to_end(make_features(**large), f", {large['n_gallery']:,} images")[0]
     return rows
 
 
-def _end_to_end(data: Features) -> tuple[list[Row], RankingResult]:
+def _end_to_end(data: Features, size: str = "") -> tuple[list[Row], RankingResult]:
     """Features to metrics against the bare product, and memory against keeping all distances."""
     relations = relate(MARKET, data.q, data.g)
     query = Embedding(torch.from_numpy(data.query)[:, None])
@@ -170,28 +178,68 @@ def _end_to_end(data: Features) -> tuple[list[Row], RankingResult]:
         type(m).__name__: partial(metrics, m) for m in (CosineMatcher(), EuclideanMatcher())
     }
     memory = {name: extra_mb(work) for name, work in works.items()}
-    usual = extra_mb(lambda: argsort_scores(-(data.query @ data.gallery.T), data.q, data.g))
-    full = np.empty((len(data.q), len(data.g)), np.float32)
-    works["product"] = lambda: np.matmul(data.query, data.gallery.T, out=full)
+    usual = 16 * len(data.q) * len(data.g) / (1 << 20)  # distances, int64 order, matches
+    if not size:
+        usual = extra_mb(lambda: argsort_scores(-(data.query @ data.gallery.T), data.q, data.g))
+    works["product"] = lambda: _product(data)
     seconds, results = cpu_seconds(works, times=2)
     rows = []
     for matcher, extra in memory.items():
-        name = f"features -> metrics, {matcher}"
-        rows.append(_row(name, "bare numpy product", seconds["product"], seconds[matcher], "s"))
-        rows.append(_row(f"{name}, memory", "all distances, argsort", usual, extra, "MB"))
+        name = f"features -> metrics, {matcher}{size}"
+        rows.append(lower(name, "bare numpy product", seconds["product"], seconds[matcher], "s"))
+        rows.append(lower(f"{name}, memory", "all distances, argsort", usual, extra, "MB"))
     return rows, results["CosineMatcher"]
+
+
+def _product(data: Features) -> None:
+    """The bare matrix product, in blocks of 64 MB, so that no table of all pairs is touched."""
+    size = max(1, (64 << 20) // (4 * len(data.g)))
+    out = np.empty((size, len(data.g)), np.float32)
+    for start in range(0, len(data.q), size):
+        part = data.query[start : start + size]
+        np.matmul(part, data.gallery.T, out=out[: len(part)])
+
+
+def _on_device(data: Features) -> list[Row]:
+    """The same on the GPU, features there already, against the bare product there."""
+    relations = relate(MARKET, data.q, data.g)
+    query, gallery = (torch.from_numpy(x).cuda() for x in (data.query, data.gallery))
+    sides = Embedding(query[:, None]), Embedding(gallery[:, None])
+
+    def seconds(work: Callable[[], Any]) -> float:
+        times = []
+        for _ in range(4):
+            torch.cuda.synchronize()
+            start = time.perf_counter()
+            work()
+            torch.cuda.synchronize()
+            times.append(time.perf_counter() - start)
+        return min(times[1:])
+
+    def metrics() -> None:
+        ranks = rank_positives(*sides, relations, CosineMatcher(), 256)
+        score(ranks, relations, MARKET, "CosineMatcher")
+
+    def reranked() -> None:
+        q, g, matcher = KReciprocal(block_mb=256).rerank(*sides, CosineMatcher(), *SIGHTS)
+        rank_positives(q, g, relations, matcher, 256)
+
+    floor = seconds(lambda: query @ gallery.T)
+    return [
+        lower("features -> metrics on the GPU", "bare product", floor, seconds(metrics), "s"),
+        lower("k-reciprocal on the GPU", "bare product", floor, seconds(reranked), "s"),
+    ]
 
 
 def _scoring(data: Features, part: int) -> list[Row]:
     """Distances to metrics, against sorting whole rows."""
     table = -(data.query @ data.gallery.T)
     relations = relate(MARKET, data.q, data.g)
-    given = Embedding(torch.from_numpy(table)[:, None])
-    gallery = Embedding(torch.from_numpy(data.gallery)[:, None])
+    sides = positions(len(data.q)), positions(len(data.g))
     some = np.linspace(0, len(data.q) - 1, part).astype(int)
     few = Labels(data.q.identities[some], data.q.cameras[some])
     works = {
-        "ours": lambda: rank_positives(given, gallery, relations, Given()),
+        "ours": lambda: rank_positives(*sides, relations, TableMatcher(table)),
         "sort": lambda: argsort_scores(table, data.q, data.g),
         "loop": lambda: loop_scores(table[some], few, data.g),
     }
@@ -203,8 +251,8 @@ def _scoring(data: Features, part: int) -> list[Row]:
     name = "distances -> ranks"
     loop = seconds["loop"] * len(data.q) / part
     return [
-        _row(name, "argsort, gather, scan", seconds["sort"], seconds["ours"], "s"),
-        _row(name, "argsort, Python loop", loop, seconds["ours"], "s"),
+        lower(name, "argsort, gather, scan", seconds["sort"], seconds["ours"], "s"),
+        lower(name, "argsort, Python loop", loop, seconds["ours"], "s"),
     ]
 
 
@@ -221,47 +269,3 @@ def _float64(data: Features) -> float:
         total += argsort_scores(table, labels, data.g)[0] * part if part else 0.0
         count += part
     return total / count
-
-
-def _row(name: str, against: str, baseline: float, ours: float, unit: str) -> Row:
-    return Row(name, against, baseline, ours, unit, higher_is_better=False)
-
-
-def cpu_seconds(
-    works: Mapping[Any, Callable[[], Any]], times: int
-) -> tuple[dict[Any, float], dict[Any, Any]]:
-    """Least CPU seconds of each work over interleaved runs, and what its last run returned."""
-    best = dict.fromkeys(works, float("inf"))
-    results = {}
-    for _ in range(times):
-        for name, work in works.items():
-            start = time.process_time()
-            results[name] = work()
-            best[name] = min(best[name], time.process_time() - start)
-    return best, results
-
-
-def extra_mb(work: Callable[[], object]) -> float:
-    """Megabytes of main memory that a piece of work adds at its peak, looked at every 2 ms."""
-    page = os.sysconf("SC_PAGE_SIZE") / (1 << 20)
-
-    def resident() -> float:
-        with open("/proc/self/statm") as file:
-            return int(file.read().split()[1]) * page
-
-    before = peak = resident()
-    done = threading.Event()
-
-    def watch() -> None:
-        nonlocal peak
-        while not done.wait(0.002):
-            peak = max(peak, resident())
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        work()
-    finally:
-        done.set()
-        watcher.join()
-    return max(peak, resident()) - before

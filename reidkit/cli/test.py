@@ -21,17 +21,29 @@ def main(argv: list[str]) -> int:
     made = parser("reidkit test", "Test a finished run again.", EXAMPLES)
     made.add_argument("run", help="run folder")
     made.add_argument("--out", help="write the numbers there as JSON")
+    made.add_argument("--queries", type=Path, help="folder for per-query tables, one per test set")
+    made.add_argument("--launcher", default="auto", choices=["auto", "none", "pytorch", "slurm"])
     overrides, others = split_overrides(argv)
     args = made.parse_args(others)
     from reidkit.engine.load import load_run
 
     folder = Path(args.run)
-    run = load_run(folder, overrides)
+    run = load_run(folder, overrides, args.launcher)
+    from mmengine.dist import is_main_process
+
     from reidkit.engine.evaluate import evaluate, numbers, table
     from reidkit.engine.folder import write_json
+    from reidkit.evaluation.queries import write_queries
 
     tests = evaluate(run.cfg, run.model, run.domains)
+    if not is_main_process():
+        return 0
     print(table(tests, run.cfg.data.name))
+    for test in tests:
+        if _has_more(test.result):
+            print(f"\n{test.result.report()}")
+        if args.queries:
+            write_queries(args.queries / f"queries_{test.domain}.csv", test.result.per_query)
     if args.out:
         write_json(Path(args.out), dict(data=run.cfg.data.name, tests=numbers(tests)))
     stored = folder / "metrics.json"
@@ -52,3 +64,9 @@ def main(argv: list[str]) -> int:
         f"{stored}: {len(gaps)} numbers differ from this test (stored, now): {gaps}. "
         "Other data, another device or other library versions would explain it."
     )
+
+
+def _has_more(result) -> bool:
+    """Whether there is something that the table of all tests does not show."""
+    names = ("verification", "camera_pairs", "intervals")
+    return any(getattr(result, name, None) for name in names)

@@ -60,7 +60,7 @@ def check_config(cfg: Config) -> list[Problem]:
         *_plugin_problems(tree),
         *_top_problems(tree),
         *settings_problems(node_of(tree, "settings"), names_of(tree.get("plugins"))),
-        *_component_problems(tree, (), frozenset(names_of(tree.get("plugins")))),
+        *component_problems(tree, (), frozenset(names_of(tree.get("plugins")))),
         *reference_problems(tree),
     ]
     paths = about(cfg).paths
@@ -96,10 +96,16 @@ def _top_problems(tree: Node) -> Iterator[Problem]:
             yield Problem(key, "missing")
 
 
-def _component_problems(
+def component_problems(
     node: Any, path: tuple[str, ...], plugins: frozenset[str]
 ) -> Iterator[Problem]:
-    """Problems of all components at their places, the tree walked from the top."""
+    """Problems of all components at their places, the tree walked from the top.
+
+    Args:
+        node: the part of the tree at ``path``.
+        path: keys from the top.
+        plugins: names of the plugins that the config loads.
+    """
     kind = kind_of(path)
     if kind is not None and not (node is None and path[-1] in ("labeller", "matcher")):
         yield from _one_component(kind, node, path, plugins)
@@ -110,7 +116,7 @@ def _component_problems(
     else:
         return
     for key, value in children:
-        yield from _component_problems(value, (*path, key), plugins)
+        yield from component_problems(value, (*path, key), plugins)
 
 
 def _one_component(

@@ -53,15 +53,14 @@ def evaluate(cfg: ConfigDict, model, domains: Domains) -> list[TestRun]:
     with torch.no_grad():
         for domain in cfg.data.tests:
             reader = domains.reader(domain)
-            names = ("query", "gallery", *evaluator.extra_splits(reader.protocol))
-            sides = {name: embed_split(cfg, model, domains, domain, name) for name in names}
+            sides = embed_test(cfg, model, domains, domain, evaluator)
             (query, query_split), (gallery, gallery_split) = (
                 sides.pop("query"),
                 sides.pop("gallery"),
             )
             result = evaluator.evaluate(
                 query,
-                gallery,
+                _near(gallery, model),
                 query_split,
                 gallery_split,
                 model.matcher,
@@ -73,7 +72,33 @@ def evaluate(cfg: ConfigDict, model, domains: Domains) -> list[TestRun]:
     return runs
 
 
-def embed_split(
+def _near(gallery: Embedding, model) -> Embedding:
+    """The gallery on the model's device, where distances are made fastest, if there is room."""
+    device = next(model.parameters()).device
+    if device.type != "cuda":
+        return gallery
+    size = sum(t.numel() * t.element_size() for t in gallery._tensors().values())
+    return gallery.to(device) if 3 * size < torch.cuda.mem_get_info(device)[0] else gallery
+
+
+def embed_test(
+    cfg: ConfigDict, model, domains: Domains, domain: str, evaluator: Any
+) -> dict[str, tuple[Embedding, Split]]:
+    """Every split that a test reads, with its embeddings; each process embeds its share.
+
+    Args:
+        cfg: the resolved config.
+        model: has ``embed``.
+        domains: gives splits and labels.
+        domain: the test set.
+        evaluator: says which splits it reads beside query and gallery.
+    """
+    extra = evaluator.extra_splits(domains.reader(domain).protocol)
+    names = ("query", "gallery", *extra)
+    return {name: _embed(cfg, model, domains, domain, name) for name in names}
+
+
+def _embed(
     cfg: ConfigDict, model, domains: Domains, domain: str, name: str
 ) -> tuple[Embedding, Split]:
     """One split of a test set with its embeddings."""
@@ -134,6 +159,11 @@ def numbers(runs: list[TestRun]) -> dict[str, dict]:
             "n_gallery": len(run.gallery),
             "metrics": {name: float(value) for name, value in run.result.metrics.items()},
             "spread": run.result.spread,
+            **{
+                name: found
+                for name in ("verification", "camera_pairs", "intervals")
+                if (found := getattr(run.result, name, None))
+            },
         }
         for run in runs
     }

@@ -13,7 +13,7 @@ from mmengine.config import Config
 
 from reidkit.config import prepare_config
 from reidkit.engine.build import build_model, classifier_names
-from reidkit.engine.devices import choose_device
+from reidkit.engine.devices import choose_device, start_processes
 from reidkit.engine.domains import Domains
 from reidkit.engine.folder import CHECKPOINT
 from reidkit.errors import UserError
@@ -30,12 +30,15 @@ class LoadedRun:
     domains: Domains
 
 
-def load_run(folder: str | Path, overrides: Sequence[str] = ()) -> LoadedRun:
+def load_run(
+    folder: str | Path, overrides: Sequence[str] = (), launcher: str = "none"
+) -> LoadedRun:
     """Read a run folder: config, plugins, weights.
 
     Args:
         folder: holds ``config.py`` and ``checkpoints/last.pth``.
         overrides: as on the command line.
+        launcher: how several processes were started, as ``start_processes``.
 
     Raises:
         UserError: not a run folder, or weights that do not fit its config.
@@ -46,6 +49,7 @@ def load_run(folder: str | Path, overrides: Sequence[str] = ()) -> LoadedRun:
             raise UserError(f"{folder}: not a run folder, it has no {needed}")
     cfg = prepare_config(folder / "config.py", list(overrides))
     device = choose_device(cfg.settings.device)
+    start_processes(launcher, device)
     state = load_state(folder / CHECKPOINT)
     model = build_model(cfg, None, num_identities=_num_identities(cfg, state))
     try:

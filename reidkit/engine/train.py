@@ -25,6 +25,7 @@ from reidkit.engine.optim import build_optim, build_schedule
 from reidkit.engine.pictures import draw_pictures
 from reidkit.engine.refresh import RefreshSamplerHook
 from reidkit.engine.runner import ReIDRunner
+from reidkit.evaluation.queries import write_queries
 from reidkit.registry import HOOKS
 from reidkit.utils.checkpoint import load_state
 from reidkit.utils.io import atomic_write
@@ -87,6 +88,8 @@ def train(cfg: Config, folder: Path, resume: bool = False, launcher: str = "auto
         seconds = dict(
             prepare=prepared - began, train=trained - prepared, test=time.time() - trained
         )
+        for test in tests:
+            write_queries(folder / f"queries_{test.domain}.csv", test.result.per_query)
         result = dict(data=cfg.data.name, groups=dict(cfg.groups), seed=cfg.settings.seed)
         write_json(
             folder / "metrics.json",

@@ -20,6 +20,7 @@ from reidkit.evaluation.score import mean_over_trials, score
 from reidkit.evaluation.sides import Labels, Side
 from reidkit.evaluation.single_shot import single_shot_cmc
 from reidkit.evaluation.table import TableMatcher, positions
+from reidkit.evaluation.visible_parts import VisiblePartsMatcher
 
 __all__ = [
     "PROTOCOLS",
@@ -39,6 +40,7 @@ __all__ = [
     "Side",
     "TableMatcher",
     "UnitRange",
+    "VisiblePartsMatcher",
     "arrange",
     "as_matcher",
     "blocks",

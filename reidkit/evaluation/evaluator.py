@@ -12,15 +12,25 @@ from numpy.typing import NDArray
 from torch import nn
 
 from reidkit.data.split import Trial
+from reidkit.errors import UserError
 from reidkit.evaluation.arrange import POOLS, arrange, check_trials, random_halves
+from reidkit.evaluation.camera_pairs import by_camera_pair
 from reidkit.evaluation.guards import check_sides, check_valid
-from reidkit.evaluation.protocols import Protocol, ProtocolName, find_protocol, relate
+from reidkit.evaluation.intervals import bootstrap_intervals, per_query_metrics
+from reidkit.evaluation.protocols import (
+    Protocol,
+    ProtocolName,
+    Relations,
+    find_protocol,
+    relate,
+)
 from reidkit.evaluation.ranking import Ranks, rank_positives
 from reidkit.evaluation.rerank import build_rerankers
 from reidkit.evaluation.result import RankingResult
 from reidkit.evaluation.score import mean_over_trials, score, score_single_shot
 from reidkit.evaluation.sides import Side
 from reidkit.evaluation.single_shot import single_shot_cmc
+from reidkit.evaluation.verification import Verification, histogram_range
 from reidkit.registry import EVALUATORS
 from reidkit.structures import Embedding
 
@@ -48,6 +58,10 @@ class RankingEvaluator:
         seed: of sampled galleries and random halves.
         rerank: steps between distances and ranking, in order: name -> ``type`` (of RERANKERS) and
             options. A name is yours to choose, as the place to override it.
+        far: false accept rates at which the true accept rate is given; none: no verification.
+        fpir: false alarm rates at which missed searches are given; none: no open-set search.
+        camera_pairs: also score every pair of cameras, at the cost of another pass.
+        bootstrap: resamples for 95 % intervals over queries; 0 for none.
 
     Raises:
         ValueError: unknown protocol, policy, pool or sampling, a depth, repeats or trials below 1,
@@ -75,6 +89,10 @@ class RankingEvaluator:
         trials: int = 10,
         seed: int = 0,
         rerank: dict[str, dict] | None = None,
+        far: Sequence[float] = (),
+        fpir: Sequence[float] = (),
+        camera_pairs: bool = False,
+        bootstrap: int = 0,
     ):
         if protocol is not None:
             find_protocol(protocol)
@@ -88,11 +106,18 @@ class RankingEvaluator:
             raise ValueError(f"topk must be depths of at least 1, got {tuple(topk)}")
         if repeats < 1 or trials < 1:
             raise ValueError(f"repeats and trials must be at least 1, got {repeats} and {trials}")
+        if any(not 0 <= rate <= 1 for rate in (*far, *fpir)) or bootstrap < 0:
+            raise ValueError(
+                "far and fpir must be rates from 0 to 1, bootstrap not below 0; "
+                f"got {tuple(far)}, {tuple(fpir)}, {bootstrap}"
+            )
         if block_mb <= 0:
             raise ValueError(f"block_mb must be above 0 megabytes, got {block_mb}")
         self.protocol, self.topk, self.block_mb = protocol, tuple(topk), block_mb
         self.invalid, self.pool, self.seed = invalid, pool, seed
         self.single_shot, self.repeats, self.trials = single_shot, repeats, trials
+        self.far, self.fpir = tuple(far), tuple(fpir)
+        self.camera_pairs, self.bootstrap = camera_pairs, bootstrap
         self.rerankers = build_rerankers(rerank, block_mb)
 
     def extra_splits(self, protocol: str = "market") -> tuple[str, ...]:
@@ -168,15 +193,22 @@ class RankingEvaluator:
         rules = find_protocol(self.protocol or protocol)
         if rules.random_halves and not trials:
             trials = random_halves(query.labels, gallery.labels, self.trials, self.seed)
+        if rules.single_shot and (self.far or self.fpir or self.camera_pairs):
+            raise UserError(
+                f"far, fpir and camera_pairs are of whole galleries; protocol {rules.name} shows "
+                "one image of each person: leave them out, or use protocol market"
+            )
         if not trials:
-            return self._one(rules, query, gallery, matcher, multi_query)
-        check_trials(trials, len(query), len(gallery))
-        return mean_over_trials(
-            [
-                self._one(rules, query, gallery, matcher, multi_query, trial.query, trial.gallery)
-                for trial in trials
-            ]
-        )
+            result = self._one(rules, query, gallery, matcher, multi_query)
+        else:
+            check_trials(trials, len(query), len(gallery))
+            result = mean_over_trials(
+                [
+                    self._one(rules, query, gallery, matcher, multi_query, one.query, one.gallery)
+                    for one in trials
+                ]
+            )
+        return self._with_intervals(result) if self.bootstrap else result
 
     def _one(
         self,
@@ -198,27 +230,74 @@ class RankingEvaluator:
         embeddings = query.embedding, gallery.embedding
         for step in self.rerankers.values():
             *embeddings, matcher = step.rerank(*embeddings, matcher, query.sight, gallery.sight)
-        if rules.single_shot:
-            repeats = self.repeats if self.single_shot == "sampled" else None
-            how = "exact" if repeats is None else f"{repeats} sampled galleries, seed {self.seed}"
-            parts = _shared(
-                relations.valid,
-                lambda part: single_shot_cmc(
-                    *embeddings, relations, query.labels, gallery.labels, matcher,
-                    max(self.topk), self.block_mb, repeats, self.seed, part,
-                ),
-            )  # fmt: skip
-            chances = np.concatenate(parts, axis=1)
-            result = score_single_shot(
-                chances, relations, rules, name, self.topk, self.invalid, how
-            )
-        else:
-            parts = _shared(
-                relations.valid,
-                lambda part: rank_positives(*embeddings, relations, matcher, self.block_mb, part),
-            )
-            result = score(Ranks.join(parts), relations, rules, name, self.topk, self.invalid)
+        query = Side(embeddings[0], query.labels, query.name)
+        gallery = Side(embeddings[1], gallery.labels, gallery.name)
+        score_one = self._single_shot if rules.single_shot else self._whole
+        result = score_one(rules, query, gallery, matcher, relations, name)
+        if self.camera_pairs:
+            pairs = by_camera_pair(rules, query, gallery, matcher, self.block_mb)
+            result = replace(result, camera_pairs=pairs)
         return _labelled(result, query, numbers)
+
+    def _whole(
+        self,
+        rules: Protocol,
+        query: Side,
+        gallery: Side,
+        matcher: nn.Module,
+        relations: Relations,
+        name: str,
+    ) -> RankingResult:
+        """Scores of rankings of the whole gallery."""
+        sides = query.embedding, gallery.embedding
+        verify = bool(self.far or self.fpir)
+        queries = relations.people if verify else relations.valid
+        keep = int(max(self.far, default=0) * relations.n_impostors(queries)) + 2
+        limits = histogram_range(*sides, matcher) if verify else (0.0, 0.0)
+
+        def work(part: NDArray[np.int64]) -> tuple[Ranks, Verification | None]:
+            seen = Verification(*limits, keep) if verify else None
+            ranks = rank_positives(*sides, relations, matcher, self.block_mb, part, seen)
+            return ranks, seen
+
+        parts = _shared(queries, work)
+        ranks = Ranks.join([ranks for ranks, _ in parts])
+        result = score(ranks, relations, rules, name, self.topk, self.invalid)
+        if not verify:
+            return result
+        seen = Verification.join([seen for _, seen in parts if seen is not None])
+        summary = seen.summary(self.far, self.fpir, relations.without_mate)
+        return replace(result, verification=summary)
+
+    def _single_shot(
+        self,
+        rules: Protocol,
+        query: Side,
+        gallery: Side,
+        matcher: nn.Module,
+        relations: Relations,
+        name: str,
+    ) -> RankingResult:
+        """Expected scores of rankings with one image of each person."""
+        repeats = self.repeats if self.single_shot == "sampled" else None
+        how = "exact" if repeats is None else f"{repeats} sampled galleries, seed {self.seed}"
+        parts = _shared(
+            relations.valid,
+            lambda part: single_shot_cmc(
+                query.embedding, gallery.embedding, relations, query.labels, gallery.labels,
+                matcher, max(self.topk), self.block_mb, repeats, self.seed, part,
+            ),
+        )  # fmt: skip
+        chances = np.concatenate(parts, axis=1)
+        return score_single_shot(chances, relations, rules, name, self.topk, self.invalid, how)
+
+    def _with_intervals(self, result: RankingResult) -> RankingResult:
+        columns = per_query_metrics(result.per_query, list(result.metrics), result.policy)
+        groups = result.per_query.get("trial")
+        if groups is not None and result.policy == "drop":
+            groups = groups[result.per_query["n_good"] > 0]
+        intervals = bootstrap_intervals(columns, self.bootstrap, seed=self.seed, groups=groups)
+        return replace(result, intervals=intervals)
 
 
 def _shared(valid: NDArray[np.int64], work: Callable[[NDArray[np.int64]], T]) -> list[T]:

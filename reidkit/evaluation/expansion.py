@@ -122,8 +122,9 @@ def _mean(images: Embedding, of: Embedding, near: Tensor, alpha: float, own: boo
     """Weighted mean of neighbours' unit vectors, part by part; visibility stays the image's own."""
     if images.vectors is None or of.vectors is None:
         raise UserError("query expansion and database augmentation need embeddings with vectors")
-    joined = [nn.functional.normalize(join_parts(e.vectors)) for e in (images, of)]
-    parts = [unit_parts(images.vectors), unit_parts(of.vectors)]
+    both = images.vectors, of.vectors
+    joined = [nn.functional.normalize(join_parts(vectors)) for vectors in both]
+    parts = [unit_parts(vectors) for vectors in both]
     out = torch.empty_like(parts[0])
     for rows in torch.arange(len(near), device=near.device).split(256):
         columns = near[rows]

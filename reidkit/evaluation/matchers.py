@@ -87,6 +87,21 @@ class Matcher(nn.Module):
         """
         return self.compare(query, gallery, out)
 
+    def finish(self, values: Tensor, query: Embedding) -> Tensor:
+        """Distances from what ``order`` gave for prepared queries; may change ``values``.
+
+        A matcher with an ``order`` of its own defines this too, where it can: verification then
+        needs no second product of all pairs.
+        """
+        return values
+
+    @property
+    def finishes(self) -> bool:
+        """Whether ``finish`` belongs to ``order``: both are of one class."""
+        kinds = type(self).__mro__
+        order, finish = (next(k for k in kinds if n in vars(k)) for n in ("order", "finish"))
+        return order is finish
+
     def pairs(self, query: Embedding, gallery: Embedding) -> Tensor:
         """Distances (n,) between prepared rows that stand beside each other, n on each side."""
         found = [self.compare(query[[i]], gallery[[i]]).view(1) for i in range(len(query))]
@@ -144,7 +159,10 @@ class CosineMatcher(Matcher):
 
     def compare(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
         """One minus the cosine, kept within the bounds."""
-        values = self.order(query, gallery, out)
+        return self.finish(self.order(query, gallery, out), query)
+
+    def finish(self, values: Tensor, query: Embedding) -> Tensor:
+        """One minus the cosine."""
         if values.requires_grad:
             return (values + 1.0).clamp(*self.bounds)
         return values.add_(1.0).clamp_(*self.bounds)
@@ -201,7 +219,10 @@ class EuclideanMatcher(Matcher):
 
     def compare(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
         """The distance; the square is clamped at 0 before its root."""
-        values = self.order(query, gallery, out)
+        return self.finish(self.order(query, gallery, out), query)
+
+    def finish(self, values: Tensor, query: Embedding) -> Tensor:
+        """The distance, with what depends on the query alone."""
         if values.requires_grad:
             return (2 * (values + _column(query))).clamp_min(0.0).sqrt()
         return values.add_(_column(query)).mul_(2.0).clamp_(min=0.0).sqrt_()

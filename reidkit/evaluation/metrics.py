@@ -103,6 +103,25 @@ def inverse_negative_penalty(ranks: NDArray, starts: NDArray) -> NDArray[np.floa
     return counts / ranks[starts[1:] - 1]
 
 
+def random_ranker(n_good: ArrayLike, n_gallery: ArrayLike) -> tuple[NDArray, NDArray]:
+    """(average precision by the step rule, chance of rank 1) that a random order has on average.
+
+    E[AP] = (H + (n - 1) / (N - 1) (N - H)) / N with H = 1 + 1/2 + ... + 1/N.
+
+    Args:
+        n_good: right images n of each query, at least 1.
+        n_gallery: images N in its ranking, junk left out.
+
+    Example:
+        >>> random_ranker([1, 3], [2, 3])
+        (array([0.75, 1.  ]), array([0.5, 1. ]))
+    """
+    n, size = np.asarray(n_good, np.float64), np.asarray(n_gallery, np.int64)
+    harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, size.max(initial=0) + 1))])[size]
+    more = (n - 1) / np.maximum(size - 1, 1)
+    return (harmonic + more * (size - harmonic)) / size, n / size
+
+
 def _count(ranks: NDArray, starts: NDArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """(right images per query, 1-based position of each right image among its query's)."""
     _check(ranks, starts)

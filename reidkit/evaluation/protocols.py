@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from reidkit.errors import UserError
 from reidkit.evaluation.sides import DISTRACTOR, JUNK, Labels
 
-
 # the keys of PROTOCOLS, so that a config is refused before anything runs
 ProtocolName = Literal[
     "market", "cuhk03-np", "cuhk03-single-shot", "mars-official", "mars-minus-queries",
@@ -128,6 +127,7 @@ class Relations:
         junk: gallery indices left out for every query.
         n_good: good gallery images of each query (Q,).
         n_gallery: size of the gallery, junk included.
+        is_person: the query's identity is a person's, not a mark (Q,).
         invalid: (query index, reason) for each query without a good image.
     """
 
@@ -137,6 +137,7 @@ class Relations:
     junk: NDArray[np.int64]
     n_good: NDArray[np.int64]
     n_gallery: int
+    is_person: NDArray[np.bool_]
     invalid: list[tuple[int, str]]
 
     @property
@@ -145,6 +146,21 @@ class Relations:
         mask = np.ones(len(self.starts) - 1, bool)
         mask[[index for index, _ in self.invalid]] = False
         return np.flatnonzero(mask)
+
+    @property
+    def people(self) -> NDArray[np.int64]:
+        """Indices of the queries that show a person, valid or not, ascending."""
+        return np.flatnonzero(self.is_person)
+
+    @property
+    def without_mate(self) -> NDArray[np.int64]:
+        """Indices of the queries whose person the gallery does not show at all."""
+        return np.flatnonzero(self.is_person & (np.diff(self.starts) == 0))
+
+    def n_impostors(self, queries: NDArray[np.int64]) -> int:
+        """Pairs of these queries with images of others, distractors included, junk not."""
+        own = np.diff(self.starts)[queries]
+        return int(len(queries) * (self.n_gallery - len(self.junk)) - own.sum())
 
     def of(self, query: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """(gallery indices of the query's identity, which of them are good)."""
@@ -188,7 +204,8 @@ def relate(protocol: Protocol, query: Labels, gallery: Labels) -> Relations:
         for i in np.flatnonzero(n_good == 0)
     ]
     junk = np.flatnonzero(gallery.identities == JUNK)
-    return Relations(starts, own, good, junk, n_good, len(gallery), invalid)
+    is_person = query.identities > DISTRACTOR
+    return Relations(starts, own, good, junk, n_good, len(gallery), is_person, invalid)
 
 
 def _same_file(query: Labels, gallery: Labels, rows: NDArray, own: NDArray) -> NDArray[np.bool_]:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from reidkit.errors import UserError
 from reidkit.evaluation.matchers import Matcher, tensor_of
 from reidkit.evaluation.protocols import Relations
+from reidkit.evaluation.verification import Verification
 from reidkit.structures import Embedding
 
 MEGABYTE = 1 << 20
@@ -70,6 +71,14 @@ def blocks(
     Shape:
         yields (rows, values (b, G) float32); values are overwritten by the next block.
     """
+    for rows, values, _ in _prepared_blocks(query, gallery, matcher, block_mb, distances):
+        yield rows, values
+
+
+def _prepared_blocks(
+    query: Embedding, gallery: Embedding, matcher: nn.Module, block_mb: float, distances: bool
+) -> Iterator[tuple[slice, Tensor, Embedding]]:
+    """As `blocks`, with the prepared queries of each block."""
     device = tensor_of(gallery).device
     ready = matcher.prepare(gallery, "gallery") if isinstance(matcher, Matcher) else gallery
     size = max(1, min(len(query), int(block_mb * MEGABYTE) // (4 * len(gallery))))
@@ -83,7 +92,7 @@ def blocks(
             values = (matcher.compare if distances else matcher.order)(part, ready, out)
         else:
             values = matcher(part, ready)
-        yield rows, _checked(values, count, len(gallery), matcher)
+        yield rows, _checked(values, count, len(gallery), matcher), part
 
 
 def _checked(values: Tensor, count: int, n_gallery: int, matcher: nn.Module) -> Tensor:
@@ -109,6 +118,7 @@ def rank_positives(
     matcher: nn.Module,
     block_mb: float = 64,
     queries: NDArray[np.int64] | None = None,
+    verification: Verification | None = None,
 ) -> Ranks:
     """Rank every right image of every valid query by counting closer images.
 
@@ -122,48 +132,88 @@ def rank_positives(
         relations: from `reidkit.evaluation.protocols.relate`.
         matcher: smaller is closer.
         block_mb: memory of a block of distances, megabytes.
-        queries: indices of the valid queries to rank, ascending; default: all.
+        queries: indices of the queries to take, ascending; default: all valid ones. Those without
+            a right image have no ranks, but take part in the verification.
+        verification: gathers the distances on the way.
 
     Raises:
         UserError: NaN or infinite distances.
         ValueError: the matcher returns another shape or type.
     """
-    valid = relations.valid if queries is None else queries
-    starts = np.concatenate([[0], np.cumsum(relations.n_good[valid])])
+    taken = relations.valid if queries is None else queries
+    starts = np.concatenate([[0], np.cumsum(relations.n_good[taken])])
     closer = np.zeros((3, starts[-1]), np.int64)
-    chosen = query if len(valid) == len(query) else query[torch.from_numpy(valid)]
-    for rows, values in blocks(chosen, gallery, matcher, block_mb):
+    chosen = query if len(taken) == len(query) else query[torch.from_numpy(taken)]
+    finishes = isinstance(matcher, Matcher) and matcher.finishes
+    distances = verification is not None and not finishes
+    for rows, values, ready in _prepared_blocks(chosen, gallery, matcher, block_mb, distances):
         count = _count_cpu if values.device.type == "cpu" else _count_device
         limits = starts[rows.start : rows.stop + 1]
-        closer[:, limits[0] : limits[-1]] = count(values, valid[rows], relations)
-    nth = np.arange(starts[-1]) - np.repeat(starts[:-1], np.diff(starts)) + 1
+        members = taken[rows]
+        closer[:, limits[0] : limits[-1]], right = count(values, members, relations)
+        if verification is None:
+            continue
+        counts = relations.n_good[members]
+        if finishes:
+            assert isinstance(matcher, Matcher)
+            right = _finished(right, counts, ready, matcher)
+            values = matcher.finish(values, ready)
+            _leave_out(values, members, relations)  # finish may have brought them back
+        verification.add(members, values, right, counts)
+    counts = np.diff(starts)
+    nth = np.arange(starts[-1]) - np.repeat(starts[:-1], counts) + 1
+    starts = np.concatenate([[0], np.cumsum(counts[counts > 0])])
     return Ranks(starts, *(closer + nth))
 
 
-def _count_cpu(values: Tensor, queries: NDArray, relations: Relations) -> NDArray[np.int64]:
+def _finished(right: NDArray, counts: NDArray, ready: Embedding, matcher: Matcher) -> NDArray:
+    """Distances of the right images from their order values, padded to a row per query."""
+    table = np.full((len(counts), max(1, counts.max())), np.float32(0))
+    filled = np.arange(table.shape[1]) < counts[:, None]
+    table[filled] = right
+    device = tensor_of(ready).device
+    return matcher.finish(torch.from_numpy(table).to(device), ready).cpu().numpy()[filled]
+
+
+def _leave_out(values: Tensor, queries: NDArray, relations: Relations) -> None:
+    """Put own images and junk infinitely far, so that impostors are left."""
+    rows, own, _ = _flatten(queries, relations)
+    at = torch.from_numpy(rows * values.shape[1] + own).to(values.device)
+    values.view(-1)[at] = torch.inf
+    if len(relations.junk):
+        values[:, torch.from_numpy(relations.junk).to(values.device)] = torch.inf
+
+
+def _count_cpu(
+    values: Tensor, queries: NDArray, relations: Relations
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """For each right image, in order of distance, the number of bad images before it.
 
     Args:
-        values: (b, G), written to.
+        values: (b, G); all but the bad images are put infinitely far.
         queries: index of each row's query.
 
     Returns:
-        (3, right images): ties in gallery order, ties behind it, ties before it.
+        (3, right images): ties in gallery order, ties behind it, ties before it; and their values.
     """
     table = values.numpy()
     if len(relations.junk):
         table[:, relations.junk] = np.inf
-    out = np.empty((3, int(relations.n_good[queries].sum())), np.int64)
+    total = int(relations.n_good[queries].sum())
+    out, right = np.empty((3, total), np.int64), np.empty(total, np.float32)
     start = 0
     for row, query in zip(table, queries.tolist(), strict=True):
         own, good = relations.of(query)
         stop = start + int(relations.n_good[query])
-        _count_row(row, own, good, out[:, start:stop])
+        if stop > start:
+            right[start:stop] = _count_row(row, own, good, out[:, start:stop])
+        elif len(own):
+            row[own] = np.inf
         start = stop
-    return out
+    return out, right
 
 
-def _count_row(row: NDArray, own: NDArray, good: NDArray, out: NDArray) -> None:
+def _count_row(row: NDArray, own: NDArray, good: NDArray, out: NDArray) -> NDArray:
     right = row[own][good]
     row[own] = np.inf  # what is left are the bad images
     turn = right.argsort(kind="stable")  # columns ascend: ties stay in gallery order
@@ -177,24 +227,25 @@ def _count_row(row: NDArray, own: NDArray, good: NDArray, out: NDArray) -> None:
         columns = own[good][turn]
         for i in np.flatnonzero(out[1] < out[2]):
             out[0, i] += np.count_nonzero(row[: columns[i]] == right[i])
+    return right
 
 
-def _count_device(values: Tensor, queries: NDArray, relations: Relations) -> NDArray[np.int64]:
+def _count_device(
+    values: Tensor, queries: NDArray, relations: Relations
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """As `_count_cpu`, with whole-block operations: one comparison per n, not per right image."""
     device, width = values.device, values.shape[1]
     rows, own, good = _flatten(queries, relations)
     at = torch.from_numpy(rows * width + own).to(device)
     mine = values.view(-1)[at].cpu().numpy()
-    values.view(-1)[at] = torch.inf
-    if len(relations.junk):
-        values[:, torch.from_numpy(relations.junk).to(device)] = torch.inf
+    _leave_out(values, queries, relations)
     turn = np.lexsort((own[good], mine[good], rows[good]))
     rows, right, columns = (x[good][turn] for x in (rows, mine, own))
     first = np.searchsorted(rows, np.arange(len(queries)))
     nth = np.arange(len(rows)) - first[rows]
     counts = np.bincount(rows, minlength=len(queries))
     found = torch.zeros(3, len(rows), dtype=torch.int64, device=device)
-    for n in range(counts.max()):  # the queries that have an n-th right image, all at once
+    for n in range(counts.max(initial=0)):  # the queries that have an n-th right image, all at once
         picked = np.flatnonzero(nth == n)
         index = torch.from_numpy(rows[picked]).to(device)
         limit = torch.from_numpy(right[picked]).to(device)[:, None]
@@ -205,14 +256,16 @@ def _count_device(values: Tensor, queries: NDArray, relations: Relations) -> NDA
         tied = torch.nonzero(lowest < highest).flatten().tolist()
         for i in tied:
             found[0, picked[i]] += (block[i, : columns[picked[i]]] == limit[i]).sum()
-    return found.cpu().numpy()
+    return found.cpu().numpy(), right
 
 
 def _flatten(queries: NDArray, relations: Relations) -> tuple[NDArray, NDArray, NDArray]:
     """Own images of several queries as flat (row in the block, gallery index, good)."""
-    parts = [relations.of(q) for q in queries]
-    rows = np.repeat(np.arange(len(parts)), [len(own) for own, _ in parts])
-    return rows, np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+    counts = relations.starts[queries + 1] - relations.starts[queries]
+    rows = np.repeat(np.arange(len(queries)), counts)
+    begin = np.cumsum(counts) - counts
+    at = np.arange(len(rows)) - begin[rows] + relations.starts[queries][rows]
+    return rows, relations.own[at], relations.good[at]
 
 
 @torch.inference_mode()

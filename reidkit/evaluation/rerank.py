@@ -122,10 +122,6 @@ class UnitRange(Matcher):
         """As the matcher within does."""
         return self.matcher.prepare(embedding, side)
 
-    def order(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
-        """As the matcher within does: the order is the same."""
-        return self.matcher.order(query, gallery, out)
-
     def compare(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
         """The distances in [0, 1]."""
         return self._moved(self.matcher.compare(query, gallery, out))

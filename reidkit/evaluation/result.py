@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,10 @@ class RankingResult:
         data: data set and splits, as printed.
         n_trials: repetitions over which the metrics are means.
         spread: standard deviation of each metric over the trials; empty for one test.
+        verification: TAR@FAR, EER and FNIR@FPIR with their thresholds, see `Verification`; of
+            several trials the means.
+        camera_pairs: mAP, R1 and valid queries of each pair of a query camera and a gallery camera.
+        intervals: 95 % bootstrap interval of each metric over queries.
     """
 
     metrics: dict[str, float]
@@ -51,6 +56,9 @@ class RankingResult:
     data: str = ""
     n_trials: int = 1
     spread: dict[str, float] = field(default_factory=dict)
+    verification: dict[str, Any] = field(default_factory=dict)
+    camera_pairs: list[dict[str, Any]] = field(default_factory=list)
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def tied(self) -> dict[str, tuple[float, float]]:
@@ -65,6 +73,9 @@ class RankingResult:
         rows = {"": names, "points": [f"{100 * self.metrics[n]:.2f}" for n in names]}
         if self.spread:
             rows["std over trials"] = [f"{100 * self.spread[n]:.2f}" for n in names]
+        if self.intervals:
+            rows["95 % from"] = [f"{100 * self.intervals[n][0]:.2f}" for n in names]
+            rows["95 % to"] = [f"{100 * self.intervals[n][1]:.2f}" for n in names]
         if self.tied:
             rows["ties, worst"] = [f"{100 * self.bounds[n][0]:.2f}" for n in names]
             rows["ties, best"] = [f"{100 * self.bounds[n][1]:.2f}" for n in names]
@@ -74,7 +85,39 @@ class RankingResult:
         for label, cells in rows.items():
             padded = [f"{c:>{w}}" for c, w in zip(cells, widths, strict=True)]
             lines.append("  ".join([f"{label:<{margin}}", *padded]))
-        return "\n".join([self._title(), *lines, *self._notes()])
+        parts = [self._title(), *lines, *self._verified(), *self._by_cameras(), *self._notes()]
+        return "\n".join(parts)
+
+    def _verified(self) -> list[str]:
+        found = self.verification
+        if not found:
+            return []
+        lines = [
+            f"{found['n_genuine']:,.0f} genuine and {found['n_impostor']:,.0f} impostor pairs: EER "
+            f"{100 * found['eer']:.2f} at distance {found['eer_threshold']:.4f}"
+        ]
+        lines += [
+            f"  TAR {100 * x['tar']:.2f} at FAR {x['far']:g} (distance {x['threshold']:.4f})"
+            for x in found["tar_at_far"]
+        ]
+        missing = found["searches_without_mate"]
+        how = f"{missing:,.0f} queries without mate" if missing else "own identity left out"
+        lines += [
+            f"  FNIR {100 * x['fnir']:.2f} at FPIR {x['fpir']:g} (distance {x['threshold']:.4f}; "
+            f"{how})"
+            for x in found["fnir_at_fpir"]
+        ]
+        return lines
+
+    def _by_cameras(self) -> list[str]:
+        if not self.camera_pairs:
+            return []
+        head = "camera of query, of gallery: queries, mAP, R1"
+        return [head] + [
+            f"  {x['query_camera']:>3} {x['gallery_camera']:>3}: {x['n_valid']:>6}  "
+            f"{100 * x['mAP']:6.2f} {100 * x['R1']:6.2f}"
+            for x in self.camera_pairs
+        ]
 
     def _title(self) -> str:
         data = f"{self.data}: " if self.data else ""

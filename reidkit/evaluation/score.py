@@ -147,5 +147,15 @@ def mean_over_trials(results: Sequence[RankingResult]) -> RankingResult:
         matcher=first.matcher,
         per_query={"trial": np.repeat(np.arange(count), sizes), **per_query},
         n_trials=count,
+        verification=_mean([r.verification for r in results]),
         spread={name: float(v.std(ddof=1)) if count > 1 else 0.0 for name, v in values.items()},
     )
+
+
+def _mean(values: Sequence[Any]) -> Any:
+    """The mean of equally built dicts and lists of numbers, number by number."""
+    if isinstance(values[0], dict):
+        return {key: _mean([value[key] for value in values]) for key in values[0]}
+    if isinstance(values[0], list):
+        return [_mean(list(column)) for column in zip(*values, strict=True)]
+    return float(np.mean(values))

@@ -13,6 +13,7 @@ from torch import Tensor
 from reidkit.structures import Embedding, Sight
 
 JUNK, DISTRACTOR = -1, 0
+Rows = slice | Sequence[int] | NDArray  # positions, or a mask
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Labels:
     def __len__(self) -> int:
         return len(self.identities)
 
-    def __getitem__(self, rows: slice | ArrayLike) -> Labels:
+    def __getitem__(self, rows: Rows) -> Labels:
         index = np.arange(len(self))[rows]
         return Labels(
             self.identities[index],
@@ -130,7 +131,7 @@ class Side:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, rows: slice | ArrayLike) -> Side:
+    def __getitem__(self, rows: Rows) -> Side:
         index = np.arange(len(self))[rows]
         if len(index) == len(self) and (index == np.arange(len(self))).all():
             return self

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from reidkit.bench import evaluation as bench
-from reidkit.evaluation import CosineMatcher, RankingEvaluator, Side
+from reidkit.bench.measure import extra_mb
+from reidkit.bench.reranking import dense_distances, dense_k_reciprocal
+from reidkit.evaluation import CosineMatcher, KReciprocal, RankingEvaluator, Side
 from reidkit.structures import Embedding
 
 SMALL = dict(n_query=60, n_gallery=400, dims=32, people=20, distractors=50)
@@ -30,4 +32,29 @@ def test_features_have_the_sizes_and_are_unit_vectors():
 
 def test_memory_of_a_piece_of_work_is_seen():
     kept = []
-    assert bench.extra_mb(lambda: kept.append(np.ones(8 << 20))) >= 60
+    assert extra_mb(lambda: kept.append(np.ones(8 << 20))) >= 60
+
+
+def test_the_dense_reference_is_what_we_compute():
+    data = bench.make_features(n_query=20, n_gallery=90, dims=16, people=9, distractors=10)
+    wanted = dense_k_reciprocal(
+        dense_distances(np.concatenate([data.query, data.gallery])), 20, k1=8, k2=3
+    )
+    sides = [Embedding(bench.torch.from_numpy(x)[:, None]) for x in (data.query, data.gallery)]
+    query, gallery, matcher = KReciprocal(8, 3).rerank(*sides, CosineMatcher(), *bench.SIGHTS)
+    np.testing.assert_allclose(matcher(query, gallery).numpy(), wanted, atol=1e-5)
+
+
+def test_a_small_run_gives_every_row(capsys):
+    rows = bench.run(quick=True)
+    names = " | ".join(row.name for row in rows)
+    for part in (
+        "features -> metrics",
+        "distances -> ranks",
+        "TAR@FAR",
+        "part-vis",
+        "k-reciprocal",
+    ):
+        assert part in names
+    assert all(row.baseline > 0 for row in rows)
+    assert "largest difference" in capsys.readouterr().out

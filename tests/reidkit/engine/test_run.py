@@ -56,6 +56,7 @@ def train_command(data: Path, folder: Path, *more: str) -> list[str]:
 def test_a_run_leaves_everything_it_promises(unbroken):
     names = {p.relative_to(unbroken).as_posix() for p in unbroken.rglob("*") if p.is_file()}
     assert {"config.py", "metrics.json", "checkpoints/last.pth", "loss.png"} <= names
+    assert {"queries_source.csv", "queries_target.csv"} <= names
     assert {"ranks_source.png", "ranks_target.png", "parts_source.png"} <= names
     assert any(name.startswith("log/vis_data/events") for name in names)
     for values in metrics(unbroken).values():
@@ -66,6 +67,35 @@ def test_the_folder_alone_gives_the_same_numbers(unbroken, run_command):
     done = run_command("test", unbroken)
     assert done.returncode == 0, done.stderr
     assert "to the last digit" in done.stdout
+
+
+def test_extracted_features_give_the_runs_numbers(unbroken, run_command, tmp_path):
+    done = run_command("extract", unbroken, "--out", tmp_path / "features")
+    assert done.returncode == 0, done.stderr
+    for test, wanted in metrics(unbroken).items():
+        out = tmp_path / f"{test}.json"
+        done = run_command(
+            "evaluate", tmp_path / "features" / test, "--out", out,
+            "--plugins", "eanet", "model.matcher=eanet/VisibilityMatcher",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert json.loads(out.read_text())["metrics"] == wanted
+    again = run_command("extract", unbroken, "--out", tmp_path / "features")
+    assert again.returncode == 2 and "exists already" in again.stderr
+
+
+def test_a_run_is_tested_with_reranking_and_compared_with_itself(unbroken, run_command, tmp_path):
+    done = run_command(
+        "test", unbroken, "+evaluation.rerank.rr=KReciprocal", "evaluation.far=(0.01,)",
+        "--out", tmp_path / "rr.json", "--queries", tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "-> KReciprocal" in done.stdout and "TAR" in done.stdout
+    tests = json.loads((tmp_path / "rr.json").read_text())["tests"]
+    assert tests["target"]["metrics"]["mAP"] != metrics(unbroken)["target"]["mAP"]
+    assert 0 < tests["target"]["verification"]["eer"] < 1
+    done = run_command("compare", unbroken, tmp_path, "--resamples", "200")
+    assert done.returncode == 0 and done.stdout.count("mAP_official") == 2, done.stderr
 
 
 def test_images_in_embeddings_out(unbroken, easy_data):

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reidkit.evaluation import CosineMatcher, EuclideanMatcher, Matcher
+from reidkit.evaluation import CosineMatcher, EuclideanMatcher, Matcher, VisiblePartsMatcher
 from reidkit.registry import MATCHERS
 from reidkit.structures import Embedding
 
@@ -133,3 +133,27 @@ def test_the_base_class_asks_for_compare():
 def test_matchers_are_built_by_name():
     assert MATCHERS.build(dict(type="EuclideanMatcher", normalize=True)).normalize
     assert isinstance(MATCHERS.build(dict(type="CosineMatcher")), CosineMatcher)
+
+
+def test_visible_parts_against_loops():
+    generator = torch.Generator().manual_seed(4)
+    sides = []
+    for count in (6, 9):
+        seen = (torch.rand(count, 3, generator=generator) * 2 - 1).clamp_min(0)  # half are hidden
+        sides.append(Embedding(torch.randn(count, 3, 5, generator=generator), seen))
+    sides[0].visibility[0] = torch.tensor([1.0, 0, 0])
+    sides[1].visibility[0] = torch.tensor([0.0, 1, 1])  # no part in common
+    found = VisiblePartsMatcher()(*sides)
+    for i, j in np.ndindex(6, 9):
+        weight = sides[0].visibility[i] * sides[1].visibility[j]
+        cosine = torch.cosine_similarity(sides[0].vectors[i], sides[1].vectors[j], dim=1)
+        wanted = float((weight * (1 - cosine)).sum() / weight.sum()) if weight.sum() > 0 else 1.0
+        assert float(found[i, j]) == pytest.approx(wanted, abs=1e-5)
+    out = torch.full((6, 9), torch.nan)
+    matcher = VisiblePartsMatcher()
+    ready = matcher.prepare(sides[0], "query"), matcher.prepare(sides[1], "gallery")
+    torch.testing.assert_close(matcher.order(*ready, out), found)
+    plain = [Embedding(side.vectors) for side in sides]
+    torch.testing.assert_close(
+        VisiblePartsMatcher()(*plain), CosineMatcher()(*plain), atol=1e-5, rtol=0
+    )

@@ -1,0 +1,201 @@
+"""Re-ranking, part distances and verification against straightforward ways of our own writing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from reidkit.bench.measure import cpu_seconds, extra_mb
+from reidkit.bench.table import Row
+from reidkit.evaluation import CosineMatcher, KReciprocal, TableMatcher, positions, relate
+from reidkit.evaluation.metrics import average_precision
+from reidkit.evaluation.neighbours import nearest
+from reidkit.evaluation.protocols import PROTOCOLS
+from reidkit.evaluation.ranking import blocks, rank_positives
+from reidkit.evaluation.verification import Verification
+from reidkit.evaluation.visible_parts import VisiblePartsMatcher
+from reidkit.structures import Embedding, Sight
+
+MARKET = PROTOCOLS["market"]
+SIGHTS = Sight(None), Sight(None)
+
+
+def lower(name: str, against: str, baseline: float, ours: float, unit: str) -> Row:
+    """A comparison in which less is better."""
+    return Row(name, against, baseline, ours, unit, higher_is_better=False)
+
+
+def dense_distances(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Squared Euclidean distances of all pairs over their row's maximum (N, N)."""
+    squares = (features * features).sum(1)
+    table = features @ features.T
+    table *= -2
+    table += squares[:, None]
+    table += squares[None]
+    np.maximum(table, 0, out=table)
+    table /= table.max(1, keepdims=True)
+    return table
+
+
+def dense_k_reciprocal(
+    table: NDArray[np.float32], n_query: int, k1: int = 20, k2: int = 6, weight: float = 0.3
+) -> NDArray[np.float32]:
+    """Re-ranked distances (Q, G) with whole N x N arrays, as the published code has them."""
+    count, half = len(table), (k1 + 2) // 2
+    order = np.argsort(table, axis=1)
+    weights = np.zeros_like(table)
+
+    def mutual(i: int, size: int) -> NDArray:
+        forward = order[i, :size]
+        return forward[(order[forward, :size] == i).any(1)]
+
+    for i in range(count):
+        near = mutual(i, k1 + 1)
+        expanded = near
+        for candidate in near:
+            theirs = mutual(candidate, half)
+            if len(np.intersect1d(theirs, near)) > 2 / 3 * len(theirs):
+                expanded = np.append(expanded, theirs)
+        expanded = np.unique(expanded)
+        own = np.exp(-table[i, expanded])
+        weights[i, expanded] = own / own.sum()
+    original = table[:n_query]
+    if k2 > 1:
+        mean = np.zeros_like(weights)
+        for i in range(count):
+            mean[i] = weights[order[i, :k2]].mean(0)
+        weights = mean
+    holders = [np.flatnonzero(weights[:, i]) for i in range(count)]
+    out = np.zeros_like(original)
+    for i in range(n_query):
+        shared = np.zeros(count, np.float32)
+        for j in np.flatnonzero(weights[i]):
+            shared[holders[j]] += np.minimum(weights[i, j], weights[holders[j], j])
+        out[i] = 1 - shared / (2 - shared)
+    return (out * (1 - weight) + original * weight)[:, n_query:]
+
+
+def k_reciprocal_rows(data: Any) -> list[Row]:
+    """Ours against `dense_k_reciprocal`: time, time after the neighbours, memory, difference."""
+    features = np.concatenate([data.query, data.gallery])
+    query, gallery = (Embedding(torch.from_numpy(x)[:, None]) for x in (data.query, data.gallery))
+    seconds: dict[str, float] = {}
+
+    def timed(name: str, work: Callable[[], Any]) -> Any:
+        start = time.process_time()
+        found = work()
+        seconds[name] = time.process_time() - start
+        return found
+
+    def ours() -> NDArray[np.float32]:
+        q, g, matcher = KReciprocal().rerank(query, gallery, CosineMatcher(), *SIGHTS)
+        out = np.empty((len(q), len(g)), np.float32)
+        for rows, values in blocks(q, g, matcher, 64):
+            out[rows] = values.numpy()
+        return out
+
+    def dense() -> NDArray[np.float32]:
+        table = timed("dense distances", lambda: dense_distances(features))
+        return timed("dense rest", lambda: dense_k_reciprocal(table, len(data.q)))
+
+    kept: dict[str, Any] = {}
+    memory = {
+        name: extra_mb(lambda name=name, work=work: kept.update({name: timed(name, work)}))
+        for name, work in (("ours", ours), ("dense", dense))
+    }
+    found, wanted = kept["ours"], kept["dense"]
+    both = Embedding(torch.from_numpy(features)[:, None])
+    with torch.inference_mode():
+        timed("neighbours", lambda: nearest(both, CosineMatcher(), 21))
+    gap = float(np.abs(found - wanted).max())
+    scores = [mean_precision(table, data) for table in (wanted, found)]
+    print(
+        f"k-reciprocal: largest difference {gap:.1e}, mAP dense {scores[0]:.7f}, "
+        f"ours {scores[1]:.7f}"
+    )
+    size = f"k-reciprocal, N = {len(features):,}"
+    rest = seconds["ours"] - seconds["neighbours"]
+    return [
+        lower(size, "dense N x N arrays", seconds["dense"], seconds["ours"], "s"),
+        lower(
+            f"{size}, without neighbours",
+            "dense, distances given",
+            seconds["dense rest"],
+            rest,
+            "s",
+        ),
+        lower(f"{size}, memory", "dense N x N arrays", memory["dense"], memory["ours"], "MB"),
+    ]
+
+
+def mean_precision(table: NDArray[np.float32], data: Any) -> float:
+    """mAP of given distances under the market rule."""
+    relations = relate(MARKET, data.q, data.g)
+    sides = positions(len(data.q)), positions(len(data.g))
+    ranks = rank_positives(*sides, relations, TableMatcher(table))
+    return float(average_precision(ranks.ranks, ranks.starts).mean())
+
+
+def part_rows(n_query: int, n_gallery: int, parts: int = 6, dims: int = 512) -> list[Row]:
+    """The part-visibility distance of all pairs against its bare products."""
+    rng = np.random.default_rng(0)
+    sides, raw = [], []
+    for count in (n_query, n_gallery):
+        vectors = rng.standard_normal((count, parts, dims), np.float32)
+        seen = rng.random((count, parts), np.float32)
+        raw.append(np.ascontiguousarray(vectors.transpose(1, 0, 2)))
+        sides.append(Embedding(torch.from_numpy(vectors), torch.from_numpy(seen)))
+    full = np.empty((n_query, n_gallery), np.float32)
+
+    def products() -> None:
+        for left, right in zip(*raw, strict=True):
+            np.matmul(left, right.T, out=full)
+
+    def ours() -> None:
+        for _ in blocks(*sides, VisiblePartsMatcher(), 64):
+            pass
+
+    extra = extra_mb(ours)
+    seconds, _ = cpu_seconds({"products": products, "ours": ours}, times=2)
+    name = f"part-visibility distance, {parts} x {dims}"
+    whole = parts * n_query * n_gallery * 4 / (1 << 20)
+    return [
+        lower(name, f"{parts} bare products", seconds["products"], seconds["ours"], "s"),
+        lower(f"{name}, memory", "distances of every part", whole, extra, "MB"),
+    ]
+
+
+def verification_rows(data: Any) -> list[Row]:
+    """TAR@FAR in the ranking's pass against scikit-learn's roc_curve over all pairs."""
+    from sklearn.metrics import roc_curve
+
+    relations = relate(MARKET, data.q, data.g)
+    table = 1 - data.query @ data.gallery.T
+    sides = positions(len(data.q)), positions(len(data.g))
+    rates = (1e-4, 1e-3, 1e-2)
+    keep = int(max(rates) * relations.n_impostors(relations.people)) + 2
+
+    def ours(verify: bool) -> list[float]:
+        seen = Verification(0.0, 2.0, keep) if verify else None
+        rank_positives(*sides, relations, TableMatcher(table), 64, relations.people, seen)
+        return [] if seen is None else [seen.tar_at_far(rate)["tar"] for rate in rates]
+
+    def curve() -> list[float]:
+        same = data.g.identities[None] == data.q.identities[:, None]
+        out = same & (data.g.cameras[None] == data.q.cameras[:, None])
+        out |= (data.g.identities == -1)[None]
+        fpr, tpr, _ = roc_curve(same[~out], -table[~out])
+        return [float(tpr[fpr <= rate].max()) for rate in rates]
+
+    works = {"ours": lambda: ours(True), "ranking": lambda: ours(False), "curve": curve}
+    seconds, results = cpu_seconds(works, times=1)
+    if not np.allclose(results["ours"], results["curve"], atol=1e-6):
+        raise RuntimeError(f"TAR@FAR disagrees: {results['ours']} and {results['curve']}")
+    more = max(seconds["ours"] - seconds["ranking"], 1e-9)
+    name = f"TAR@FAR and EER, {relations.n_impostors(relations.people) / 1e6:.1f} M pairs"
+    return [lower(name, "sklearn roc_curve", seconds["curve"], more, "s")]

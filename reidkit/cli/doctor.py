@@ -1,0 +1,190 @@
+"""``reidkit doctor``: examine a data set, or this installation."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import platform
+from pathlib import Path
+
+from reidkit.cli.common import parser
+from reidkit.errors import UserError
+
+EXAMPLES = """examples:
+  python tools/doctor.py data data/market1501
+  python tools/doctor.py data data/mine --reader ImageFolder --every 10
+  python tools/doctor.py env
+The exit status is 1 when there is an error."""
+
+# distribution -> what does not work without it
+NEEDED = {
+    "torch": "everything", "torchvision": "backbones", "numpy": "everything",
+    "mmengine": "everything", "yacs": "settings", "scipy": "part labels",
+    "scikit-learn": "tests of the metrics", "simplejpeg": "decoding", "safetensors": "weights",
+}  # fmt: skip
+WANTED = {
+    "mmpose": "part labels (tools/generate_part_labels.py)",
+    "mmcv-lite": "part labels, transforms (or mmcv)",
+    "opencv-python-headless": "decoding and resizing (or opencv-python)",
+    "pyarrow": "Parquet tables and features",
+    "timm": "timm's backbones",
+    "wandb": "settings.wandb",
+    "tensorboard": "settings.tensorboard",
+    "matplotlib": "pictures",
+    "faiss-cpu": "approximate neighbours of other tools; re-ranking here needs none",
+}
+EITHER = {"mmcv-lite": "mmcv", "opencv-python-headless": "opencv-python", "faiss-cpu": "faiss-gpu"}
+
+
+def main(argv: list[str]) -> int:
+    """Dispatch data and env."""
+    made = parser("reidkit doctor", "Examine a data set or this installation.", EXAMPLES)
+    commands = made.add_subparsers(dest="command", required=True, metavar="command")
+    data = commands.add_parser("data", help="files, identities and cameras of a data set")
+    data.add_argument("folder", type=Path)
+    data.add_argument("--reader", help="name of a reader; default: found by the layout")
+    data.add_argument("--every", type=int, default=1, help="decode only each n-th file")
+    commands.add_parser("env", help="versions that work together, and what is missing for what")
+    args = made.parse_args(argv)
+    if args.command == "env":
+        return environment()
+    if args.every < 1:
+        raise UserError(f"--every must be at least 1, got {args.every}")
+    return data_set(args.folder, args.reader, args.every)
+
+
+def data_set(folder: Path, reader_name: str | None, every: int) -> int:
+    """Print all findings about a data set; 1 when there is an error."""
+    from reidkit.components import import_core
+
+    import_core()
+    from reidkit.data.doctor import Finding, examine, find_reader
+
+    reader = find_reader(folder, reader_name)
+    splits = reader.splits()
+    print(f"{folder}: layout of {type(reader).__name__}, protocol {reader.protocol}")
+    findings = [*examine(splits, every), *_random(reader)]
+    for finding in sorted(findings, key=lambda f: ("error", "warning", "info").index(f.level)):
+        print(f"{finding.level:<7}  {finding.text}")
+    errors = [f for f in findings if isinstance(f, Finding) and f.level == "error"]
+    warnings = [f for f in findings if f.level == "warning"]
+    print(f"{len(errors)} errors, {len(warnings)} warnings")
+    return 1 if errors else 0
+
+
+def _random(reader) -> list:
+    """What a model that knows nothing would score, and the queries that cannot be answered."""
+    from reidkit.data.doctor import SHOWN, Finding
+    from reidkit.evaluation.metrics import random_ranker
+    from reidkit.evaluation.protocols import find_protocol, relate
+    from reidkit.evaluation.sides import Labels
+
+    splits, rules = reader.splits(), find_protocol(reader.protocol)
+    if not {"query", "gallery"} <= set(splits):
+        return []
+    sides = [
+        Labels(s.identities, s.cameras, [f"{s.root}/{path}" for path in s.paths])
+        for s in (splits["query"], splits["gallery"])
+    ]
+    relations = relate(rules, *sides)
+    found = []
+    if relations.invalid:
+        first = "; ".join(
+            f"{splits['query'].paths[i]}: {reason}" for i, reason in relations.invalid[:SHOWN]
+        )
+        all_of_them = len(relations.invalid) == len(sides[0])
+        found.append(
+            Finding(
+                "error" if all_of_them else "warning",
+                f"{len(relations.invalid)} of {len(sides[0])} queries have no right gallery image "
+                f"under protocol {rules.name}: {first}",
+            )
+        )
+    valid = relations.valid
+    if len(valid):
+        own = relations.starts[valid + 1] - relations.starts[valid]
+        left = relations.n_gallery - len(relations.junk) - (own - relations.n_good[valid])
+        precision, first_rank = random_ranker(relations.n_good[valid], left)
+        found.append(
+            Finding(
+                "info",
+                f"a random ranker scores mAP {100 * precision.mean():.2f}, "
+                f"R1 {100 * first_rank.mean():.2f}",
+            )
+        )
+    return found
+
+
+def environment() -> int:
+    """Print versions, what is missing for which feature, and versions that do not fit."""
+    print(f"python {platform.python_version()} on {platform.platform()}")
+    missing = 0
+    for title, wanted in (("needed", NEEDED), ("for some features", WANTED)):
+        print(f"{title}:")
+        for name, use in wanted.items():
+            version = _version(name) or (_version(EITHER[name]) if name in EITHER else None)
+            shown = version or "MISSING"
+            missing += version is None and wanted is NEEDED
+            print(f"  {name:<24} {shown:<14} {use}")
+    print(_devices())
+    problems = version_problems({name: _version(name) for name in (*NEEDED, *WANTED, "mmcv")})
+    for problem in problems:
+        print(f"error    {problem}")
+    if missing or problems:
+        print("to mend: make setup (installs the versions that were tested together)")
+        return 1
+    print("these versions work together")
+    return 0
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _devices() -> str:
+    try:
+        torch = importlib.import_module("torch")
+    except ImportError:
+        return "device: torch cannot be imported"
+    if not torch.cuda.is_available():
+        built = torch.version.cuda
+        why = f"; torch is built for CUDA {built}, but no device answers" if built else ""
+        return f"device: CPU, {torch.get_num_threads()} threads{why}"
+    names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return f"device: {', '.join(names)}; CUDA {torch.version.cuda}"
+
+
+def version_problems(versions: dict[str, str | None]) -> list[str]:
+    """Combinations that are known not to work.
+
+    Args:
+        versions: distribution -> installed version or None.
+
+    Example:
+        >>> version_problems({"torch": "2.11.0", "torchvision": "0.25.0"})
+        ['torchvision 0.25.0 does not belong to torch 2.11.0; torchvision 0.26 does']
+    """
+    found = []
+    torch, vision = (_numbers(versions.get(name)) for name in ("torch", "torchvision"))
+    if torch and vision and torch[0] == 2 and vision[:2] != (0, torch[1] + 15):
+        found.append(
+            f"torchvision {versions['torchvision']} does not belong to torch {versions['torch']}; "
+            f"torchvision 0.{torch[1] + 15} does"
+        )
+    if torch and torch < (2, 6):
+        found.append(f"torch {versions['torch']} is too old; 2.6 or newer is needed")
+    numpy = _numbers(versions.get("numpy"))
+    if numpy and numpy < (2,):
+        found.append(f"numpy {versions['numpy']} is too old; 2.0 or newer is needed")
+    if versions.get("mmcv") and versions.get("mmcv-lite"):
+        found.append("mmcv and mmcv-lite are both installed and overwrite each other; remove one")
+    return found
+
+
+def _numbers(version: str | None) -> tuple[int, ...]:
+    if not version:
+        return ()
+    return tuple(int(part) for part in version.partition("+")[0].split(".")[:3] if part.isdigit())

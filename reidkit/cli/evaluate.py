@@ -1,0 +1,113 @@
+"""``reidkit evaluate``: score features from any source under a named protocol, without a model."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from reidkit.cli.common import parser, split_overrides
+from reidkit.errors import UserError
+
+EXAMPLES = """examples:
+  python tools/evaluate.py features.npz labels.csv --protocol market
+  python tools/evaluate.py features.parquet --protocol single-camera --queries queries.csv
+  python tools/evaluate.py features/target --rerank KReciprocal --out reranked.json
+  python tools/evaluate.py features/target +evaluation.rerank.rr=KReciprocal \\
+      evaluation.rerank.rr.k1=50 evaluation.rerank.rr.k2=15
+  python tools/evaluate.py features.npz labels.csv 'evaluation.far=(1e-4,1e-3)' \\
+      evaluation.bootstrap=2000 model.matcher=EuclideanMatcher
+labels.csv has a row per image in the order of the features: identity, camera, split (query, gallery
+or both), and perhaps file and time. More: docs/evaluation.md"""
+
+
+def main(argv: list[str]) -> int:
+    """Read features, evaluate, print the report."""
+    overrides, others = split_overrides(argv)
+    args = _parser().parse_args(others)
+    from reidkit.evaluation.features import read_features
+
+    evaluator, matcher = _components(args, overrides)
+    test = read_features(args.features, args.labels)
+    _check_matcher(args, overrides, test.meta)
+    sides = dict(test.sides)
+    query, gallery = sides.pop("query"), sides.pop("gallery")
+    matcher = test.meta.get("table_matcher", matcher)
+    result = evaluator.rank(
+        query,
+        gallery,
+        matcher,
+        protocol=test.protocol,
+        trials=test.trials,
+        multi_query=sides.get("multi_query"),
+    )
+    print(f"{test.meta.get('dataset', args.features)}: {result.report()}")
+    if args.out:
+        result.to_json(args.out)
+    if args.queries:
+        from reidkit.evaluation.queries import write_queries
+
+        write_queries(args.queries, result.per_query)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    made = parser("reidkit evaluate", "Score features under a named protocol.", EXAMPLES)
+    add = made.add_argument
+    add("features", help="feature store, .npz or .parquet")
+    add("labels", nargs="?", help=".csv or .parquet with a row per image")
+    add("--protocol", help="default: the store's own, else market")
+    add("--rerank", nargs="+", default=[], metavar="NAME", help="steps with their default options")
+    add("--plugins", nargs="+", default=[], help="plugins whose matchers or re-rankers are named")
+    add("--out", type=Path, help="write the result there as JSON")
+    add("--queries", type=Path, help="write the per-query table there (.csv or .parquet)")
+    return made
+
+
+def _components(args: argparse.Namespace, overrides: list[str]) -> tuple[Any, Any]:
+    """Evaluator and matcher from the same keys as in a config, refused in the same words."""
+    from reidkit.components import import_core
+    from reidkit.config.check import component_problems
+    from reidkit.config.override import Override, apply_overrides, parse_override
+    from reidkit.config.problems import ConfigError
+    from reidkit.plugin import load_plugins
+    from reidkit.registry import EVALUATORS, MATCHERS
+
+    import_core()
+    load_plugins(args.plugins)
+    tree: dict[str, Any] = dict(
+        evaluation=dict(type="RankingEvaluator", protocol=None, rerank={}),
+        model=dict(matcher=dict(type="CosineMatcher")),
+    )
+    wanted = [Override("add", f"evaluation.rerank.{n.lower()}", n) for n in args.rerank]
+    if args.protocol:
+        wanted.append(Override("set", "evaluation.protocol", args.protocol))
+    try:
+        wanted += [parse_override(text) for text in overrides]
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    done = apply_overrides(tree, wanted)
+    plugins = frozenset(args.plugins)
+    problems = list(done.problems)
+    for path in (("evaluation",), ("model", "matcher")):
+        node: Any = tree
+        for key in path:
+            node = node.get(key)
+        problems += component_problems(node, path, plugins)
+    if problems:
+        raise ConfigError("command line", problems)
+    try:
+        return EVALUATORS.build(tree["evaluation"]), MATCHERS.build(tree["model"]["matcher"])
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
+def _check_matcher(args: argparse.Namespace, overrides: list[str], meta: dict[str, Any]) -> None:
+    """Say so when a store was made by a model with another matcher."""
+    own = meta.get("matcher")
+    chosen = any(text.lstrip("+").startswith("model.matcher") for text in overrides)
+    if own and own != "CosineMatcher" and not chosen:
+        print(
+            f"note: the model of {args.features} compares with {own}, this uses CosineMatcher; "
+            f"model.matcher={own} (with --plugins, if it is a plugin's) gives the model's numbers"
+        )

@@ -1,0 +1,135 @@
+"""The doctor finds what was planted, in a folder of generated crops."""
+
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+
+from reidkit.cli.doctor import version_problems
+from reidkit.cli.main import main
+from reidkit.evaluation.metrics import random_ranker
+
+FOLDERS = {"train": "bounding_box_train", "query": "query", "gallery": "bounding_box_test"}
+
+
+def write(folder, split, identity, camera, number=0, seed=None):
+    seed = hash((split, identity, camera, number)) % 2**32 if seed is None else seed
+    image = np.random.default_rng(seed).integers(0, 255, (16, 8, 3), dtype=np.uint8)
+    name = f"{identity:04d}_c{camera}s1_{number:06d}_00.jpg"
+    path = folder / FOLDERS[split] / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), image)
+    return path
+
+
+@pytest.fixture
+def healthy(tmp_path):
+    folder = tmp_path / "mine"
+    for person in (1, 2, 3):
+        for camera in (1, 2):
+            write(folder, "train", person, camera)
+    for person in (11, 12):
+        write(folder, "query", person, 1)
+        write(folder, "gallery", person, 2)
+    return folder
+
+
+def diagnose(folder, capsys, *more):
+    status = main(["doctor", "data", str(folder), *more])
+    output = capsys.readouterr()
+    return status, output.out, output.err
+
+
+def test_a_healthy_set(healthy, capsys):
+    status, out, err = diagnose(healthy, capsys)
+    assert status == 0, err
+    assert "layout of Market1501, protocol market" in out
+    assert "train: 6 images, 3 people, 2 cameras" in out
+    assert "all readable" in out and "no two of 10 files have the same content" in out
+    assert "a random ranker scores mAP 75.00, R1 50.00" in out
+    assert "2-3 images:      3 people" in out and out.endswith("0 errors, 0 warnings\n")
+
+
+def test_every_planted_fault_is_found(healthy, capsys):
+    write(healthy, "train", 11, 1)  # tested on, too
+    first = write(healthy, "train", 4, 1)  # one camera
+    shutil.copy(first, first.with_name("0004_c1s1_000001_00.jpg"))
+    shutil.copy(first, healthy / "query" / "0013_c1s1_000000_00.jpg")
+    (healthy / "query" / "0012_c2s1_000009_00.jpg").write_bytes(b"no image")
+    status, out, _ = diagnose(healthy, capsys)
+    assert status == 1
+    for text in [
+        "error    1 people of train are also in query: 11",
+        "error    1 people of train are also in gallery: 11",
+        "error    1 groups of files of equal content under different identities",
+        "error    1 of 15 files decoded are unreadable: 0012_c2s1_000009_00.jpg",
+        "warning  1 people of query are not in gallery: 13",
+        "people of train are seen by one camera only: 4, 11",
+        "queries have no right gallery image under protocol market",
+    ]:
+        assert text in out, text
+
+
+def test_one_camera_everywhere(tmp_path, capsys):
+    folder = tmp_path / "one"
+    for split, people in (("train", (1, 2)), ("query", (3,)), ("gallery", (3, 3))):
+        for number, person in enumerate(people):
+            write(folder, split, person, 1, number)
+    status, out, _ = diagnose(folder, capsys)
+    assert status == 1
+    assert "every person of train is seen by one camera: use protocol single-camera" in out
+    assert "error    1 of 1 queries have no right gallery image" in out
+
+
+def test_plain_folders_and_unknown_layouts(tmp_path, capsys):
+    for person in "abcd":
+        for number in range(3):
+            path = tmp_path / "plain" / person / f"{number}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            image = np.random.default_rng(ord(person) + number).integers(0, 255, (8, 4, 3))
+            cv2.imwrite(str(path), image)
+    status, out, err = diagnose(tmp_path / "plain", capsys)
+    assert "layout of ImageFolder" in out, err
+    (tmp_path / "nothing").mkdir()
+    status, _, err = diagnose(tmp_path / "nothing", capsys)
+    assert status == 2 and "no known layout" in err and "Market1501: bounding_box_train/" in err
+    status, _, err = diagnose(tmp_path / "absent", capsys)
+    assert status == 2 and "no such folder" in err
+    status, _, err = diagnose(tmp_path / "plain", capsys, "--reader", "Market151")
+    assert status == 2 and "did you mean 'Market1501'" in err
+
+
+def test_the_environment_is_listed(capsys):
+    status = main(["doctor", "env"])
+    out = capsys.readouterr().out
+    assert "torch " in out and "device: " in out and status in (0, 1)
+    assert ("these versions work together" in out) == (status == 0)
+
+
+@pytest.mark.parametrize(
+    "versions, count",
+    [
+        ({"torch": "2.11.0", "torchvision": "0.26.0", "numpy": "2.1.0"}, 0),
+        ({"torch": "2.11.0+cpu", "torchvision": "0.26.0+cpu"}, 0),
+        ({"torch": "2.5.1", "torchvision": "0.20.1"}, 1),
+        ({"torch": "2.11.0", "torchvision": "0.20.1", "numpy": "1.26.4"}, 2),
+        ({"mmcv": "2.1.0", "mmcv-lite": "2.2.0"}, 1),
+        ({}, 0),
+    ],
+)
+def test_versions_that_do_not_fit(versions, count):
+    assert len(version_problems(versions)) == count
+
+
+@pytest.mark.parametrize("n_good, size", [(1, 1), (2, 5), (3, 20)])
+def test_the_random_rankers_scores_are_means_over_orders(n_good, size):
+    rng = np.random.default_rng(0)
+    precision, first = [], []
+    for _ in range(20000):
+        ranks = np.sort(rng.permutation(size)[:n_good]) + 1
+        precision.append(np.mean(np.arange(1, n_good + 1) / ranks))
+        first.append(ranks[0] == 1)
+    expected = random_ranker([n_good], [size])
+    assert expected[0][0] == pytest.approx(np.mean(precision), abs=0.01)
+    assert expected[1][0] == pytest.approx(np.mean(first), abs=0.012)

@@ -1,0 +1,231 @@
+"""Features from anywhere, scored without a model; stores; comparing; refusals people meet."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from reidkit.cli.main import main
+from reidkit.data.split import Trial
+from reidkit.errors import UserError
+from reidkit.evaluation import CosineMatcher, Labels, RankingEvaluator, Side
+from reidkit.evaluation.compare import compare_tables
+from reidkit.evaluation.features import read_features
+from reidkit.evaluation.queries import read_queries
+from reidkit.evaluation.store import TestSet, read_store, write_store
+from reidkit.structures import Embedding
+
+
+def side(count=60, seed=0, noise=1.0) -> Side:
+    rng = np.random.default_rng(seed)
+    people = np.arange(count) % 12 + 1
+    centres = np.random.default_rng(9).standard_normal((13, 8))
+    vectors = centres[people] + noise * rng.standard_normal((count, 8))
+    labels = Labels(people, np.arange(count) // 12 % 3, [f"{i:03d}.jpg" for i in range(count)])
+    return Side(Embedding(torch.from_numpy(vectors.astype(np.float32))[:, None]), labels)
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """features.npz and labels.csv, in a folder of their own."""
+    monkeypatch.chdir(tmp_path)
+    whole = side()
+    np.savez("features.npz", features=whole.embedding.vectors[:, 0].numpy())
+    split = ["query" if i < 20 else "gallery" for i in range(60)]
+    rows = zip(
+        split, whole.labels.identities, whole.labels.cameras, whole.labels.paths, strict=True
+    )
+    text = "split,pid,camid,file\n" + "\n".join(",".join(map(str, row)) for row in rows)
+    (tmp_path / "labels.csv").write_text(text + "\n")
+    return whole
+
+
+def run(*arguments, capsys):
+    status = main(["evaluate", *arguments])
+    output = capsys.readouterr()
+    return status, output.out, output.err
+
+
+def test_features_and_labels_give_the_evaluators_numbers(files, capsys):
+    status, out, err = run(
+        "features.npz", "labels.csv", "--protocol", "market", "--out", "result.json",
+        "--queries", "queries.csv", "evaluation.far=(0.01,)", capsys=capsys,
+    )  # fmt: skip
+    assert status == 0, err
+    wanted = RankingEvaluator(far=(0.01,)).rank(files[:20], files[20:], CosineMatcher())
+    content = json.loads(Path("result.json").read_text())
+    assert content["metrics"] == wanted.metrics
+    assert content["verification"] == wanted.verification
+    assert out == f"features.npz: {wanted.report()}\n"
+    table = read_queries("queries.csv")
+    assert table["file"].tolist() == files.labels.paths[:20]
+    np.testing.assert_array_equal(table["AP"], wanted.per_query["AP"])
+
+
+def test_the_keys_of_a_config_work_here_too(files, capsys):
+    arguments = ["features.npz", "labels.csv", "--out", "result.json"]
+    keys = ["+evaluation.rerank.rr=KReciprocal", "evaluation.rerank.rr.k1=5"]
+    status, out, err = run(*arguments, *keys, "model.matcher=EuclideanMatcher", capsys=capsys)
+    assert status == 0 and "EuclideanMatcher -> KReciprocal(k1=5)" in out, err
+    status, out, _ = run(*arguments, "--rerank", "QueryExpansion", capsys=capsys)
+    assert status == 0 and "CosineMatcher -> QueryExpansion" in out
+    status, _, err = run(*arguments, "evaluation.fra=(0.1,)", "--protocol", "mars", capsys=capsys)
+    assert status == 2 and "RankingEvaluator has no option 'fra'" in err and "'mars'" in err
+
+
+def test_two_sides_and_distances_in_one_file(files, capsys, tmp_path):
+    named = {
+        f"{name}_{key}": value
+        for name, part in (("query", files[:20]), ("gallery", files[20:]))
+        for key, value in (
+            ("features", part.embedding.vectors[:, 0].numpy()),
+            ("pids", part.labels.identities),
+            ("camids", part.labels.cameras),
+        )
+    }
+    np.savez("two.npz", **named)
+    wanted = RankingEvaluator().rank(files[:20], files[20:], CosineMatcher()).metrics
+    test = read_features("two.npz")
+    found = RankingEvaluator().rank(test.sides["query"], test.sides["gallery"], CosineMatcher())
+    assert found.metrics == wanted
+    table = CosineMatcher()(files[:20].embedding, files[20:].embedding).numpy()
+    labels = {name: values for name, values in named.items() if "features" not in name}
+    np.savez("distances.npz", distances=table, **labels)
+    status, _, err = run("distances.npz", "--out", "d.json", capsys=capsys)
+    assert status == 0, err
+    assert json.loads(Path("d.json").read_text())["metrics"] == pytest.approx(wanted)
+
+
+def test_parquet_features(files, capsys):
+    arrow = pytest.importorskip("pyarrow")
+    import pyarrow.parquet
+
+    labels = read_queries("labels.csv")
+    columns = {name: arrow.array(values.tolist()) for name, values in labels.items()}
+    columns["features"] = arrow.array(files.embedding.vectors[:, 0].tolist())
+    pyarrow.parquet.write_table(arrow.table(columns), "features.parquet")
+    assert run("features.parquet", "--out", "p.json", capsys=capsys)[0] == 0
+    assert run("features.npz", "labels.csv", "--out", "n.json", capsys=capsys)[0] == 0
+    numbers = [json.loads(Path(name).read_text())["metrics"] for name in ("p.json", "n.json")]
+    assert numbers[0] == numbers[1]
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (dict(split=None), "no column 'split' that says which images are query and which gallery"),
+        (dict(camid=None), "no column 'camera' for all (one camera: a column of zeros and"),
+        (dict(split=["gallery"] * 60), "the query is empty, no row has split 'query' or 'both'"),
+        (dict(split=["test"] * 60), "split 'test'; use query, gallery, both, multi_query or train"),
+        (dict(pid=list(range(59))), "labels of one side differ in length"),
+        (dict(camid=["c1"] * 60), "cameras must be one integer per image"),
+    ],
+)
+def test_missing_and_odd_labels_are_refused(files, change, message):
+    labels = {name: values.tolist() for name, values in read_queries("labels.csv").items()}
+    labels["path"] = labels.pop("file")
+    labels = {k: v for k, v in {**labels, **change}.items() if v is not None}
+    features = files.embedding.vectors[:, 0].numpy()
+    np.savez("labelled.npz", features=features, **{k: np.array(v) for k, v in labels.items()})
+    with pytest.raises(UserError) as caught:
+        read_features("labelled.npz")
+    assert message in str(caught.value)
+
+
+def test_other_files_are_refused(files, tmp_path):
+    np.savez("empty.npz", nothing=np.zeros(3))
+    np.savez("whole.npz", features=np.zeros((3, 4), int))
+    np.savez("objects.npz", features=np.array([None, 1]))
+    for name, message in [
+        ("absent.npz", "no such file or feature store"),
+        ("labels.csv", "features are read from .npz, .parquet or a feature store"),
+        ("empty.npz", "no array 'features'; it has: nothing"),
+        ("whole.npz", "features must be numbers (images, dims) or (images, parts, dims), got int"),
+        ("objects.npz", "store texts as fixed-width strings"),
+        (".", "no feature store, it has no meta.json"),
+    ]:
+        with pytest.raises(UserError) as caught:
+            read_features(name)
+        assert message in str(caught.value)
+
+
+def test_one_camera_is_refused_with_the_flag_that_helps(files, capsys):
+    text = Path("labels.csv").read_text().replace(",1,", ",0,").replace(",2,", ",0,")
+    rows = [line.split(",") for line in text.splitlines()]
+    lines = [",".join([*row[:2], row[2] if i == 0 else "0", row[3]]) for i, row in enumerate(rows)]
+    Path("labels.csv").write_text("\n".join(lines))
+    status, _, err = run("features.npz", "labels.csv", capsys=capsys)
+    assert status == 2 and "all 60 images have camera 0" in err and "single-camera" in err
+    assert run(
+        "features.npz", "labels.csv", "--protocol", "single-camera", capsys=capsys
+    )[0] == 0  # fmt: skip
+
+
+def test_a_store_gives_the_same_numbers_and_is_mapped(files, tmp_path, capsys):
+    visible = Embedding(files.embedding.vectors, torch.ones(60, 1))
+    sides = {
+        "query": Side(visible, files.labels)[:20],
+        "gallery": Side(visible, files.labels, "gallery")[20:],
+    }
+    trials = [Trial([0, 1, 2, 3], range(40), "first"), Trial(range(4, 20), range(40))]
+    test = TestSet(sides, "cuhk03-np", trials, dict(dataset="toy", matcher="eanet/Visibility"))
+    write_store(tmp_path / "store", test)
+    again = read_store(tmp_path / "store")
+    assert again.protocol == "cuhk03-np" and [t.name for t in again.trials] == ["first", ""]
+    assert again.sides["query"].labels.paths == files.labels.paths[:20]
+    assert str(tmp_path / "store/gallery/vectors.npy") in Path("/proc/self/maps").read_text()
+    wanted = RankingEvaluator().rank(
+        *sides.values(), CosineMatcher(), protocol="cuhk03-np", trials=trials
+    )
+    status, out, err = run("store", "--out", "store.json", capsys=capsys)
+    assert status == 0, err
+    content = json.loads(Path("store.json").read_text())
+    assert content["metrics"] == wanted.metrics and content["n_trials"] == 2
+    assert "note: the model of store compares with eanet/Visibility" in out
+    with pytest.raises(UserError, match="choose another folder for the features"):
+        write_store(tmp_path / "store", test)
+    (tmp_path / "store" / "query" / "cameras.npy").unlink()
+    with pytest.raises(UserError, match="damaged"):
+        read_store(tmp_path / "store")
+
+
+def tables(tmp_path, **noises):
+    for name, noise in noises.items():
+        whole = side(noise=noise, seed=1)
+        result = RankingEvaluator().rank(whole[:20], whole[20:], CosineMatcher())
+        folder = tmp_path / name
+        folder.mkdir()
+        from reidkit.evaluation.queries import write_queries
+
+        write_queries(folder / "queries_target.csv", result.per_query)
+        yield folder, result
+
+
+def test_runs_are_compared_query_by_query(tmp_path, capsys):
+    (a, first), (b, second) = tables(tmp_path, a=1.5, b=0.3)
+    assert main(["compare", str(a), str(b), "--resamples", "500"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("target") and " mAP" in out
+    found = compare_tables(a / "queries_target.csv", b / "queries_target.csv", 500)
+    assert found["mAP"][:2] == pytest.approx((first.metrics["mAP"], second.metrics["mAP"]))
+    assert found["R1"][2].difference == pytest.approx(second.metrics["R1"] - first.metrics["R1"])
+    assert found["mAP"][2].p < 0.05
+    turned = (b / "queries_target.csv").read_text().splitlines()
+    (b / "queries_target.csv").write_text("\n".join([turned[0], *turned[:0:-1]]))
+    again = compare_tables(a / "queries_target.csv", b / "queries_target.csv", 500)
+    assert {n: v[:2] for n, v in again.items()} == {n: v[:2] for n, v in found.items()}
+
+
+def test_other_queries_are_not_compared(tmp_path, capsys):
+    (a, _), (b, _) = tables(tmp_path, a=1.5, b=0.3)
+    lines = (b / "queries_target.csv").read_text().splitlines()
+    (b / "queries_target.csv").write_text("\n".join(lines[:-1]))
+    assert main(["compare", str(a), str(b)]) == 2
+    assert "1 only in the first, 0 only in the second (such as 019.jpg)" in capsys.readouterr().err
+    (b / "queries_target.csv").rename(b / "queries_source.csv")
+    assert main(["compare", str(a), str(b)]) == 2
+    assert "no common test" in capsys.readouterr().err
+    assert main(["compare", str(a), str(tmp_path)]) == 2
+    assert "no per-query tables (queries_*.csv)" in capsys.readouterr().err
