@@ -226,7 +226,7 @@ def check_reranker(build: Build) -> str:
     clock = {6: np.arange(6) * 40.0, 30: np.arange(30) * 10.0}
     sights = [Sight(np.arange(n) % 3, clock[n]) for n in (6, 30)]
     with torch.no_grad():
-        query, gallery, matcher = step.rerank(*sides, _FakeMatcher(), *sights)
+        query, gallery, matcher = step.rerank(*sides, FakeMatcher(), *sights)
         _require((len(query), len(gallery)) == (6, 30), "the number of images changed")
         for side, before in zip(sides, kept, strict=True):
             same = all(torch.equal(getattr(side, n), t) for n, t in before._tensors().items())
@@ -241,17 +241,6 @@ def check_reranker(build: Build) -> str:
         part = torch.cat([matcher(query[rows], gallery) for rows in (slice(0, 1), slice(1, 6))])
         _require(torch.allclose(part, found, atol=1e-4), "a block differs from the whole")
     return "distances checked"
-
-
-class _FakeMatcher(torch.nn.Module):
-    """Half of one minus the cosine of all parts together, in [0, 1]."""
-
-    bounds = (0.0, 1.0)
-
-    def forward(self, query: Embedding, gallery: Embedding) -> Tensor:
-        left, right = (e.vectors.flatten(1) for e in (query, gallery) if e.vectors is not None)
-        left, right = (torch.nn.functional.normalize(side) for side in (left, right))
-        return ((1 - left @ right.T) / 2).clamp(0.0, 1.0)
 
 
 def check_sampler(build: Build) -> str:
