@@ -136,7 +136,8 @@ class QAConvMatcher(Matcher):
     @torch.no_grad()
     def order(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
         """Minus the score without its constant."""
-        out = torch.empty(len(query), len(gallery)) if out is None else out
+        if out is None:
+            out = torch.empty(len(query), len(gallery), device=gallery.vectors.device)
         forward, backward, _ = self.folded()
         if not self.shortlist or self.shortlist >= len(gallery):
             return self._sums(query, gallery, (-forward, -backward), out)

@@ -73,12 +73,14 @@ def _between(first: Tensor, length: Tensor, size: int) -> Tensor:
 class RandomRotation(BaseTransform):
     """Turn every image about its middle; black comes in at the corners.
 
+    Masks and part map turn along, by nearest cell; no region and background come in, and a region
+    with no cell left is no longer visible.
+
     Args:
         degrees: largest angle either way, 0 to below 90.
 
     Raises:
-        ValueError: degrees outside [0, 90); a batch without generator; one with masks or a part
-            map, which would no longer fit.
+        ValueError: degrees outside [0, 90); a batch without generator.
     """
 
     def __init__(self, degrees: float = 5.0):
@@ -88,8 +90,6 @@ class RandomRotation(BaseTransform):
 
     def transform(self, results: ReIDBatch) -> ReIDBatch:
         """Rotate; see the class. Gives float32 on the same scale."""
-        if results.masks is not None or results.part_map is not None:
-            raise ValueError("RandomRotation cannot turn masks and part maps with the images")
         images = results.images.float()
         height, width = images.shape[-2:]
         turn = torch.deg2rad((2 * draw(results, len(results)) - 1) * self.degrees)
@@ -100,8 +100,23 @@ class RandomRotation(BaseTransform):
             torch.stack([cos, -sin * height / width, none], 1),
             torch.stack([sin * width / height, cos, none], 1),
         ]
-        grid = F.affine_grid(torch.stack(rows, 1), list(images.shape), align_corners=False)
-        return replace(results, images=F.grid_sample(images, grid, align_corners=False))
+        angles = torch.stack(rows, 1)
+        changed = {"images": _turned(images, angles, "bilinear")}
+        if results.masks is not None:
+            masks = _turned(results.masks.float(), angles, "nearest") > 0.5
+            changed["masks"] = masks
+            if results.visibility is not None:
+                changed["visibility"] = results.visibility * masks.flatten(2).any(2)
+        if results.part_map is not None:
+            parts = _turned(results.part_map[:, None].float(), angles, "nearest")[:, 0]
+            changed["part_map"] = parts.to(results.part_map.dtype)
+        return replace(results, **changed)
+
+
+def _turned(maps: Tensor, angles: Tensor, mode: str) -> Tensor:
+    """Maps of any resolution (N, C, h, w) of the images, resampled; zeros come in."""
+    grid = F.affine_grid(angles, list(maps.shape), align_corners=False)
+    return F.grid_sample(maps, grid, mode=mode, align_corners=False)
 
 
 @TRANSFORMS.register_module()

@@ -38,13 +38,14 @@ def run(n_query: int = 64, n_gallery: int = 256, times: int = 3) -> list[Row]:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(0)
     matcher = MATCHERS.build(dict(type="qaconv/QAConvMatcher", map_size=SIZE)).eval().to(device)
-    query, gallery = (Embedding(maps=_smooth(count).to(device)) for count in (n_query, n_gallery))
+    maps = [_smooth(count).to(device) for count in (n_query, n_gallery)]
+    query, gallery = (Embedding(maps=side) for side in maps)
     prepared = matcher.prepare(query, "query"), matcher.prepare(gallery, "gallery")
     out = torch.empty(n_query, n_gallery, device=device)
     works: dict[str, Callable[[], Any]] = {
         "ours": lambda: matcher.order(*prepared, out),
-        "plain": lambda: plain(matcher, query.maps, gallery.maps),
-        "product": _product(query.maps, gallery.maps),
+        "plain": lambda: plain(matcher, *maps),
+        "product": _product(*maps),
     }
     memory = {name: extra_mb(works[name]) for name in ("ours", "plain")}
     gap = (matcher.order(*prepared, out) - works["plain"]()).abs().max()

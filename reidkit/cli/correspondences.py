@@ -38,11 +38,12 @@ def main(argv: list[str]) -> int:
             f"{type(run.model.matcher).__name__} compares whole embeddings, so there are no local "
             "matches to draw; this works for runs with a matcher such as qaconv/QAConvMatcher"
         )
-    from reidkit.engine.evaluate import evaluate
+    from reidkit.engine.evaluate import TestRun, build_evaluator, embed_test
     from reidkit.engine.pictures import draw_matches
 
-    run.cfg.data.tests = [test]
-    found = evaluate(run.cfg, run.model, run.domains)[0]
+    sides = embed_test(run.cfg, run.model, run.domains, test, build_evaluator(run.cfg))
+    (query, query_split), (gallery, gallery_split) = sides["query"], sides["gallery"]
+    found = TestRun(test, query_split, gallery_split, query, gallery, result=None)
     out = Path(args.out) if args.out else Path(args.run) / f"matches_{test}.png"
     draw_matches(out, run.cfg, run.model, run.domains, found, args.queries, args.lines, args.seed)
     print(out)

@@ -9,7 +9,7 @@ import numpy as np
 
 from reidkit.data.reader import Reader, list_images, parse_names
 from reidkit.data.split import Split
-from reidkit.data.times import market_seconds, with_times
+from reidkit.data.times import Seconds, market_seconds, with_times
 from reidkit.errors import UserError
 from reidkit.registry import DATASETS
 
@@ -55,7 +55,7 @@ class Market1501(Reader):
     junk_gallery = 19732  # with identity -1 kept; 0 where the set has no junk
     how = "unpack Market-1501-v15.09.15.zip there"
     example = "0002_c1s1_000451_03.jpg"
-    seconds = staticmethod(market_seconds)  # times from names; none where they have another form
+    seconds: Seconds = staticmethod(market_seconds)  # from file names; None: they tell none
 
     def __init__(
         self,

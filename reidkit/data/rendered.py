@@ -97,7 +97,7 @@ class RandPerson(_Rendered):
 
 @DATASETS.register_module()
 class ClonedPerson(_Rendered):
-    """ClonedPerson: ``train``, ``test/query``, ``test/gallery``, rendered from photographed clothes.
+    """ClonedPerson: ``train``, ``test/query``, ``test/gallery``, people in photographed clothes.
 
     Names such as ``00000_s01_c02_f000123.jpg``: identity, scene, camera, frame at 24 a second.
     Cameras of different scenes are different cameras (100 x scene + camera); the clock starts

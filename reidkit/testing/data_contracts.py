@@ -17,7 +17,7 @@ from reidkit.data.split import Split
 from reidkit.errors import UserError
 from reidkit.evaluation.matchers import CosineMatcher
 from reidkit.structures import Embedding, ReIDBatch
-from reidkit.testing.fakes import FakeLiveModel, fake_batch, fake_split
+from reidkit.testing.fakes import FakeLiveModel, fake_batch, fake_images, fake_split
 from reidkit.testing.requirements import Build, finite, require
 
 
@@ -66,13 +66,8 @@ def _check_frames(sampler: Callable) -> str:
 
 def check_transform(build: Build) -> str:
     """A batch to a batch of the same images, the same for the same generator; the input is kept."""
-    batch = fake_batch()
     step = build(map_size=(24, 8))
-    try:
-        results = _twice(step, batch)
-    except ValueError:  # one that stands after Normalize says so
-        batch.images = batch.images.float() / 255
-        results = _twice(step, batch)
+    batch, results = _accepted(step)
     kept = fake_batch().images.to(batch.images.dtype)
     kept = kept / 255 if kept.is_floating_point() else kept
     require(torch.equal(batch.images, kept), "the images of the input batch were changed")
@@ -85,6 +80,22 @@ def check_transform(build: Build) -> str:
             finite(first, one.name)
             require(torch.equal(first, second), f"{one.name} differs for the same generator")
     return "batch and randomness checked"
+
+
+def _accepted(step: Callable) -> tuple[ReIDBatch, list[ReIDBatch]]:
+    """The first fake batch that the step does not refuse, and what it makes of it, twice.
+
+    One that stands after ``Normalize`` wants float images; one that cannot move masks and part maps
+    with the images wants a batch without.
+    """
+    batches = [fake_batch(), fake_batch(), fake_images()]
+    batches[1].images = batches[1].images.float() / 255
+    for batch in batches[:-1]:
+        try:
+            return batch, _twice(step, batch)
+        except ValueError:
+            continue
+    return batches[-1], _twice(step, batches[-1])
 
 
 def _twice(step: Callable, batch: ReIDBatch) -> list[ReIDBatch]:

@@ -212,14 +212,18 @@ class FakeMatcher(nn.Module):
         torch.Size([2, 3])
     """
 
+    bounds = (0.0, 1.0)
+
     def scores(self, query: Embedding, gallery: Embedding) -> Tensor:
         """Inner products of the maps' mean cells."""
-        left, right = (side.maps.flatten(2).mean(2) for side in (query, gallery))
+        left, right = (e.maps.flatten(2).mean(2) for e in (query, gallery) if e.maps is not None)
         return left @ right.T
 
     def forward(self, query: Embedding, gallery: Embedding) -> Tensor:
-        """Minus the scores, float32."""
-        return -self.scores(query, gallery).float()
+        """Half of one minus the cosine of all parts together, in [0, 1]."""
+        left, right = (e.vectors.flatten(1) for e in (query, gallery) if e.vectors is not None)
+        left, right = (nn.functional.normalize(side) for side in (left, right))
+        return ((1 - left @ right.T) / 2).clamp(0.0, 1.0)
 
 
 class UnitMatcher(nn.Module):

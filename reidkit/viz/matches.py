@@ -109,7 +109,8 @@ def _pair(
     """Two crops beside each other with their matches drawn across."""
     other = x + width + BETWEEN
     for left, crop, frame in ((x, crops[0], QUERY), (other, crops[1], colour)):
-        sheet.image(left, y, cv2.resize(crop, (width, HEIGHT), interpolation=cv2.INTER_CUBIC))
+        shown = cv2.resize(crop, (width, HEIGHT), interpolation=cv2.INTER_CUBIC)
+        sheet.image(left, y, np.asarray(shown, np.uint8))
         sheet.frame(left, y, width, HEIGHT, frame)
     height, across = matches.map_size
     cell = HEIGHT / height, width / across

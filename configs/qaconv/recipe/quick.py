@@ -22,7 +22,7 @@ model = dict(
     ),
 )
 train = dict(
-    epochs=8,
+    epochs=12,
     batch_size=24,
     accumulate=1,
     optimizer=dict(_delete_=True, type="AdamW", lr=2e-3, weight_decay=0.01),

@@ -82,7 +82,8 @@ def test_the_last_image_of_a_class_is_remembered_and_the_memory_has_no_gradient(
     loss = ClassMemoryLoss(num_identities=4)
     labels = torch.tensor([3, 1, 3, 1, 0])
     first = torch.randn(5, 3, 2, 2)
-    loss(first, labels, matcher)
+    loss(first, labels, matcher).backward()
+    assert all(p.grad is not None and not p.grad.any() for p in matcher.parameters())
     assert torch.equal(loss.memory[[0, 1, 3]], first[[4, 3, 2]]) and not loss.seen[2]
     maps = torch.randn(5, 3, 2, 2).requires_grad_()
     loss(maps, labels, matcher).backward()

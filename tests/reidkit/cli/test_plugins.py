@@ -20,8 +20,9 @@ def test_list_names_the_broken_ones_too(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["plugins", "list"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("eanet  0.1.0 ") and "heads 4" in out
-    assert "foo    broken    own/foo/plugin.yaml: 4 problems\n        1. version: missing" in out
+    assert out.split()[:2] == ["eanet", "0.1.0"] and "heads 4" in out
+    words = " ".join(out.split())
+    assert "foo broken own/foo/plugin.yaml: 4 problems 1. version: missing" in words
 
 
 def test_show_gives_settings_with_defaults_and_help(capsys):
@@ -33,9 +34,8 @@ def test_show_gives_settings_with_defaults_and_help(capsys):
 
 def test_unknown_plugin(capsys):
     assert main(["plugins", "show", "eante"]) == 2
-    assert capsys.readouterr().err == (
-        "no plugin named 'eante'; did you mean 'eanet'? installed: eanet\n"
-    )
+    said = capsys.readouterr().err
+    assert said.startswith("no plugin named 'eante'; did you mean 'eanet'? installed: eanet")
 
 
 def test_show_gives_components_with_options_and_docs(capsys):
