@@ -49,7 +49,7 @@ def build_optim(model, train: dict, precision: str = "fp32") -> OptimWrapper:
         raise UserError(f"train.optimizer=None: {type(model).__name__} needs one")
     new = {id(p) for p in _new_parameters(model, train.get("new", "heads"))}
     old = [p for p in model.parameters() if id(p) not in new]
-    groups = [
+    groups: list[dict] = [
         dict(params=old),
         dict(params=[p for p in model.parameters() if id(p) in new], new=True),
     ]
