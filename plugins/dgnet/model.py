@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from reidkit.data.transforms import Normalize
+from reidkit.errors import UserError
 from reidkit.models.preprocess import ReIDPreprocessor
 from reidkit.registry import MATCHERS, MODELS, TRANSFORMS
 from reidkit.structures import Embedding, ReIDBatch
@@ -78,7 +79,7 @@ class DGNet(BaseModel):
 
     Raises:
         ValueError: an option outside the above.
-        UserError: a teacher that does not fit; see ``Teacher``.
+        UserError: images too small for the dilations; a teacher that does not fit.
 
     Source:
         DG-Net, arXiv 1904.07223, and the released code; departures: plugins/dgnet/README.md.
@@ -124,6 +125,12 @@ class DGNet(BaseModel):
         )
         if teacher_style not in STYLES:
             raise ValueError(f"teacher_style must be one of {STYLES}, got {teacher_style!r}")
+        if min(input_size) <= 4 * max(dilations):  # E_s's map is a quarter, its border reflected
+            raise UserError(
+                f"input.size={tuple(input_size)} is too small for model.dilations="
+                f"{tuple(dilations)}: both sides must be above {4 * max(dilations)} pixels; with "
+                "64x32 use model.dilations=(1,2,3)"
+            )
         if passes not in ("separate", "joint"):
             raise ValueError(f'passes must be "separate" or "joint", got {passes!r}')
         self.appearance_encoder = AppearanceEncoder(

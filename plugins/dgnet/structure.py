@@ -49,7 +49,6 @@ class StructureEncoder(nn.Module):
     def __init__(self, dim: int = 16, dilations: Sequence[int] = (3, 6, 9), colour: bool = False):
         super().__init__()
         self.colour = colour
-        self.reach = max(dilations)
         self.convs = nn.Sequential(
             ConvBlock(3 if colour else 1, dim, 3, stride=2, norm="instance"),
             ConvBlock(dim, 2 * dim, 3, norm="instance"),
@@ -72,9 +71,4 @@ class StructureEncoder(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """The structure code."""
         x = self.convs(images if self.colour else grey(images))
-        if min(x.shape[2:]) <= self.reach:
-            raise ValueError(
-                f"StructureEncoder: a map of {tuple(x.shape[2:])} cells is too small for dilation "
-                f"{self.reach}; use larger images or smaller dilations, as (1, 2, 3)"
-            )
         return self.join(torch.cat([self.near(x), *(branch(x) for branch in self.far)], 1))

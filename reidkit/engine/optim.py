@@ -56,7 +56,7 @@ def build_optim(model, train: dict, precision: str = "fp32") -> OptimWrapper | O
     if train.get("optimizer") is None:
         raise UserError(f"train.optimizer=None: {type(model).__name__} needs one")
     new = {id(p) for p in _new_parameters(model, train.get("new", "heads"))}
-    groups = [
+    groups: list[dict] = [
         dict(params=[p for p in model.parameters() if id(p) not in new]),
         dict(params=[p for p in model.parameters() if id(p) in new], new=True),
     ]

@@ -67,9 +67,7 @@ def _check_frames(sampler: Callable) -> str:
 def check_transform(build: Build) -> str:
     """A batch to a batch of the same images, the same for the same generator; the input is kept."""
     step = build(map_size=(24, 8))
-    batch, results = _accepted(step)
-    kept = fake_batch().images.to(batch.images.dtype)
-    kept = kept / 255 if kept.is_floating_point() else kept
+    batch, kept, results = _accepted(step)
     require(torch.equal(batch.images, kept), "the images of the input batch were changed")
     for result in results:
         require(isinstance(result, ReIDBatch), f"expected a ReIDBatch, got {type(result).__name__}")
@@ -82,8 +80,8 @@ def check_transform(build: Build) -> str:
     return "batch and randomness checked"
 
 
-def _accepted(step: Callable) -> tuple[ReIDBatch, list[ReIDBatch]]:
-    """The first fake batch that the step does not refuse, and what it makes of it, twice.
+def _accepted(step: Callable) -> tuple[ReIDBatch, Tensor, list[ReIDBatch]]:
+    """The first fake batch that the step takes, a copy of its images, and what it gives, twice.
 
     One that stands after ``Normalize`` wants float images; one that cannot move masks and part maps
     with the images wants a batch without.
@@ -91,11 +89,13 @@ def _accepted(step: Callable) -> tuple[ReIDBatch, list[ReIDBatch]]:
     batches = [fake_batch(), fake_batch(), fake_images()]
     batches[1].images = batches[1].images.float() / 255
     for batch in batches[:-1]:
+        kept = batch.images.clone()
         try:
-            return batch, _twice(step, batch)
+            return batch, kept, _twice(step, batch)
         except ValueError:
             continue
-    return batches[-1], _twice(step, batches[-1])
+    kept = batches[-1].images.clone()
+    return batches[-1], kept, _twice(step, batches[-1])
 
 
 def _twice(step: Callable, batch: ReIDBatch) -> list[ReIDBatch]:

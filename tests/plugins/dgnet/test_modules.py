@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
+from reidkit.errors import UserError
 from reidkit.structures import FeatureSpec
 from reidkit_plugins.dgnet.appearance import AppearanceEncoder, BottleneckHead
 from reidkit_plugins.dgnet.decoder import CodeMLPs, Decoder
@@ -112,9 +113,10 @@ def test_structure_with_colours_is_another_network():
     assert count(net) == count(StructureEncoder(2)) + 2 * 9 * 2
 
 
-def test_structure_says_when_images_are_too_small():
-    with pytest.raises(ValueError, match="too small for dilation 9"):
-        StructureEncoder(2)(torch.rand(1, 3, 64, 32))
+def test_images_too_small_for_the_dilations_are_refused(net):
+    with pytest.raises(UserError, match="both sides must be above 36 pixels"):
+        net.tiny(dilations=(3, 6, 9))
+    net.tiny(dilations=(1, 2, 7))
 
 
 @given(seed=st.integers(0, 999))

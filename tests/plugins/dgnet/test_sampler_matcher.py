@@ -100,7 +100,8 @@ def test_score_is_the_first_cosine_plus_beta_times_the_second(beta, seed):
                 F.cosine_similarity(query.vectors[i, k], gallery.vectors[j, k], dim=0)
                 for k in (0, 1)
             )
-            assert distances[i, j].item() == pytest.approx(1 + beta - one - beta * two, abs=1e-5)
+            expected = 1 + beta - float(one) - beta * float(two)
+            assert distances[i, j].item() == pytest.approx(expected, abs=1e-5)
 
 
 def test_without_beta_the_first_head_is_alone():

@@ -50,7 +50,7 @@ def conftest_name() -> str:
 
 def test_plugin_that_is_not_there(tree, components):
     assert texts("plugins=['eanat']") == [
-        "plugins (command line): no plugin named 'eanat'; did you mean 'eanet'? installed: eanet"
+        "plugins (command line): no plugin named 'eanat'; did you mean 'eanet'? installed: dgnet, eanet"
     ]
 
 
@@ -169,7 +169,7 @@ OPTIONS = "      options: depth: int = 50, last_stride: int | None = None, width
             "+modle.type=Model",
             "modle (command line): unknown key 'modle'\n"
             "      did you mean 'model'?   keys: data, evaluation, groups, hooks, input, labels, model, "
-            "plugins, settings, train",
+            "needs, plugins, settings, train",
         ),
         ("~evaluation", "evaluation: missing"),
         ("train.optimizer.lr=1", ""),
