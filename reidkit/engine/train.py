@@ -150,6 +150,8 @@ def build_runner(
         model, train_cfg.get("load_from"), train_cfg.get("keep_classifiers", False)
     )
     freeze(model, train_cfg.get("freeze") or [])
+    if train_cfg.get("losses"):
+        model.use_losses(list(train_cfg.losses))
     loader = domains.train_loader(model.domains)
     steps = len(loader)
     hooks: list[Hook] = [RandomnessHook(settings.seed), ProgressHook(), FiniteLossHook()]
@@ -184,7 +186,9 @@ def build_runner(
         load_from=str(last) if resume and last.exists() else None,
         resume=bool(resume and last.exists()),
         experiment_name=folder.name,
-        cfg=Config(dict(find_unused_parameters=bool(train_cfg.get("freeze")))),
+        cfg=Config(
+            dict(find_unused_parameters=bool(train_cfg.get("freeze") or train_cfg.get("losses")))
+        ),
     )
 
 
