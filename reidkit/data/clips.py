@@ -80,7 +80,7 @@ class ClipDataset(Dataset):
         wanted = np.concatenate([self.split.starts[row] + frames for row, frames in clips])
         once, places = np.unique(wanted, return_inverse=True)
         read = self.frames.__getitems__(once)
-        if len(once) < len(wanted):
+        if not np.array_equal(once, wanted):  # repeated, or in another order
             read = _take(read, places)
 
         def by_clip(tensor: torch.Tensor | None) -> torch.Tensor | None:

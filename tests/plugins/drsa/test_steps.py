@@ -52,7 +52,7 @@ def test_stages_leave_bit_for_bit_what_they_freeze(number, moved):
     cfg, model = built()
     torch.nn.init.normal_(model.head.temporal.weight, std=0.1)
     stage = cfg.train.stages[number]
-    freeze(model, stage.freeze)
+    freeze(model, stage["freeze"])  # a config node has a method of that name
     model.use_losses(stage.losses)
     optim = build_optim(model, cfg.train)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
