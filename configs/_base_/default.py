@@ -21,6 +21,7 @@ train = dict(
     checkpoint_every=1,  # epochs
     load_from=None,  # another run's checkpoint to start from
     freeze=[],  # modules that are not trained; "!classifiers": all but the classifiers
+    losses=[],  # roles of losses that count; "!name" leaves one out; empty: all
     new="heads",  # what new_lr_mult applies to: heads | classifiers
     stages=[],  # changes to these keys, one dict per stage; each starts from the one before
 )

@@ -11,8 +11,11 @@ input = dict(
 model = dict(
     type="ReIDModel",
     head=dict(type="drsa/DRSAHead", attention="independent", enhance="fc_l2", dim=128),
+    # classification of single frames, for the stage that trains the CNN
+    aux_heads=dict(image=dict(type="BNNeckHead")),
     losses=dict(
         id=dict(on="source", loss=dict(type="OIMLoss", scale=30.0, momentum=0.5)),
+        image=dict(on="source", head="image", loss=dict(type="CrossEntropyLoss")),
     ),
     matcher=dict(type="EuclideanMatcher"),  # of unit vectors: ranks as the cosine does
 )

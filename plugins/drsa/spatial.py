@@ -22,8 +22,8 @@ class IndependentAttention(nn.Module):
 
     Source:
         DRSA, arXiv 1803.09882, 3.2: e = w'_k . relu(W_k f + b_k) + b'_k, d = 256. The start of the
-        weights is not stated; maps start nearly, but not exactly, uniform: at equal maps the
-        diversity term has no gradient.
+        weights is not stated; maps start uneven, but spread out: at equal maps the diversity term
+        has no gradient.
 
     Example:
         >>> model = IndependentAttention(2048, parts=6)
@@ -36,7 +36,7 @@ class IndependentAttention(nn.Module):
         self.hidden = nn.Conv2d(channels, parts * hidden, 1)
         self.logits = nn.Conv2d(parts * hidden, parts, 1, groups=parts)
         nn.init.kaiming_normal_(self.hidden.weight, nonlinearity="relu")
-        nn.init.normal_(self.logits.weight, std=0.1 / hidden**0.5)
+        nn.init.normal_(self.logits.weight, std=0.5 / hidden**0.5)
         for layer in (self.hidden, self.logits):
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 

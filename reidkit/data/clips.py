@@ -79,9 +79,10 @@ class ClipDataset(Dataset):
         rows = np.array([row for row, _ in clips], np.int64)
         wanted = np.concatenate([self.split.starts[row] + frames for row, frames in clips])
         once, places = np.unique(wanted, return_inverse=True)
-        read = self.frames.__getitems__(once)
-        if len(once) < len(wanted):
-            read = _take(read, places)
+        if len(once) == len(wanted):
+            read = self.frames.__getitems__(wanted)
+        else:
+            read = _take(self.frames.__getitems__(once), places)
 
         def by_clip(tensor: torch.Tensor | None) -> torch.Tensor | None:
             return None if tensor is None else tensor.unflatten(0, (len(rows), length))

@@ -161,6 +161,8 @@ def build_runner(
     if loaded is not None and is_main_process():
         print(loaded.report())
     freeze(model, train_cfg.get("freeze") or [])
+    if train_cfg.get("losses"):
+        model.use_losses(list(train_cfg.losses))
     loader = domains.train_loader(model.domains)
     steps = len(loader)
     hooks: list[Hook] = [RandomnessHook(settings.seed), ProgressHook(), FiniteLossHook()]
@@ -195,7 +197,9 @@ def build_runner(
         load_from=str(last) if resume and last.exists() else None,
         resume=bool(resume and last.exists()),
         experiment_name=folder.name,
-        cfg=Config(dict(find_unused_parameters=bool(train_cfg.get("freeze")))),
+        cfg=Config(
+            dict(find_unused_parameters=bool(train_cfg.get("freeze") or train_cfg.get("losses")))
+        ),
     )
 
 

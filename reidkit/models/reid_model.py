@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -182,6 +182,7 @@ class ReIDModel(BaseModel):
                 for name, role in losses.items()
             }
         )
+        self._used: tuple[str, ...] | None = None  # roles that count; None: all
         self.matcher = MATCHERS.build(matcher, map_size=map_size)
         for role in self._roles().values():
             if {"scores", "matcher"} & set(role.needs):
@@ -205,8 +206,30 @@ class ReIDModel(BaseModel):
         """The training domains in the order of the loss roles."""
         return list(dict.fromkeys(role.on for role in self._roles().values()))
 
+    def use_losses(self, names: Sequence[str]) -> None:
+        """Choose the roles that count from now on.
+
+        Args:
+            names: of roles; those with "!" in front are left out instead; empty takes all.
+
+        Raises:
+            UserError: no such role, or none left.
+        """
+        known = list(self.losses)
+        wrong = [name for name in names if name.removeprefix("!") not in known]
+        if wrong:
+            raise UserError(
+                f"train.losses: the model has no loss {wrong[0]!r}; it has: {', '.join(known)}"
+            )
+        wanted = [name for name in names if not name.startswith("!")] or known
+        self._used = tuple(n for n in known if n in wanted and f"!{n}" not in names)
+        if names and not self._used:
+            raise UserError(f"train.losses={list(names)} leaves no loss")
+
     def _roles(self) -> dict[str, LossRole]:
-        return cast("dict[str, LossRole]", dict(self.losses.items()))
+        used = self._used
+        roles = {n: role for n, role in self.losses.items() if used is None or n in used}
+        return cast("dict[str, LossRole]", roles)
 
     def new_parameters(self) -> list[nn.Parameter]:
         """Parameters of heads, losses and a learned matcher, which recipes may train faster."""

@@ -29,11 +29,11 @@ train = dict(
     new_lr_mult=10.0,  # the head learns at 0.1
     schedule=dict(type="step", milestones=[24], gamma=0.1),
     stages=[
-        # the CNN alone, under maps that are still nearly uniform
-        dict(epochs=40, freeze=["head.spatial", "head.temporal"]),
+        # the CNN, on single frames
+        dict(epochs=40, losses=["image"], freeze=["head"]),
         # spatial attention under a frozen CNN; a frozen temporal attention is the mean
-        dict(epochs=40, freeze=["backbone", "head.temporal"]),
+        dict(epochs=40, losses=["!image"], freeze=["backbone", "aux_heads", "head.temporal"]),
         # spatial and temporal attention together
-        dict(epochs=40, freeze=["backbone"]),
+        dict(epochs=40, losses=["!image"], freeze=["backbone", "aux_heads"]),
     ],
 )

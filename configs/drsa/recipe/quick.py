@@ -22,11 +22,11 @@ train = dict(
     new_lr_mult=1.0,
     schedule=dict(type="one_cycle", pct_start=0.3),
     stages=[
-        # the CNN alone, under maps that are still nearly uniform
-        dict(epochs=30, freeze=["head.spatial", "head.temporal"]),
+        # the CNN, on single frames; small batches, for more steps
+        dict(epochs=30, batch_size=8, losses=["image"], freeze=["head"]),
         # spatial attention under a frozen CNN; a frozen temporal attention is the mean
-        dict(epochs=10, freeze=["backbone", "head.temporal"]),
+        dict(epochs=12, losses=["!image"], freeze=["backbone", "aux_heads", "head.temporal"]),
         # spatial and temporal attention together
-        dict(epochs=10, freeze=["backbone"]),
+        dict(epochs=8, losses=["!image"], freeze=["backbone", "aux_heads"]),
     ],
 )

@@ -49,8 +49,10 @@ def test_row(name, recipe):
     for when in (frames.train, frames.test):
         assert (when.type, when.frames, when.rule) == ("drsa/RandomChunk", 6, "balanced")
     stages = [list(stage.get("freeze", [])) for stage in cfg.train.stages]
-    wanted = [["head.spatial", "head.temporal"], ["backbone", "head.temporal"], ["backbone"]]
-    assert stages == wanted + [[]] * (name == "drsa")
+    wanted = [["head"], ["backbone", "aux_heads", "head.temporal"], ["backbone", "aux_heads"]]
+    assert stages == wanted + [["aux_heads"]] * (name == "drsa")
+    used = [list(stage.losses) for stage in cfg.train.stages]
+    assert used == [["image"]] + [["!image"]] * (len(stages) - 1)
     assert cfg.groups.data == "synthped_video"
 
 

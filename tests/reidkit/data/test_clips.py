@@ -55,9 +55,10 @@ def drawn(epoch, split, workers=0, start=0, sampler=None):
     return [(b.indices.tolist(), b.paths, b.images.sum(dim=(3, 4)).tolist()) for b in loader]
 
 
-def test_a_batch_of_clips(split):
+@pytest.mark.parametrize("last", [[0, 2, 2], [0, 1, 2]], ids=["repeated", "all different"])
+def test_a_batch_of_clips(split, last):
     dataset = ClipDataset(split, (32, 16), relabel=True, domain="source")
-    clips = [(3, np.array([0, 5, 11])), (0, np.array([0, 2, 2]))]
+    clips = [(3, np.array([0, 5, 11])), (0, np.array(last))]
     batch = dataset.__getitems__(clips)
     assert batch.images.shape == (2, 3, 3, 32, 16) and batch.images.dtype == torch.uint8
     assert batch.identities.tolist() == [1, 0] and batch.cameras.tolist() == [2, 1]

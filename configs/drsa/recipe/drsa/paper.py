@@ -5,7 +5,8 @@ train = dict(
         *_base_.train.stages,
         dict(
             epochs=20,
-            freeze=[],
+            losses=["!image"],
+            freeze=["aux_heads"],
             optimizer=dict(type="SGD", lr=0.001, momentum=0.9, nesterov=True, weight_decay=5e-4),
             schedule=dict(type="step", milestones=[12], gamma=0.1),
         ),

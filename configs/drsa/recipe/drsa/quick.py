@@ -5,7 +5,8 @@ train = dict(
         *_base_.train.stages,
         dict(
             epochs=10,
-            freeze=[],
+            losses=["!image"],
+            freeze=["aux_heads"],
             optimizer=dict(type="AdamW", lr=5e-4, weight_decay=0.01),
         ),
     ]
