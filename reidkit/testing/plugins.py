@@ -134,7 +134,7 @@ def _readme(manifest: Manifest) -> str:
             return (folder / "README.md").read_text(encoding="utf-8")
     for entry in importlib.metadata.entry_points(group=GROUP, name=manifest.name):
         if entry.dist is not None:
-            return str(entry.dist.metadata.get_payload() or entry.dist.metadata["Description"])
+            return str(entry.dist.metadata.json.get("description", ""))
     return ""
 
 

@@ -94,8 +94,10 @@ def world(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     yield World(tmp_path, monkeypatch)
     for registry, before in zip(KINDS.values(), kept, strict=True):
+        found = dict(registry.module_dict)  # core modules that the test imported first stay
+        core = {n: c for n, c in found.items() if c.__module__.split(".")[0] == "reidkit"}
         registry.module_dict.clear()
-        registry.module_dict.update(before)
+        registry.module_dict.update({**core, **before})
     loading._loaded.clear()
     loading._loaded.update(loaded)
     for name in set(sys.modules) - modules:
