@@ -156,9 +156,9 @@ def _outputs(output: HeadOutput) -> list[Tensor]:
 def check_loss(build: Build) -> str:
     """A finite scalar; gradients reach the inputs; float64 agrees."""
     specs, _ = fake_features()
-    loss = build(
-        features=specs, num_identities=IDENTITIES, width=fake_embedding().vectors[0].numel()
-    )
+    vectors = fake_embedding(1).vectors
+    assert vectors is not None  # it has both kinds
+    loss = build(features=specs, num_identities=IDENTITIES, width=vectors.numel())
     names = list(inspect.signature(loss.forward).parameters)
     inputs = _loss_inputs("part_map" in names)
     unknown = [name for name in names if name not in inputs]
