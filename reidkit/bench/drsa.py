@@ -77,8 +77,8 @@ def _gating(frames: int, repeats: int, device: str) -> list[Row]:
             maps = logits.softmax(2).requires_grad_()
             x = features.detach().requires_grad_(trained)
             gated = ways[way](maps, x)
-            gated.backward(probe)
-            return [t for t in (gated.detach(), maps.grad, x.grad) if t is not None]
+            wanted = [maps, x] if trained else [maps]
+            return [gated.detach(), *torch.autograd.grad(gated, wanted, probe)]
 
         results = {way: step(way) for way in ways}
         for one, other in zip(results["ours"], results["released"], strict=True):
