@@ -73,12 +73,12 @@ def _gating(frames: int, repeats: int, device: str) -> list[Row]:
     rows = []
     for trained in (False, True):
 
-        def step(way: str, trained: bool = trained) -> tuple[Tensor, ...]:
+        def step(way: str, trained: bool = trained) -> list[Tensor]:
             maps = logits.softmax(2).requires_grad_()
             x = features.detach().requires_grad_(trained)
             gated = ways[way](maps, x)
-            gated.backward(probe)
-            return (gated.detach(), maps.grad, *([x.grad] if trained else []))  # type: ignore[return-value]
+            wanted = [maps, x] if trained else [maps]
+            return [gated.detach(), *torch.autograd.grad(gated, wanted, probe)]
 
         results = {way: step(way) for way in ways}
         for one, other in zip(results["ours"], results["released"], strict=True):

@@ -80,9 +80,9 @@ class ClipDataset(Dataset):
         wanted = np.concatenate([self.split.starts[row] + frames for row, frames in clips])
         once, places = np.unique(wanted, return_inverse=True)
         if len(once) == len(wanted):
-            read = self.frames.__getitems__(wanted)
+            read = self.frames.__getitems__(wanted.tolist())
         else:
-            read = _take(self.frames.__getitems__(once), places)
+            read = _take(self.frames.__getitems__(once.tolist()), places)
 
         def by_clip(tensor: torch.Tensor | None) -> torch.Tensor | None:
             return None if tensor is None else tensor.unflatten(0, (len(rows), length))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from reidkit.data.market1501 import Market1501
 from reidkit.registry import DATASETS
 
-COUNTS = {
+COUNTS: dict[str, dict[str, tuple[int, int | None]]] = {
     "labeled": {"train": (7368, 767), "query": (1400, 700), "gallery": (5328, 700)},
     "detected": {"train": (7365, 767), "query": (1400, 700), "gallery": (5332, 700)},
 }

@@ -10,6 +10,7 @@ import cv2
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from reidkit.data.clips import ClipDataset
 from reidkit.data.crops import CropDataset
 from reidkit.errors import UserError
 from reidkit.structures import ReIDBatch
@@ -25,13 +26,13 @@ class _Failure:
 class _Guarded(Dataset):
     """Turns the data set's ``UserError`` into a value that crosses process borders whole."""
 
-    def __init__(self, dataset: CropDataset):
+    def __init__(self, dataset: CropDataset | ClipDataset):
         self.dataset = dataset
 
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitems__(self, indices: list[int]) -> ReIDBatch | _Failure:
+    def __getitems__(self, indices: list) -> ReIDBatch | _Failure:
         try:
             return self.dataset.__getitems__(indices)
         except UserError as error:
@@ -86,7 +87,7 @@ def _one_died(batches: Any) -> bool:
 
 
 def make_loader(
-    dataset: CropDataset,
+    dataset: CropDataset | ClipDataset,
     batch_sampler: Any | None = None,
     batch_size: int = 64,
     workers: int = 0,
@@ -95,7 +96,7 @@ def make_loader(
     """Batches of a data set, the same ones whatever the number of workers.
 
     Args:
-        dataset: the crops.
+        dataset: the crops, or clips of tracklets.
         batch_sampler: which rows stand together; default: all in order, the last batch shorter.
         batch_size: crops per batch without a sampler.
         workers: processes that decode; they stay alive between epochs. 0 decodes in this process.

@@ -55,9 +55,8 @@ class LSVID(Reader):
     ):
         super().__init__(data_root, root, check_counts)
         self.val = val
-        self.counts = {"query": (3504, None), "gallery": (11333, None)}
-        if not val:
-            self.counts["train"] = (2831, 842)
+        test = {"query": (3504, None), "gallery": (11333, None)}
+        self.counts = test if val else {"train": (2831, 842), **test}
 
     def read(self, folder: Path) -> dict[str, Split]:
         """Read the lists; see ``Reader.read``."""

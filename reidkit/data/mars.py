@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -45,19 +46,15 @@ class MARS(Reader):
     title = "MARS"
     unit = "tracklets"
     protocol = "mars-official"
-    needed = (
+    needed: tuple[str, ...] = (
         "bbox_train/",
         "bbox_test/",
         *(f"info/{name}" for name in ("train_name.txt", "test_name.txt", "query_IDX.mat")),
         "info/tracks_train_info.mat",
         "info/tracks_test_info.mat",
     )
-    nestings = ("MARS", "MARS-v160809")
-    counts: dict[str, tuple[int, int | None]] = {
-        "train": (8298, 625),
-        "query": (1980, 626),
-        "gallery": (12180, 635),
-    }
+    nestings: tuple[str, ...] = ("MARS", "MARS-v160809")
+    counts: Mapping[str, tuple[int, int | None]] = {"train": (8298, 625), "query": (1980, 626), "gallery": (12180, 635)}
     how = (
         "unpack bbox_train.zip and bbox_test.zip there, and the folder info of the authors' "
         "MARS-evaluation repository"

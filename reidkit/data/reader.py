@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +63,7 @@ class Reader:
     title: str = ""
     needed: tuple[str, ...] = ()  # must exist in the folder
     nestings: tuple[str, ...] = ()  # sub-folders in which archives unpack
-    counts: dict[str, tuple[int, int | None]] = {}  # split -> published rows, identities
+    counts: Mapping[str, tuple[int, int | None]] = {}  # split -> published rows, identities
     unit: str = "images"  # what a row of a split is
     how: str = ""  # how to lay it out, one sentence
     protocol: str = "market"  # how papers test on it: a name in reidkit.evaluation.PROTOCOLS

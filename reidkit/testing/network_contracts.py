@@ -81,8 +81,9 @@ def _outputs(output: HeadOutput) -> list[Tensor]:
 def check_loss(build: Build) -> str:
     """A finite scalar; gradients reach the inputs; float64 agrees."""
     specs, _ = fake_features()
-    width = fake_embedding().vectors[0].numel()
-    loss = build(features=specs, num_identities=IDENTITIES, width=width)
+    vectors = fake_embedding(1).vectors
+    assert vectors is not None  # it has both kinds
+    loss = build(features=specs, num_identities=IDENTITIES, width=vectors.numel())
     names = list(inspect.signature(loss.forward).parameters)
     inputs = _loss_inputs("part_map" in names)
     declared = inspect.signature(type(loss)).parameters

@@ -1,5 +1,5 @@
 # QAConv-GS as published (version 2.1). One GPU. The backbone starts from ImageNet weights of the
-# ResNet-50 with IBN-b, which you fetch yourself; from random weights: model.backbone.pretrained=None
+# ResNet-50 with IBN-b, which you fetch yourself; random weights: model.backbone.pretrained=None
 input = dict(size=(384, 128), resize="pil")  # the authors resize bicubically
 model = dict(
     backbone=dict(

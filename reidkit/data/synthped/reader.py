@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,7 +37,7 @@ class SynthPed(Market1501):
     title = "SynthPed"
     nestings = ()
     needed = (*Market1501.needed, "truth.npz", "manifest.json")  # the last one written
-    counts: dict[str, tuple[int, int]] = {}
+    counts: Mapping[str, tuple[int, int | None]] = {}
     junk_gallery = 0
     how = "run tools/synthped.py, or call prepare()"
 

@@ -144,7 +144,7 @@ def contents(preset: str, domain: str, seed: int = 0, style: str | None = None) 
     Raises:
         ValueError: unknown preset, domain or style.
     """
-    allowed = (("preset", preset, VIDEO), ("domain", domain, DOMAINS), ("style", style, STYLES))
+    allowed: tuple = (("preset", preset, VIDEO), ("domain", domain, DOMAINS), ("style", style, STYLES))
     for option, value, names in allowed:
         if value not in names and not (option == "style" and value is None):
             raise ValueError(
@@ -155,14 +155,14 @@ def contents(preset: str, domain: str, seed: int = 0, style: str | None = None) 
     for sub, part, rows in zip(
         (TRAIN, TEST), ("train", "test"), tracks(preset, domain, seed), strict=True
     ):
-        names = [track.frame(i) for track in rows for i in range(track.length)]
+        frames = [track.frame(i) for track in rows for i in range(track.length)]
         shots = [
             _shot(track, i, preset, domain, seed, style)
             for track in rows
             for i in range(track.length)
         ]
-        items += [Item(f"{sub}/{n}", shot) for n, shot in zip(names, shots, strict=True)]
-        lines = "".join(f"{name.partition('/')[2]}\n" for name in names)
+        items += [Item(f"{sub}/{n}", shot) for n, shot in zip(frames, shots, strict=True)]
+        lines = "".join(f"{name.partition('/')[2]}\n" for name in frames)
         tables[f"info/{part}_name.txt"] = lines.encode()
         ends = np.cumsum([track.length for track in rows])
         starts = ends - [track.length for track in rows] + 1  # 1-based and inclusive

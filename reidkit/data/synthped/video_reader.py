@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ class SynthPedVideo(MARS):
     title = "SynthPed video"
     needed = (*MARS.needed, "truth.npz", "manifest.json")  # the last one written
     nestings: tuple[str, ...] = ()
-    counts: dict[str, tuple[int, int | None]] = {}
+    counts: Mapping[str, tuple[int, int | None]] = {}
     how = "run tools/synthped.py --video, or call prepare()"
 
     def __init__(
