@@ -49,9 +49,15 @@ setup(
         "tqdm",
         "packaging",
         "pyyaml",
+        "h5py",
         "tensorboard",
         # mmcv-lite or mmcv, mmpose and an OpenCV build come from the lock: plain `pip install
         # mmpose` does not work (chumpy, xtcocotools), see docs/install.md
     ],
+    extras_require={
+        "parquet": ["pyarrow"],
+        "quality": ["torchmetrics>=1.4", "torch-fidelity"],
+        "timm": ["timm"],
+    },
     entry_points={"console_scripts": ["reidkit = reidkit.cli.main:main"]},
 )
