@@ -11,8 +11,9 @@ from mmengine.optim import OptimWrapperDict
 from torch import nn
 
 from reidkit.config import ConfigError, prepare_config
-from reidkit.engine.optim import average_gradients, build_optim
+from reidkit.engine.optim import build_optim
 from reidkit.engine.samples import SampleHook
+from reidkit.engine.wrappers import average_gradients
 from reidkit.errors import UserError
 from reidkit.structures import ReIDBatch
 
