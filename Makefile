@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 UV := VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv
 ARGS ?=
 
-.PHONY: train test check bench setup lock clean
+.PHONY: train test check bench docs setup lock clean
 .DEFAULT_GOAL := train
 
 train: setup
@@ -23,6 +23,10 @@ check: setup
 
 bench: setup
 	$(PY) tools/bench.py $(ARGS)
+
+docs: setup
+	$(PY) tools/docs.py components
+	$(PY) tools/docs.py plugins
 
 setup: $(VENV)/.ready
 
