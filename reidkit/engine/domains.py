@@ -119,13 +119,17 @@ class Domains:
             )
         return CropDataset(split, **options)
 
-    def train_loader(self, domains: list[str]) -> DomainLoader:
+    def train_loader(self, domains: list[str], train: ConfigDict | None = None) -> DomainLoader:
         """Loader of one batch per training domain; the first domain decides the epoch's length.
 
         The sampler of the config serves the first domain; further domains, whose identities are not
         used, are shuffled.
+
+        Args:
+            domains: names, in the order of the steps.
+            train: the ``train`` node of a stage; None takes the run's.
         """
-        train, seed = self.cfg.train, self.cfg.settings.seed
+        train, seed = train or self.cfg.train, self.cfg.settings.seed
         place = dict(rank=get_rank(), world_size=get_world_size())
         frames, loaders = self.frame_sampler("train"), {}
         for position, domain in enumerate(domains):

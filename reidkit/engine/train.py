@@ -163,7 +163,7 @@ def build_runner(
     freeze(model, train_cfg.get("freeze") or [])
     if train_cfg.get("losses"):
         model.use_losses(list(train_cfg.losses))
-    loader = domains.train_loader(model.domains)
+    loader = domains.train_loader(model.domains, train_cfg)
     steps = len(loader)
     hooks: list[Hook] = [RandomnessHook(settings.seed), ProgressHook(), FiniteLossHook()]
     hooks.append(RefreshSamplerHook(settings.workers))

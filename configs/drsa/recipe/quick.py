@@ -23,7 +23,7 @@ train = dict(
     schedule=dict(type="one_cycle", pct_start=0.3),
     stages=[
         # the CNN, on single frames; small batches, for more steps
-        dict(epochs=30, batch_size=8, losses=["image"], freeze=["head"]),
+        dict(epochs=24, batch_size=8, losses=["image"], freeze=["head"]),
         # spatial attention under a frozen CNN; a frozen temporal attention is the mean
         dict(epochs=12, losses=["!image"], freeze=["backbone", "aux_heads", "head.temporal"]),
         # spatial and temporal attention together

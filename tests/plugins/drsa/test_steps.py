@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -217,7 +218,7 @@ STAGES = [f"train.stages.{i}.epochs={n}" for i, n in enumerate((2, 1, 1, 1))]
 def command(data, folder, *more):
     return [
         *(sys.executable, "tools/train.py", "configs/drsa/drsa.py", *TINY[:2]),
-        *("data=synthped_video_easy", "train.batch_size=8", "settings.workers=0", *STAGES),
+        *("data=synthped_video_easy", "train.batch_size=16", "settings.workers=0", *STAGES),
         *(f"settings.data_root={data}", "settings.tensorboard=False"),
         *("--work-dir", str(folder), *more),
     ]
@@ -236,6 +237,8 @@ def test_one_run_with_all_stages_resumed_equals_unbroken(shared_folder, tmp_path
     data, whole, part = shared_folder / "data", tmp_path / "whole", tmp_path / "part"
     out = run(*command(data, whole))
     assert "stage 4/4" in out and "trained on" in out
+    steps = [int(number) for number in re.findall(r"step \d+/(\d+)", out)]
+    assert steps[0] == 2 * steps[-1], "a stage's own batch size"
     names = {path.name for path in whole.iterdir()}
     assert {"metrics.json", "head_source.png", "ranks_source.png", "stage1", "stage3"} <= names
     result = json.loads((whole / "metrics.json").read_text())
