@@ -153,7 +153,7 @@ class JLMLHead(nn.Module):
         else:
             own = [branch.classifier(vectors[name]) for name, branch in self.branches.items()]
             logits = torch.stack(own, 1)
-        return HeadOutput(Embedding(joined), logits, self.feature_weights())
+        return HeadOutput(Embedding(joined), logits, weights=self.feature_weights())
 
 
 def _stripe_means(maps: Tensor, stripes: int) -> Tensor:

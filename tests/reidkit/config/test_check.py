@@ -7,6 +7,8 @@ import pytest
 
 from reidkit.config import ConfigError, check_config, load_config, prepare_config
 from reidkit.config.options import fits
+from reidkit.plugin import discover
+from reidkit.registry import LOSS_INPUTS
 
 METHOD = "configs/foo/method.py"
 
@@ -50,7 +52,8 @@ def conftest_name() -> str:
 
 def test_plugin_that_is_not_there(tree, components):
     assert texts("plugins=['eanat']") == [
-        "plugins (command line): no plugin named 'eanat'; did you mean 'eanet'? installed: dgnet, eanet"
+        "plugins (command line): no plugin named 'eanat'; did you mean 'eanet'? "
+        f"installed: {', '.join(discover().plugins)}"
     ]
 
 
@@ -119,8 +122,7 @@ OPTIONS = "      options: depth: int = 50, last_stride: int | None = None, width
         (
             "model.losses.ps.loss=DepthLoss",
             "model.losses.ps.loss (command line): DepthLoss.forward asks for 'depth', which nothing "
-            "supplies\n      a loss may ask for: vectors, maps, logits, visibility, identities, "
-            "cameras, part_map, keypoints, masks",
+            f"supplies\n      a loss may ask for: {', '.join(LOSS_INPUTS)}",
         ),
         (
             "data.tests=['source', 'tagret']",
