@@ -42,6 +42,10 @@ class BranchLoss(nn.Module):
 
     def forward(self, logits: Tensor, identities: Tensor) -> Tensor:
         """The loss of one batch."""
+        if logits.ndim != 3:
+            raise ValueError(
+                f"jlml/BranchLoss wants identity logits (N, branches, K), got {tuple(logits.shape)}"
+            )
         if not 0 <= self.branch < logits.shape[1]:
             raise ValueError(
                 f"jlml/BranchLoss(branch={self.branch}): the head gives logits of "

@@ -46,6 +46,17 @@ CHECKS: dict[str, Callable[[Build], str]] = {
 }
 
 
+def options_needed(kind: str, name: str) -> list[str]:
+    """Options without a default that a config must give, which the framework does not supply.
+
+    Example:
+        >>> options_needed("matchers", "CosineMatcher")
+        []
+    """
+    found = signature(KINDS[kind].get(name)).values()
+    return [p.name for p in found if p.default is p.empty and p.name not in derived(kind)]
+
+
 def check_component(kind: str, name: str, options: Mapping[str, Any] | None = None) -> str:
     """Build one registered component and hold it to the contract of its kind.
 
@@ -77,11 +88,7 @@ def check_component(kind: str, name: str, options: Mapping[str, Any] | None = No
     problems = documentation_problems(component)
     require(not problems, f"docstring: {'; '.join(problems)}")
     run = CHECKS[kind]
-    needed = [
-        p.name
-        for p in signature(component).values()
-        if p.default is p.empty and p.name not in derived(kind) and p.name not in (options or {})
-    ]
+    needed = [option for option in options_needed(kind, name) if option not in (options or {})]
     if needed:
         return f"documented; not run, since {', '.join(needed)} has no default"
     config = dict(options or {}, type=name)

@@ -18,9 +18,11 @@ import torch
 from torch import Tensor
 
 from reidkit.errors import UserError
+from reidkit.models.reid_model import learned
 from reidkit.registry import KINDS, LOSS_INPUTS
 from reidkit.structures import Embedding, FeatureSpec, HeadOutput, ReIDBatch
-from reidkit.testing.fakes import fake_batch, fake_split
+from reidkit.testing.contracts import options_needed
+from reidkit.testing.fakes import FakeLiveModel, fake_batch, fake_split
 
 SIZE = (192, 64)
 IMAGES, IDENTITIES = 8, 4
@@ -43,6 +45,7 @@ class Matrix:
         in_loss: (backbone, head, loss).
         in_matcher: (backbone, head, matcher).
         in_evaluator: (head, matcher, evaluator).
+        in_scores: (backbone, head, loss, matcher), for losses that train a learned matcher.
         in_batch: (sampler, loss).
     """
 
@@ -52,6 +55,7 @@ class Matrix:
     in_loss: dict[tuple[str, str, str], str] = field(default_factory=dict)
     in_matcher: dict[tuple[str, str, str], str] = field(default_factory=dict)
     in_evaluator: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    in_scores: dict[tuple[str, str, str, str], str] = field(default_factory=dict)
     in_batch: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def verdict(self, b: str, h: str, l: str, s: str, m: str, e: str) -> str:
@@ -62,6 +66,7 @@ class Matrix:
             self.in_loss.get((b, h, l)),
             self.in_matcher.get((b, h, m)),
             self.in_evaluator.get((h, m, e)),
+            self.in_scores.get((b, h, l, m)),
             self.in_batch.get((s, l)),
         )
         return next((reason for reason in (*unbuilt, *met) if reason), "")
@@ -102,10 +107,14 @@ def _build(kind: str, name: str, **derived: Any) -> Any:
 
 def _built(matrix: Matrix, kind: str, **derived: Any) -> dict[str, Callable[..., Any]]:
     """How to build each component of a kind; those that need the width of a map are built later."""
-    return {
-        name: (lambda name=name, **more: _build(kind, name, **derived, **more))
-        for name in matrix.names[kind]
-    }
+    found = {}
+    for name in matrix.names[kind]:
+        needed = options_needed(kind, name)
+        if needed:
+            matrix.build[kind, name] = f"{name} needs option {', '.join(map(repr, needed))}"
+        else:
+            found[name] = lambda name=name, **more: _build(kind, name, **derived, **more)
+    return found
 
 
 def _samplers(matrix: Matrix) -> dict[str, list[int]]:
@@ -117,10 +126,19 @@ def _samplers(matrix: Matrix) -> dict[str, list[int]]:
     for name in matrix.names["samplers"]:
         key = ("samplers", name)
         sampler = _try(matrix.build, key, _build, "samplers", name, **derived, **numbers)
-        batch = _try(matrix.build, key, lambda s: next(iter(s)), sampler) if sampler else None
+        batch = _try(matrix.build, key, _first_batch, sampler) if sampler else None
         if batch is not None:
             first[name] = [int(rows[int(i)]) for i in batch]
     return first
+
+
+def _first_batch(sampler: Any) -> list[int]:
+    if not hasattr(sampler, "set_epoch"):
+        raise ValueError("a frame sampler: it belongs in input.frames")
+    sampler.set_epoch(0)
+    if hasattr(sampler, "refresh"):
+        sampler.refresh(FakeLiveModel())
+    return next(iter(sampler))
 
 
 def _with_backbone(
@@ -141,13 +159,20 @@ def _with_backbone(
         ran = _try(matrix.in_head, (backbone, head), _run_head, head, maps, batch, derived)
         if ran is None:
             continue
-        output, embedding = ran
+        output, embedding, width = ran
+        known = derived if width is None else {**derived, "width": width}
         for name, build in losses.items():
             key = (backbone, head, name)
-            _try(matrix.in_loss, key, _output_in_loss, build, output, batch, derived)
+            _try(matrix.in_loss, key, _output_in_loss, build, output, batch, known)
         for name, build in matchers.items():
             key = (backbone, head, name)
-            matcher = _try(matrix.in_matcher, key, _in_matcher, build, embedding)
+            matcher = _try(matrix.in_matcher, key, _in_matcher, build, embedding, size)
+            for loss, make_loss in losses.items() if matcher is not None else ():
+                place = (backbone, head, loss, name)
+                asked = _try({}, place, _asks_for_scores, make_loss, known)
+                if asked == "scores":
+                    given = (make_loss, output, batch, known, matcher)
+                    _try(matrix.in_scores, place, _output_in_loss, *given)
             for evaluator, make in evaluators.items() if matcher is not None else ():
                 place = (head, name, evaluator)
                 if place not in matrix.in_evaluator:
@@ -171,26 +196,55 @@ def _batch(net: Any) -> ReIDBatch:
 
 def _run_head(
     name: str, maps: dict[str, Tensor], batch: ReIDBatch, derived: dict
-) -> tuple[HeadOutput, Embedding | None]:
+) -> tuple[HeadOutput, Embedding | None, int | None]:
     head = _build("heads", name, **derived)
+    width = getattr(head, "width", None)
     with torch.no_grad():
-        return head.train()(maps, batch), head.eval()(maps, batch).embedding
+        return head.train()(maps, batch), head.eval()(maps, batch).embedding, width
 
 
-def _output_in_loss(build: Callable, output: HeadOutput, batch: ReIDBatch, derived: dict) -> None:
-    loss = build(**{k: v for k, v in derived.items() if k not in ("settings", "map_size")})
+def _loss_for(build: Callable, derived: dict) -> Any:
+    known = {k: v for k, v in derived.items() if k not in ("settings", "map_size")}
+    try:
+        return build(**known)
+    except TypeError as error:
+        if "width" not in str(error) or "width" in known:
+            raise
+        raise ValueError("the loss keeps vectors, and the head does not say its width") from error
+
+
+def _asks_for_scores(build: Callable, derived: dict) -> str:
+    """ "scores" for a loss that trains a learned matcher."""
+    names = inspect.signature(_loss_for(build, derived).forward).parameters
+    return "scores" if {"scores", "matcher"} & set(names) else "none"
+
+
+def _output_in_loss(
+    build: Callable, output: HeadOutput, batch: ReIDBatch, derived: dict, matcher: Any = None
+) -> None:
+    """Without a matcher, a loss that wants a learned one is asked for everything else it needs."""
+    loss = _loss_for(build, derived)
     known = {name: getattr(batch, name, None) for name in LOSS_INPUTS}
     known |= {name: getattr(output, name) for name in LOSS_INPUTS if hasattr(output, name)}
     if output.embedding is not None:
         known["vectors"], known["maps"] = output.embedding.vectors, output.embedding.maps
         known["visibility"] = output.embedding.visibility
+    wanted = {"scores", "matcher"} & set(inspect.signature(loss.forward).parameters)
+    if wanted and output.embedding is None:
+        raise ValueError("the loss compares embeddings, and the head gives none")
+    if wanted and matcher is None:
+        _require_known(loss, {**known, "scores": True, "matcher": True})
+        return
+    if wanted:
+        known["scores"] = learned(matcher, loss).scores(output.embedding, output.embedding)
+        known["matcher"] = matcher
     _call(loss, known)
 
 
 def _batch_in_loss(build: Callable, identities: list[int]) -> None:
     """A loss on the identities that a sampler puts together, with whatever else it wants."""
     n, kinds = len(identities), max(identities) + 1
-    loss = build(features={"map": FeatureSpec(16, 8)}, num_identities=kinds)
+    loss = build(features={"map": FeatureSpec(16, 8)}, num_identities=kinds, width=16)
     batch = fake_batch(n, SIZE, 2)
     source = torch.Generator().manual_seed(0)
     wants_map = "part_map" in inspect.signature(loss.forward).parameters
@@ -203,23 +257,32 @@ def _batch_in_loss(build: Callable, identities: list[int]) -> None:
     _call(loss, {name: value for name, value in known.items() if value is not None}, strict=False)
 
 
-def _call(loss: Any, known: Mapping[str, Tensor | None], strict: bool = True) -> None:
+def _missing(loss: Any, known: Mapping[str, Any]) -> list[str]:
     parameters = inspect.signature(loss.forward).parameters
     optional = {name for name, p in parameters.items() if p.default is not p.empty}
-    missing = [n for n in parameters if known.get(n) is None and n not in optional]
-    if missing and not strict:
-        return  # not this meeting's affair: the head gives it, or does not
+    return [n for n in parameters if known.get(n) is None and n not in optional]
+
+
+def _require_known(loss: Any, known: Mapping[str, Any]) -> None:
+    missing = _missing(loss, known)
     if missing:
         raise ValueError(f"the loss needs {', '.join(missing)}, which the head does not give")
+
+
+def _call(loss: Any, known: Mapping[str, Any], strict: bool = True) -> None:
+    if not strict and _missing(loss, known):
+        return  # not this meeting's affair: the head gives it, or does not
+    _require_known(loss, known)
+    parameters = inspect.signature(loss.forward).parameters
     value = loss(**{name: known[name] for name in parameters if known.get(name) is not None})
     if value.shape != () or not torch.isfinite(value):
         raise ValueError(f"the loss is {value}")
 
 
-def _in_matcher(build: Callable, embedding: Embedding | None) -> Any:
+def _in_matcher(build: Callable, embedding: Embedding | None, size: tuple[int, ...]) -> Any:
     if embedding is None:
         raise ValueError("the head gives no embedding: an auxiliary head")
-    matcher = build()
+    matcher = build(map_size=size)
     with torch.no_grad():
         block = matcher(embedding[:3], embedding)
     if block.shape != (3, IMAGES):

@@ -43,7 +43,11 @@ for options, given in [
     content["per_query"] = {n: [str(x) for x in v] for n, v in result.per_query.items()}
     found.append(content)
 rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
-json.dump(found, open(f"{sys.argv[1]}_{rank}.json", "w"))
+with open(f"{sys.argv[1]}_{rank}.json", "w") as file:
+    json.dump(found, file)
+if torch.distributed.is_initialized():
+    torch.distributed.barrier()
+    torch.distributed.destroy_process_group()
 """
 
 
