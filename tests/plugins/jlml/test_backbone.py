@@ -193,6 +193,7 @@ def test_options_are_closed(options, text):
         JLMLNet(**options)
 
 
+@pytest.mark.slow
 def test_the_resnet50_extension_takes_torchvisions_weights(tmp_path):
     from torchvision.models import resnet50
 

@@ -39,6 +39,7 @@ def run(easy_data, tmp_path_factory):
     return finished
 
 
+@pytest.mark.slow
 def test_a_run_lowers_both_losses_and_leaves_the_picture(run):
     folder = run("jlml", "train.epochs=3", "train.schedule=None", "settings.pictures=False")
     scalars = MessageHub.get_current_instance().log_scalars

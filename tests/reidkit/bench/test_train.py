@@ -3,7 +3,10 @@
 import subprocess
 import sys
 
+import pytest
 
+
+@pytest.mark.slow
 def test_it_runs_in_a_fresh_process_and_gives_both_rates():
     code = (
         "from reidkit.bench.train import run\n"

@@ -135,6 +135,7 @@ assert torch.allclose(loss.table, alone.table), (loss.table, alone.table)
 """
 
 
+@pytest.mark.slow
 def test_two_processes_remember_what_one_would():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))

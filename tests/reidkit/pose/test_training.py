@@ -28,6 +28,7 @@ def test_hidden_joints_are_trained_as_absent(posed, tmp_path):
     assert (flags == np.where(posed.keypoints[..., 2] == 2, 2, 0)).all()
 
 
+@pytest.mark.slow
 def test_training_runs_through_mmpose_and_its_weights_label(posed, tmp_path):
     model = train_pose(posed, posed, tmp_path / "work", Recipe(2, 4, 0, seed=1))
     log = (tmp_path / "work").rglob("*.log")
