@@ -168,11 +168,11 @@ def _with_backbone(
             key = (backbone, head, name)
             matcher = _try(matrix.in_matcher, key, _in_matcher, build, embedding, size)
             for loss, make_loss in losses.items() if matcher is not None else ():
-                place = (backbone, head, loss, name)
-                asked = _try({}, place, _asks_for_scores, make_loss, known)
+                four = (backbone, head, loss, name)
+                asked = _try({}, four, _asks_for_scores, make_loss, known)
                 if asked == "scores":
                     given = (make_loss, output, batch, known, matcher)
-                    _try(matrix.in_scores, place, _output_in_loss, *given)
+                    _try(matrix.in_scores, four, _output_in_loss, *given)
             for evaluator, make in evaluators.items() if matcher is not None else ():
                 place = (head, name, evaluator)
                 if place not in matrix.in_evaluator:
