@@ -185,7 +185,6 @@ def test_refusals_of_the_tool(unbroken, root, capsys, monkeypatch):
 
 
 def test_quality_of_the_composites(unbroken, root, monkeypatch):
-    pytest.importorskip("torchmetrics", reason="image quality is an optional extra")
     monkeypatch.chdir(ROOT)
     out = root / "quality.json"
     assert generate([str(unbroken), "--quality", "--out", str(out)]) == 0

@@ -1,0 +1,60 @@
+"""Shares of several processes are put together in order; a learned matcher is clipped apart."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from reidkit.engine import extract
+from reidkit.engine.optim import build_optim
+from reidkit.structures import Embedding
+
+
+class Numbers:
+    """A model whose embedding of a row is its number."""
+
+    def embed(self, rows):
+        return Embedding(torch.tensor(rows, dtype=torch.float32)[:, None, None])
+
+
+@pytest.mark.parametrize("world", [1, 2, 3])
+@pytest.mark.parametrize("count", [1, 5, 23])
+def test_rows_come_back_in_order(monkeypatch, world, count):
+    monkeypatch.setattr(
+        extract, "make_loader", lambda dataset, batch_sampler, workers: batch_sampler
+    )
+    monkeypatch.setattr(extract, "get_world_size", lambda: world)
+    rows, shares = np.arange(count)[::-1], {}
+    for rank in (*range(world), 0):  # the first once more, when all shares are known
+        monkeypatch.setattr(extract, "get_rank", lambda rank=rank: rank)
+
+        def gather(parts, rank=rank):
+            shares[rank] = parts
+            return [shares.get(r, parts) for r in range(world)]
+
+        monkeypatch.setattr(extract, "all_gather_object", gather)
+        try:
+            found = extract.embed_rows(Numbers(), None, rows, batch_size=4)
+        except IndexError:  # not all shares are known yet
+            continue
+    assert found.vectors.flatten().tolist() == rows.tolist()
+
+
+def test_a_learned_matcher_is_clipped_on_its_own():
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body, self.matcher = nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)
+
+        def new_parameters(self):
+            return list(self.matcher.parameters())
+
+    model = Model()
+    optim = build_optim(model, dict(optimizer=dict(type="SGD", lr=1.0), clip_grad=1.0))
+    before = [p.detach().clone() for p in model.parameters()]
+    model.body.weight.grad = torch.full((1, 1), 0.5)  # below the norm: stays
+    model.matcher.weight.grad = torch.full((1, 1), 100.0)
+    optim._clip_grad()
+    optim.step()
+    moved = [float(b - p.detach()) for b, p in zip(before, model.parameters(), strict=True)]
+    assert moved == pytest.approx([0.5, 1.0], abs=1e-4)
