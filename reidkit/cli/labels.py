@@ -34,6 +34,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...; per rank under torchrun")
     add("--precision", default="auto", help="auto, fp32, bf16, fp16")
     add("--flip-test", action="store_true", help="average with the mirrored crop")
+    switch = argparse.BooleanOptionalAction
+    add("--part-pairs", action=switch, default=True, help="part left and right joints on one place")
     add("--workers", type=int, default=2, help="processes that decode crops")
     add("--part-maps", type=int, nargs=2, default=[48, 16], metavar=("H", "W"))
     add("--no-part-maps", action="store_true", help="keypoints only")
@@ -113,7 +115,7 @@ def _label(reader: Any, args: argparse.Namespace) -> list[tuple[Any, Any]]:
                 split, folder,
                 lambda: TopdownLabeller(
                     args.config, args.checkpoint, args.batch_size, _device(args.device),
-                    args.precision, args.flip_test,
+                    args.precision, args.flip_test, args.part_pairs,
                 ),
                 size, args.workers, part_labels=args.part_labels, bilinear=args.bilinear,
                 made_by="run" if _is_default(args) else "command", force=args.force,
@@ -125,7 +127,7 @@ def _label(reader: Any, args: argparse.Namespace) -> list[tuple[Any, Any]]:
 
 def _is_default(args: argparse.Namespace) -> bool:
     """Nothing was chosen, so these are the labels that a run would make for itself."""
-    chosen = (args.checkpoint, args.part_labels, args.flip_test, args.bilinear)
+    chosen = (args.checkpoint, args.part_labels, args.flip_test, args.bilinear, not args.part_pairs)
     return args.config == "synthped" and not any(chosen)
 
 

@@ -23,7 +23,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--worlds", type=int, default=12, help="domains P of so many seeds")
     made.add_argument("--work-dir", type=Path, default=Path("runs/train_pose"))
     made.add_argument("--out", type=Path, help="weights to write; default: WORK_DIR/*.safetensors")
-    made.add_argument("--epochs", type=int, default=8)
+    made.add_argument("--epochs", type=int, default=10)
     made.add_argument("--batch-size", type=int, default=32)
     made.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
     made.add_argument("--workers", type=int, default=1)

@@ -143,7 +143,7 @@ class CocoPersons(Reader):
             box = clip_box(boxes[row], image["height"], image["width"])
             if box[2] > 0 and box[3] > 0:
                 own = joints[row].copy()
-                own[own[:, 2] > 0, :2] -= box[:2]
+                own[own[:, 2] > 0, :2] += 0.5 - box[:2]  # COCO counts from pixels' centres
                 found.append(
                     {"id": identity, "file": image["file_name"], "box": box, "keypoints": own}
                 )

@@ -23,7 +23,8 @@ DOWN = np.array([0.0, 1.0])
 class Body:
     """Widths and lengths of the painted body, in units of the person's size (``person_size``).
 
-    Fitted to the true part maps of SynthPed's domain P by ``reidkit.pose.fit_body``.
+    Fitted by ``reidkit.pose.fit_body`` to the true part maps of held-out people of SynthPed's
+    domain P, with the joints that the shipped model finds in them.
 
     Args:
         head: radius.  tall: how much longer it is than wide, at each end.
@@ -41,26 +42,26 @@ class Body:
         toe: how far it reaches to where the person walks.
     """
 
-    head: float = 0.136
-    tall: float = 0.062
-    lift: float = 0.038
+    head: float = 0.105
+    tall: float = 0.037
+    lift: float = 0.084
     above: float = 0.350
-    neck: float = 0.156
-    throat: float = 0.073
-    torso: float = 0.183
-    chest: float = 0.260
+    neck: float = 0.142
+    throat: float = 0.041
+    torso: float = 0.196
+    chest: float = 0.366
     waist: float = 0.001
-    upper_arm: float = 0.106
-    lower_arm: float = 0.080
-    elbow: float = 0.218
-    hand: float = 0.318
+    upper_arm: float = 0.095
+    lower_arm: float = 0.074
+    elbow: float = 0.221
+    hand: float = 0.309
     upper_leg: float = 0.171
-    lower_leg: float = 0.114
-    knee: float = 0.232
-    ankle: float = 0.170
-    foot: float = 0.092
-    heel: float = 0.066
-    toe: float = 0.206
+    lower_leg: float = 0.110
+    knee: float = 0.225
+    ankle: float = 0.188
+    foot: float = 0.106
+    heel: float = 0.071
+    toe: float = 0.218
 
 
 BODY = Body()

@@ -1,5 +1,8 @@
 """Keypoints of crops as COCO JSON, out for other tools and in.
 
+Here a crop's upper left corner is (0, 0), and pixel i reaches from i to i + 1. COCO's keypoints and
+mmpose count pixels, so that whole numbers are their centres: half a pixel less.
+
 People annotated in COCO's own photographs are read by ``reidkit.data``'s ``CocoPersons``.
 """
 
@@ -26,6 +29,7 @@ SKELETON = (
     (16, 14), (14, 12), (17, 15), (15, 13), (12, 13), (6, 12), (7, 13), (6, 7), (6, 8), (7, 9),
     (8, 10), (9, 11), (2, 3), (1, 2), (1, 3), (2, 4), (3, 5), (4, 6), (5, 7),
 )  # fmt: skip
+HALF_PIXEL = 0.5
 
 
 def coco_dict(
@@ -53,7 +57,7 @@ def coco_dict(
     flag = values[..., 2] if flags else np.where(values[..., 2] > threshold, 2, 0)
     if not hidden:
         flag = np.where(flag == 2, 2, 0)
-    joints = np.concatenate([values[..., :2], flag[..., None]], axis=-1)
+    joints = np.concatenate([values[..., :2] - HALF_PIXEL, flag[..., None]], axis=-1)
     joints = np.where(flag[..., None] > 0, np.round(joints, 3), 0)
     images, annotations = [], []
     for row, (path, (height, width)) in enumerate(zip(paths, image_sizes.tolist(), strict=True)):
@@ -133,6 +137,7 @@ def keypoints_from_coco(path: Path | str, split: Split) -> np.ndarray:
         if found is None:
             raise UserError(f"{path}: no keypoints for {name!r} of {split.label_key}")
         result[row] = np.asarray(found["keypoints"]).reshape(17, 3)
+        result[row, result[row, :, 2] > 0, :2] += HALF_PIXEL
         if "keypoint_scores" in found:
             result[row, :, 2] = found["keypoint_scores"]
     return result

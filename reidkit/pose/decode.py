@@ -7,6 +7,7 @@ here is decoded by mmpose itself, one image at a time.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import cv2
@@ -15,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Decoder = Callable[[Any], tuple[Tensor, Tensor]]
+Peaks = Callable[[Tensor, float], tuple[Tensor, Tensor]]
 
 
 def heatmap_maximum(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
@@ -113,15 +115,24 @@ def refine_dark_udp(locations: Tensor, heatmaps: Tensor, kernel: int) -> Tensor:
     return locations - step / determinant[..., None]
 
 
-def decode_msra(heatmaps: Tensor, codec: Any) -> tuple[Tensor, Tensor]:
+def _maximum(heatmaps: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
+    return heatmap_maximum(heatmaps)
+
+
+def decode_msra(heatmaps: Tensor, codec: Any, peaks: Peaks = _maximum) -> tuple[Tensor, Tensor]:
     """Joints of an ``MSRAHeatmap`` codec, plain or unbiased.
+
+    Args:
+        heatmaps: of a batch.
+        codec: mmpose's, for its sizes.
+        peaks: finds each joint's cell from the maps and the codec's sigma in cells.
 
     Shape:
         heatmaps (N, K, h, w).
         returns (N, K, 2) x, y in input pixels and (N, K) confidence.
     """
     heatmaps = heatmaps.float()
-    locations, values = heatmap_maximum(heatmaps)
+    locations, values = peaks(heatmaps, codec.sigma)
     if codec.unbiased:
         locations = refine_dark(locations, heatmaps, codec.blur_kernel_size)
     else:
@@ -129,10 +140,10 @@ def decode_msra(heatmaps: Tensor, codec: Any) -> tuple[Tensor, Tensor]:
     return locations * torch.as_tensor(codec.scale_factor, device=heatmaps.device), values
 
 
-def decode_udp(heatmaps: Tensor, codec: Any) -> tuple[Tensor, Tensor]:
-    """Joints of a ``UDPHeatmap`` codec with Gaussian maps; shapes as ``decode_msra``."""
+def decode_udp(heatmaps: Tensor, codec: Any, peaks: Peaks = _maximum) -> tuple[Tensor, Tensor]:
+    """Joints of a ``UDPHeatmap`` codec with Gaussian maps; arguments as ``decode_msra``."""
     heatmaps = heatmaps.float()
-    locations, values = heatmap_maximum(heatmaps)
+    locations, values = peaks(heatmaps, codec.sigma)
     locations = refine_dark_udp(locations, heatmaps, codec.blur_kernel_size)
     width, height = codec.heatmap_size
     input_size = torch.tensor(codec.input_size, device=heatmaps.device, dtype=torch.float32)
@@ -166,15 +177,20 @@ def decode_one_by_one(encoded: Any, codec: Any) -> tuple[Tensor, Tensor]:
     return keypoints[..., :2].to(fields[0].device), values.to(fields[0].device)
 
 
-def decoder_for(codec: Any) -> Decoder:
-    """The batched decoder of an mmpose codec, or the one-by-one fallback."""
+def decoder_for(codec: Any, peaks: Peaks = _maximum) -> Decoder:
+    """The batched decoder of an mmpose codec, or the one-by-one fallback.
+
+    Args:
+        codec: mmpose's.
+        peaks: as in ``decode_msra``, for codecs with heatmaps.
+    """
     kind = type(codec).__name__
     if kind == "MSRAHeatmap":
-        chosen: Callable = decode_msra
+        chosen: Callable = partial(decode_msra, peaks=peaks)
     elif kind == "UDPHeatmap" and codec.heatmap_type == "gaussian":
-        chosen = decode_udp
+        chosen = partial(decode_udp, peaks=peaks)
     elif kind == "SimCCLabel" and not codec.use_dark:
         chosen = decode_simcc
     else:
         chosen = decode_one_by_one
-    return lambda encoded: chosen(encoded, codec)
+    return lambda encoded: chosen(encoded, codec=codec)

@@ -21,6 +21,7 @@ from reidkit.pose.models import (
     resolve,
     stored_gamma,
 )
+from reidkit.pose.pairs import part_pairs
 from reidkit.pose.warp import Geometry, pad_crops, to_crop_pixels, warp_crops
 from reidkit.registry import LABELLERS
 from reidkit.utils.io import sha256_file
@@ -117,6 +118,8 @@ class TopdownLabeller:
         device: "auto" (a GPU if there is one), "cpu", "cuda", "cuda:1", ...
         precision: "auto", "fp32", "bf16" or "fp16"; see ``pick_dtype``.
         flip_test: average with the mirrored crop: about twice the time, slightly better.
+        part_pairs: where a left and a right joint fall on one place, look for the second peak; see
+            ``reidkit.pose.pairs``. For models with heatmaps; False gives what mmpose gives.
 
     Raises:
         UserError: unknown config, missing or unfit checkpoint; when the model is built.
@@ -135,6 +138,7 @@ class TopdownLabeller:
         device: str = "auto",
         precision: str = "auto",
         flip_test: bool = False,
+        part_pairs: bool = True,
     ):
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
@@ -145,6 +149,7 @@ class TopdownLabeller:
         self.device = torch.device(device)
         self.dtype = pick_dtype(precision, self.device)
         self.flip_test = flip_test
+        self.part_pairs = part_pairs
         self.gamma = stored_gamma(self.spec)
 
     @cached_property
@@ -156,6 +161,7 @@ class TopdownLabeller:
             "config_sha256": config_digest(load_config(self.spec)),
             "weights_sha256": sha256_file(weights) if weights else "random",
             "flip_test": self.flip_test,
+            "part_pairs": self.part_pairs,
             "gamma": self.gamma,
         }
 
@@ -165,7 +171,8 @@ class TopdownLabeller:
         with quiet():
             built, config = build_model(self.spec)
             estimator: Any = built
-            decoder = decoder_for(estimator.head.decoder)
+            codec = estimator.head.decoder
+            decoder = decoder_for(codec, part_pairs) if self.part_pairs else decoder_for(codec)
             network = _Network(estimator).to(self.device)
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         geometry = Geometry.of_pipeline(config.test_dataloader.dataset.pipeline)
@@ -201,8 +208,8 @@ class TopdownLabeller:
             images: N crops (H, W, 3) uint8 RGB.
 
         Shape:
-            returns (N, 17, 3) float32 in COCO order: x, y in crop pixels as mmpose gives them,
-            confidence, larger is surer.
+            returns (N, 17, 3) float32 in COCO order: x, y in crop pixels from the upper left
+            corner, confidence, larger is surer.
 
         Raises:
             ValueError: a crop that is not (H, W, 3) uint8.

@@ -1,11 +1,12 @@
 """The shipped small model, as an mmpose config: what is trained, and what labels SynthPed.
 
-A HRNet (arXiv 1902.09212) of 16 channels at stride 4 and two blocks a branch: 1.46 M parameters.
+A HRNet (arXiv 1902.09212) of 16 channels at stride 4 and two blocks a branch, and one transposed
+convolution that doubles the map: 1.46 M parameters.
 Input 128x64 with no padding, so a crop of the usual 128x64 pixels enters unwarped.
 """
 
 INPUT = (64, 128)  # mmpose's order: width, height
-HEATMAP = (16, 32)
+HEATMAP = (32, 64)  # cells of 2 pixels: with 4, the two legs of a walker fall into one
 
 codec = dict(
     type="MSRAHeatmap",
@@ -52,7 +53,8 @@ model = dict(
         type="HeatmapHead",
         in_channels=WIDTH,
         out_channels=17,
-        deconv_out_channels=None,
+        deconv_out_channels=(WIDTH,),
+        deconv_kernel_sizes=(4,),
         loss=dict(type="KeypointMSELoss", use_target_weight=True, loss_weight=1000.0),
         decoder=codec,
     ),

@@ -133,12 +133,13 @@ def to_crop_pixels(keypoints: Tensor, sizes: Tensor, geometry: Geometry) -> Tens
 
     Shape:
         keypoints (N, K, 2): x, y in input pixels, as mmpose's codecs give them; sizes (N, 2).
-        returns (N, K, 2).
+        returns (N, K, 2), from the crop's upper left corner.
 
     Source:
-        mmpose ``TopdownPoseEstimator.add_pred_to_datasample``.
+        mmpose ``TopdownPoseEstimator.add_pred_to_datasample``. Departure: half a pixel more,
+        because mmpose counts from the centre of the first pixel.
     """
     boxes = geometry.boxes(sizes)
     h, w = geometry.input_size
     scale = boxes[:, None, 2:] / torch.tensor([w, h], device=boxes.device, dtype=torch.float32)
-    return keypoints * scale + boxes[:, None, :2]
+    return keypoints * scale + boxes[:, None, :2] + 0.5

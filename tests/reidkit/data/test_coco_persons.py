@@ -58,8 +58,8 @@ def test_boxes_are_truncated_then_clipped_and_keypoints_follow(coco):
     assert train.boxes[rows[31]].tolist() == [10, 5, 20, 37]
     assert train.boxes[rows[17]].tolist() == [0, 0, 8, 24]
     nose = train.keypoints[rows[31], 0]
-    assert nose == pytest.approx([10.9 + 1 - 10, 5.2 + 2 - 5, 1])
-    assert train.keypoints[rows[17], 1] == pytest.approx([-4.5 + 1.1, -4, 2])
+    assert nose == pytest.approx([10.9 + 1.5 - 10, 5.2 + 2.5 - 5, 1])
+    assert train.keypoints[rows[17], 1] == pytest.approx([-4 + 1.1, -3.5, 2])
     hidden = train.keypoints[rows[14]]
     assert np.array_equal(hidden[1], [0, 0, 0]) and joint_groups(hidden[None]).tolist() == [4]
 
@@ -112,7 +112,7 @@ def test_real_photographs():
     for row, identity in enumerate(train.identities):
         own, full = train.keypoints[row], joints[identity]
         seen = full[:, 2] > 0
-        assert np.array_equal(own[seen, :2] + train.boxes[row, :2], full[seen, :2])
+        assert np.array_equal(own[seen, :2] + train.boxes[row, :2] - 0.5, full[seen, :2])
     batch = CropDataset(train, (128, 64)).__getitems__(range(len(train)))
     assert batch.image_sizes.tolist() == [[113, 48], [96, 30], [165, 74], [223, 99], [220, 90]]
     spread = batch.images.float().flatten(1).std(1)

@@ -37,11 +37,7 @@ def test_wrong_arguments_are_told(tmp_path, capsys):
 
 @pytest.mark.slow
 def test_labels_of_rendered_people_are_as_good_as_measured(tmp_path, capsys):
-    """Generate, score and export through the command, on a few rendered people.
-
-    Joints and regions reach the targets that the command prints (90 and 92 %); the floor of the
-    part maps guards what they reach, 56 % here where 60 % are wanted.
-    """
+    """Generate, score and export through the command: what it prints as wanted is reached."""
     arguments = ["SynthPed", "domain=A", "preset=easy", "--data-root", str(tmp_path)]
     arguments += ["--split", "query", "--score", "--export", str(tmp_path / "json")]
     assert main([*arguments, "--workers", "0"]) == 0
@@ -49,5 +45,5 @@ def test_labels_of_rendered_people_are_as_good_as_measured(tmp_path, capsys):
     line = next(line for line in printed.splitlines() if line.endswith("%") and "query" in line)
     figures = line.split("%")[:3]
     pck, regions, iou = (float(figure.split()[-1]) for figure in figures)
-    assert pck >= 90 and regions >= 95 and iou >= 54
+    assert pck >= 90 and regions >= 92 and iou >= 60, line
     assert len(list((tmp_path / "json").glob("*.json"))) == 1

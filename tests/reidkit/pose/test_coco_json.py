@@ -54,9 +54,9 @@ def test_flags_are_kept_and_hidden_joints_can_be_left_out():
     keypoints[0, :3, 2] = 0, 1, 2
     sizes = np.array([[4, 2]])
     flags = coco_dict(["a"], sizes, keypoints, flags=True)["annotations"][0]["keypoints"]
-    assert flags[:9] == [0, 0, 0, 1, 1, 1, 1, 1, 2]
+    assert flags[:9] == [0, 0, 0, 0.5, 0.5, 1, 0.5, 0.5, 2]
     flags = coco_dict(["a"], sizes, keypoints, flags=True, hidden=False)["annotations"][0]
-    assert flags["keypoints"][:9] == [0, 0, 0, 0, 0, 0, 1, 1, 2]
+    assert flags["keypoints"][:9] == [0, 0, 0, 0, 0, 0, 0.5, 0.5, 2]
     assert flags["num_keypoints"] == 1
 
 

@@ -25,14 +25,16 @@ def one_by_one(images, flip):
         for image in images:
             found = inference_topdown(model, np.ascontiguousarray(image[..., ::-1]))
             found = found[0].pred_instances
-            rows.append(np.column_stack([found.keypoints[0], found.keypoint_scores[0]]))
+            rows.append(np.column_stack([found.keypoints[0] + 0.5, found.keypoint_scores[0]]))
     return np.stack(rows)
 
 
 @pytest.mark.parametrize("flip", [False, True])
 def test_batches_give_what_inference_topdown_gives(people, flip):
     images = [crop.image for crop in people]
-    labeller = TopdownLabeller(device="cpu", precision="fp32", batch_size=10, flip_test=flip)
+    labeller = TopdownLabeller(
+        device="cpu", precision="fp32", batch_size=10, flip_test=flip, part_pairs=False
+    )
     found, wanted = labeller.label(images), one_by_one(images, flip)
     confidence = np.clip(wanted[..., 2], 0, None) ** labeller.gamma
     assert np.abs(found[..., 2] - confidence).max() < 0.03
@@ -51,8 +53,8 @@ def test_the_shipped_model_finds_joints_of_people_it_never_saw(people):
     truth = np.stack([crop.joints for crop in people])
     sizes = np.array([crop.image.shape[:2] for crop in people])
     there = joints_in_picture(truth, sizes, np.stack([crop.part_map for crop in people]))
-    assert np.nanmean(pck(found, truth)) >= 0.9  # measured 0.925
-    assert ((found[..., 2] > 0.1) == there).mean() >= 0.95  # measured 0.98
+    assert np.nanmean(pck(found, truth)) >= 0.94  # measured 0.969
+    assert ((found[..., 2] > 0.1) == there).mean() >= 0.94  # measured 0.969
 
 
 def test_batch_size_and_order_do_not_matter(crop):
@@ -75,6 +77,7 @@ def test_provenance_tells_models_apart_and_ignores_speed():
     plain = TopdownLabeller("synthped", device="cpu").provenance
     assert plain == TopdownLabeller("synthped", device="cpu", batch_size=7).provenance
     assert plain != TopdownLabeller("synthped", device="cpu", flip_test=True).provenance
+    assert plain != TopdownLabeller("synthped", device="cpu", part_pairs=False).provenance
     assert len(plain["weights_sha256"]) == 64
 
 

@@ -51,7 +51,7 @@ def test_joints_return_to_the_pixels_they_came_from(height, width, geometry):
     assert box[2] / box[3] == pytest.approx(geometry.input_size[1] / geometry.input_size[0])
     h, w = geometry.input_size
     corners = torch.tensor([[[0.0, 0.0], [w, h], [w / 2, h / 2]]])
-    back = to_crop_pixels(corners, torch.tensor([[height, width]]), geometry)[0]
+    back = to_crop_pixels(corners, torch.tensor([[height, width]]), geometry)[0] - 0.5
     assert torch.allclose(back[0], box[:2], atol=1e-4)
     assert torch.allclose(back[1], box[:2] + box[2:], atol=1e-3)
     assert torch.allclose(back[2], torch.tensor([width / 2, height / 2]), atol=1e-3)
