@@ -6,8 +6,7 @@ among them, H = half of that list.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -15,44 +14,12 @@ from reidkit.evaluation.matchers import Matcher, tensor_of
 from reidkit.evaluation.neighbours import Neighbours, nearest
 from reidkit.evaluation.ranking import MEGABYTE
 from reidkit.evaluation.rerank import Reranked, Reranker, UnitRange, as_matcher
+from reidkit.evaluation.sparse import Sparse
 from reidkit.evaluation.table import places, positions
 from reidkit.registry import RERANKERS
 from reidkit.structures import Embedding, Sight
 
-
-@dataclass
-class Sparse:
-    """A matrix of N rows by its entries that are not zero, row after row.
-
-    Attributes:
-        starts: (rows + 1,) int64.
-        columns: int64, ascending within a row.
-        values: float32.
-    """
-
-    starts: Tensor
-    columns: Tensor
-    values: Tensor
-
-    def rows(self) -> Tensor:
-        """The row of each entry."""
-        counts = self.starts.diff()
-        return torch.arange(len(counts), device=counts.device).repeat_interleave(counts)
-
-    def take(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """(place in ``rows``, entry) of all entries of some rows, in their order."""
-        counts = (self.starts[1:] - self.starts[:-1])[rows]
-        place = torch.arange(len(rows), device=rows.device).repeat_interleave(counts)
-        begin = counts.cumsum(0) - counts
-        entry = torch.arange(len(place), device=rows.device) - begin[place]
-        return place, entry + self.starts[rows][place]
-
-    @staticmethod
-    def of(rows: Tensor, columns: Tensor, values: Tensor, count: int) -> Sparse:
-        """From entries sorted by row, then column."""
-        starts = torch.zeros(count + 1, dtype=torch.int64, device=rows.device)
-        starts[1:] = torch.bincount(rows, minlength=count).cumsum(0)
-        return Sparse(starts, columns, values)
+CACHED = 1 << 18  # distances mixed together on the CPU; fit the processor's cache
 
 
 @RERANKERS.register_module()
@@ -73,6 +40,8 @@ class KReciprocal(Reranker):
         weight: of the original distance, 0 to 1.
         scale: of the sigmoid for distances without bounds.
         block_mb: memory for a block of distances, megabytes.
+        keep_mb: the distances of queries to gallery images, made in the search for neighbours, are
+            kept for the mixing where they need no more megabytes than this, else computed again.
 
     Raises:
         ValueError: options out of range.
@@ -101,6 +70,7 @@ class KReciprocal(Reranker):
         weight: float = 0.3,
         scale: float = 10.0,
         block_mb: float = 64,
+        keep_mb: float = 256,
     ):
         if k1 < 1 or k2 < 1 or not 0 <= weight <= 1 or scale <= 0:
             raise ValueError(
@@ -108,7 +78,7 @@ class KReciprocal(Reranker):
                 f"got {k1}, {k2}, {weight}, {scale}"
             )
         self.k1, self.k2, self.weight = k1, k2, weight
-        self.scale, self.block_mb = scale, block_mb
+        self.scale, self.block_mb, self.keep_mb = scale, block_mb, keep_mb
 
     @torch.inference_mode()
     def rerank(
@@ -125,10 +95,13 @@ class KReciprocal(Reranker):
         if inner.bounds[0] < 0:
             inner = UnitRange(inner, self.scale)
         images = Embedding.cat([query.to(device), gallery])
-        near = nearest(images, inner, max(self.k1 + 1, self.k2), self.block_mb)
-        distance = _Normalised(images, inner, near.farthest)
+        kept = None
+        if 4 * len(query) * len(gallery) <= self.keep_mb * MEGABYTE:
+            kept = _Kept(torch.empty(len(query), len(gallery), device=device))
+        near = nearest(images, inner, max(self.k1 + 1, self.k2), self.block_mb, kept)
+        distance = _Normalised(images, inner, near.farthest, kept)
         weights = self._weights(near, distance)
-        weights = _expanded(weights, near.index[:, : self.k2])
+        weights = weights.means(near.index[:, : self.k2])
         found = JaccardMatcher(weights, distance, len(query), self.weight)
         return positions(len(query), device), positions(len(gallery), device), found
 
@@ -136,12 +109,13 @@ class KReciprocal(Reranker):
         """V: for each image, weights exp(-d) on its expanded reciprocal neighbours, sum 1."""
         lists, half = near.index[:, : self.k1 + 1], (self.k1 + 2) // 2
         mutual, half_mutual = _reciprocal(lists), _reciprocal(lists[:, :half])
-        count, size = len(lists), max(1, int(self.block_mb * MEGABYTE) // (2 * len(lists)))
+        room = 16 * CACHED if lists.device.type == "cpu" else self.block_mb * MEGABYTE / 2
+        count, size = len(lists), max(1, int(room) // len(lists))
         rows, columns = [], []
         for start in range(0, count, size):
             part = slice(start, min(start + size, count))
             member = _expand(lists, mutual, half_mutual, part, count)
-            row, column = member.nonzero(as_tuple=True)
+            row, column = _places(member)
             rows.append(row + start)
             columns.append(column)
         row, column = torch.cat(rows), torch.cat(columns)
@@ -181,25 +155,37 @@ def _expand(lists: Tensor, mutual: Tensor, half_mutual: Tensor, part: slice, cou
     return member
 
 
-def _expanded(weights: Sparse, lists: Tensor) -> Sparse:
-    """Each row replaced by the mean of its k2 nearest images' rows."""
-    count, k2 = lists.shape
-    if k2 == 1:
-        return weights
-    place, entry = weights.take(lists.flatten())
-    key = (place // k2) * count + weights.columns[entry]
-    key, at = key.unique(return_inverse=True)
-    values = torch.zeros(len(key), device=key.device).index_add_(0, at, weights.values[entry])
-    return Sparse.of(key // count, key % count, values / k2, count)
+def _places(mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Row and column of what is true, row after row."""
+    if mask.device.type != "cpu":
+        return mask.nonzero(as_tuple=True)
+    flat = torch.from_numpy(np.flatnonzero(mask.numpy()))  # several times as fast as torch's
+    return flat // mask.shape[1], flat % mask.shape[1]
+
+
+class _Kept:
+    """Takes the distances of Q queries to G gallery images from tiles of all N with each other."""
+
+    def __init__(self, table: Tensor):
+        self.table = table
+
+    def __call__(self, rows: slice, columns: slice, tile: Tensor) -> None:
+        first = len(self.table)
+        high, left = min(rows.stop, first), max(columns.start, first)
+        if rows.start < high and left < columns.stop:
+            part = tile[: high - rows.start, left - columns.start :]
+            self.table[rows.start : high, left - first : columns.stop - first] = part
 
 
 class _Normalised:
     """Squared distances over the row's maximum, for pairs and for blocks."""
 
-    PAIRS = 1 << 15  # looked up at a time
+    PAIRS = 1 << 11  # computed at a time
 
-    def __init__(self, images: Embedding, matcher: Matcher, farthest: Tensor):
-        self.images, self.matcher = images, matcher
+    def __init__(
+        self, images: Embedding, matcher: Matcher, farthest: Tensor, kept: _Kept | None = None
+    ):
+        self.images, self.matcher, self.kept = images, matcher, kept
         self.ready = matcher.prepare(images, "gallery")
         self.power = 1 if matcher.squared else 2
         top = farthest if self.power == 1 else farthest.square()
@@ -230,7 +216,10 @@ class _Normalised:
         return torch.cat(found)
 
     def block(self, rows: Tensor, first: int, out: Tensor | None) -> Tensor:
-        """(rows, N - first) of some rows against the images from ``first`` on."""
+        """(rows, N - first) of some of the ``first`` images against all others."""
+        if self.kept is not None:
+            values = torch.index_select(self.kept.table, 0, rows, out=out)
+            return self._scaled(values, self.scale[rows][:, None])
         queries = self.matcher.prepare(self.images[rows], "query")
         values = self.matcher.compare(queries, self.ready[first:], out)
         return self._scaled(values, self.scale[rows][:, None])
@@ -267,9 +256,11 @@ class JaccardMatcher(Matcher):
         rows, columns = places(query), places(gallery)
         whole = len(columns) == self.n_gallery
         values = self.distance.block(rows, self.n_query, out if whole else None)
-        shared = self._shared(rows)
-        jaccard = shared.div_(2.0 - shared).neg_().add_(1.0)  # 1 - s / (2 - s)
-        values.mul_(self.weight).add_(jaccard, alpha=1 - self.weight)
+        step = max(1, CACHED // self.n_gallery) if values.device.type == "cpu" else len(rows)
+        for some, part in zip(rows.split(step), values.split(step), strict=True):
+            shared = self._shared(some)
+            jaccard = shared.div_(2.0 - shared).neg_().add_(1.0)  # 1 - s / (2 - s)
+            part.mul_(self.weight).add_(jaccard, alpha=1 - self.weight)
         return values if whole else values[:, columns]
 
     def _shared(self, rows: Tensor) -> Tensor:

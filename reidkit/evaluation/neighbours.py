@@ -1,36 +1,30 @@
 """Nearest neighbours of a set within itself, tile by tile: no N x N table, each tile used twice.
 
-Shape letters: N images, k neighbours, t images of a tile.
+Shape letters: N images, k neighbours, r rows and c columns of a tile.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
 from reidkit.evaluation.matchers import Matcher, tensor_of
+from reidkit.evaluation.nearest_lists import NearestLists, Neighbours
 from reidkit.evaluation.ranking import MEGABYTE
 from reidkit.structures import Embedding
 
-
-@dataclass
-class Neighbours:
-    """The k nearest images of each, itself among them, the closest first.
-
-    Attributes:
-        index: (N, k) int64; equal distances by index.
-        distance: (N, k) float32.
-        farthest: (N,) float32, the largest distance of each image to any.
-    """
-
-    index: Tensor
-    distance: Tensor
-    farthest: Tensor
+STEP = 512  # rows of a tile on the diagonal that are compared together
 
 
-def nearest(images: Embedding, matcher: Matcher, k: int, block_mb: float = 64) -> Neighbours:
+def nearest(
+    images: Embedding,
+    matcher: Matcher,
+    k: int,
+    block_mb: float = 64,
+    visit: Callable[[slice, slice, Tensor], None] | None = None,
+) -> Neighbours:
     """Neighbours of every image as a query among all of them as a gallery.
 
     Args:
@@ -38,6 +32,8 @@ def nearest(images: Embedding, matcher: Matcher, k: int, block_mb: float = 64) -
         matcher: where it is symmetric, a tile above the diagonal serves both its sides.
         k: length of the lists; N if there are fewer images.
         block_mb: memory of a tile of distances, megabytes.
+        visit: called with (rows, columns, distances (r, c)) of every tile that is made, to take
+            copies; all pairs with row < column are among them, all others where not symmetric.
 
     Example:
         >>> from reidkit.evaluation import EuclideanMatcher
@@ -45,16 +41,25 @@ def nearest(images: Embedding, matcher: Matcher, k: int, block_mb: float = 64) -
         >>> nearest(line, EuclideanMatcher(), 2).index.tolist()
         [[0, 1], [1, 0], [2, 1], [3, 2]]
     """
-    count = len(images)
-    k, size = min(k, count), max(1, min(count, int((block_mb * MEGABYTE / 4) ** 0.5)))
     device = tensor_of(images).device
+    lists = NearestLists if device.type == "cpu" else _Merged
+    found = lists(len(images), min(k, len(images)), device)
+    for rows, columns, tile in _tiles(images, matcher, block_mb):
+        if visit is not None:
+            visit(rows, columns, tile)
+        both = matcher.symmetric and rows != columns
+        found.add(rows, columns, tile, both)
+    return found.result()
+
+
+def _tiles(
+    images: Embedding, matcher: Matcher, block_mb: float
+) -> Iterator[tuple[slice, slice, Tensor]]:
+    """Tiles (rows, columns, distances): all of them, or those on and above the diagonal."""
+    count = len(images)
+    size = max(1, min(count, int((block_mb * MEGABYTE / 4) ** 0.5)))
     ready = matcher.prepare(images, "gallery")
-    found = Neighbours(
-        torch.full((count, k), count, dtype=torch.int64, device=device),
-        torch.full((count, k), torch.inf, device=device),
-        torch.full((count,), -torch.inf, device=device),
-    )
-    memory = torch.empty(size * size, device=device)
+    memory = torch.empty(size * size, device=tensor_of(images).device)
     for top in range(0, count, size):
         rows = slice(top, min(top + size, count))
         queries = matcher.prepare(images[rows], "query")
@@ -62,21 +67,48 @@ def nearest(images: Embedding, matcher: Matcher, k: int, block_mb: float = 64) -
             columns = slice(left, min(left + size, count))
             shape = rows.stop - rows.start, columns.stop - columns.start
             out = memory[: shape[0] * shape[1]].view(shape)
-            tile = matcher.compare(queries, ready[columns], out)
-            _merge(found, rows, tile, left)
-            if matcher.symmetric and left > top:
-                _merge(found, columns, tile.T.contiguous(), top)
-    return found
+            if matcher.symmetric and rows == columns:
+                tile = _mirrored(queries, ready[columns], matcher, out)
+            else:
+                tile = matcher.compare(queries, ready[columns], out)
+            yield rows, columns, tile
 
 
-def _merge(found: Neighbours, rows: slice, tile: Tensor, offset: int) -> None:
-    """Put a tile's neighbours of some rows among those found so far."""
-    k = found.index.shape[1]
-    distance, index = smallest(tile, k)
-    distance = torch.cat([found.distance[rows], distance], 1)
-    index = torch.cat([found.index[rows], index + offset], 1)
-    found.distance[rows], found.index[rows] = (x[:, :k] for x in _sorted(distance, index))
-    found.farthest[rows] = torch.maximum(found.farthest[rows], tile.amax(1))
+def _mirrored(queries: Embedding, ready: Embedding, matcher: Matcher, out: Tensor) -> Tensor:
+    """The distances of images among themselves: those above the diagonal, copied below it."""
+    for start in range(0, len(queries), STEP):
+        rows = slice(start, min(start + STEP, len(queries)))
+        part = matcher.compare(queries[rows], ready[start:])
+        out[rows, start:] = part
+        out[rows.stop :, rows] = part[:, rows.stop - start :].T
+    return out
+
+
+class _Merged:
+    """As `NearestLists`, with whole-tile operations for devices other than the CPU."""
+
+    def __init__(self, count: int, k: int, device: torch.device):
+        self.index = torch.full((count, k), count, dtype=torch.int64, device=device)
+        self.distance = torch.full((count, k), torch.inf, device=device)
+        self.farthest = torch.full((count,), -torch.inf, device=device)
+
+    def add(self, rows: slice, columns: slice, tile: Tensor, both: bool) -> None:
+        """Take in a tile for its rows and, if ``both``, for its columns."""
+        self._merge(rows, tile, columns.start)
+        if both:
+            self._merge(columns, tile.T.contiguous(), rows.start)
+
+    def _merge(self, rows: slice, tile: Tensor, offset: int) -> None:
+        k = self.index.shape[1]
+        distance, index = smallest(tile, k)
+        distance = torch.cat([self.distance[rows], distance], 1)
+        index = torch.cat([self.index[rows], index + offset], 1)
+        self.distance[rows], self.index[rows] = (x[:, :k] for x in _sorted(distance, index))
+        self.farthest[rows] = torch.maximum(self.farthest[rows], tile.amax(1))
+
+    def result(self) -> Neighbours:
+        """The lists."""
+        return Neighbours(self.index, self.distance, self.farthest)
 
 
 def smallest(values: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -23,6 +23,7 @@ from reidkit.evaluation.verification import Verification
 from reidkit.structures import Embedding
 
 MEGABYTE = 1 << 20
+SORTED = 2048  # as few distances are sorted; of more, those below each right image are counted
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,15 @@ def blocks(
         yields (rows, values (b, G) float32); values are overwritten by the next block.
     """
     for rows, values, _ in _prepared_blocks(query, gallery, matcher, block_mb, distances):
+        if not torch.isfinite(values.sum()):
+            _refuse(values, 0, matcher)
         yield rows, values
 
 
 def _prepared_blocks(
     query: Embedding, gallery: Embedding, matcher: nn.Module, block_mb: float, distances: bool
 ) -> Iterator[tuple[slice, Tensor, Embedding]]:
-    """As `blocks`, with the prepared queries of each block."""
+    """As `blocks`, with the prepared queries of each block; values may be NaN or infinite."""
     device = tensor_of(gallery).device
     ready = matcher.prepare(gallery, "gallery") if isinstance(matcher, Matcher) else gallery
     size = max(1, min(len(query), int(block_mb * MEGABYTE) // (4 * len(gallery))))
@@ -92,22 +95,21 @@ def _prepared_blocks(
             values = (matcher.compare if distances else matcher.order)(part, ready, out)
         else:
             values = matcher(part, ready)
-        yield rows, _checked(values, count, len(gallery), matcher), part
+        if values.shape != (count, len(gallery)) or values.dtype != torch.float32:
+            raise ValueError(
+                f"matcher {type(matcher).__name__} must return ({count}, {len(gallery)}) float32, "
+                f"got {tuple(values.shape)} {values.dtype}"
+            )
+        yield rows, values.contiguous(), part
 
 
-def _checked(values: Tensor, count: int, n_gallery: int, matcher: nn.Module) -> Tensor:
-    name = type(matcher).__name__
-    if values.shape != (count, n_gallery) or values.dtype != torch.float32:
-        raise ValueError(
-            f"matcher {name} must return ({count}, {n_gallery}) float32, "
-            f"got {tuple(values.shape)} {values.dtype}"
-        )
-    if not torch.isfinite(values.sum()) and (bad := int((~torch.isfinite(values)).sum())):
+def _refuse(values: Tensor, first: int, matcher: nn.Module | None) -> None:
+    """Raise if there are NaN or infinite values in a block from its row ``first`` on."""
+    if bad := int((~torch.isfinite(values[first:])).sum()):
         raise UserError(
-            f"matcher {name} gave {bad} distances that are NaN or infinite in one block of "
-            f"{count} x {n_gallery}; such distances cannot be ranked"
+            f"matcher {type(matcher).__name__} gave {bad} distances that are NaN or infinite in "
+            f"one block of {len(values)} x {values.shape[1]}; such distances cannot be ranked"
         )
-    return values.contiguous()
 
 
 @torch.inference_mode()
@@ -150,7 +152,7 @@ def rank_positives(
         count = _count_cpu if values.device.type == "cpu" else _count_device
         limits = starts[rows.start : rows.stop + 1]
         members = taken[rows]
-        closer[:, limits[0] : limits[-1]], right = count(values, members, relations)
+        closer[:, limits[0] : limits[-1]], right = count(values, members, relations, matcher)
         if verification is None:
             continue
         counts = relations.n_good[members]
@@ -185,24 +187,31 @@ def _leave_out(values: Tensor, queries: NDArray, relations: Relations) -> None:
 
 
 def _count_cpu(
-    values: Tensor, queries: NDArray, relations: Relations
+    values: Tensor, queries: NDArray, relations: Relations, matcher: nn.Module | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """For each right image, in order of distance, the number of bad images before it.
 
     Args:
         values: (b, G); all but the bad images are put infinitely far.
         queries: index of each row's query.
+        matcher: gave the values; named when some are refused.
 
     Returns:
         (3, right images): ties in gallery order, ties behind it, ties before it; and their values.
+
+    Raises:
+        UserError: NaN or infinite values.
     """
     table = values.numpy()
-    if len(relations.junk):
-        table[:, relations.junk] = np.inf
     total = int(relations.n_good[queries].sum())
     out, right = np.empty((3, total), np.int64), np.empty(total, np.float32)
     start = 0
-    for row, query in zip(table, queries.tolist(), strict=True):
+    for i, (row, query) in enumerate(zip(table, queries.tolist(), strict=True)):
+        # row by row, so that a row is read from memory once and all else is done in the cache
+        if not -np.inf < row.min() <= row.max() < np.inf:
+            _refuse(values, i, matcher)
+        if len(relations.junk):
+            row[relations.junk] = np.inf
         own, good = relations.of(query)
         stop = start + int(relations.n_good[query])
         if stop > start:
@@ -218,10 +227,7 @@ def _count_row(row: NDArray, own: NDArray, good: NDArray, out: NDArray) -> NDArr
     row[own] = np.inf  # what is left are the bad images
     turn = right.argsort(kind="stable")  # columns ascend: ties stay in gallery order
     right = right[turn]
-    closer = row.compress(row <= right[-1])
-    closer.sort()
-    out[1] = closer.searchsorted(right, "left")
-    out[2] = closer.searchsorted(right, "right")
+    _count_closer(row, right, out)
     out[0] = out[1]
     if (out[1] < out[2]).any():
         columns = own[good][turn]
@@ -230,10 +236,32 @@ def _count_row(row: NDArray, own: NDArray, good: NDArray, out: NDArray) -> NDArr
     return right
 
 
+def _count_closer(row: NDArray, right: NDArray, out: NDArray) -> None:
+    """How many of a row are below each right value (``out[1]``), and at most it (``out[2]``).
+
+    From the farthest right value down: those beyond it are dropped. Counting is a hundredth of the
+    work of sorting the same values, so only the last few are sorted.
+    """
+    closer, left = row.compress(row <= right[-1]), len(right)
+    while left and len(closer) > SORTED:
+        left -= 1
+        within = closer <= right[left]
+        out[2, left] = count = np.count_nonzero(within)
+        out[1, left] = np.count_nonzero(closer < right[left])
+        if 2 * count < len(closer):
+            closer = closer.compress(within)
+    if left:
+        closer.sort()
+        out[1, :left] = closer.searchsorted(right[:left], "left")
+        out[2, :left] = closer.searchsorted(right[:left], "right")
+
+
 def _count_device(
-    values: Tensor, queries: NDArray, relations: Relations
+    values: Tensor, queries: NDArray, relations: Relations, matcher: nn.Module | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """As `_count_cpu`, with whole-block operations: one comparison per n, not per right image."""
+    if not torch.isfinite(values.sum()):
+        _refuse(values, 0, matcher)
     device, width = values.device, values.shape[1]
     rows, own, good = _flatten(queries, relations)
     at = torch.from_numpy(rows * width + own).to(device)

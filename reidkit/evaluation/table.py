@@ -59,10 +59,11 @@ class TableMatcher(Matcher):
         part = self.table[_span(rows)]
         if not _is_span(columns, self.table.shape[1]):
             part = part[:, columns]
+        if out is not None and out.device.type == "cpu":
+            np.copyto(out.numpy(), part, casting="unsafe")
+            return out
         found = torch.from_numpy(np.array(part, np.float32))
-        if out is not None:
-            return out.copy_(found)
-        return found.to(places(gallery).device)
+        return found.to(places(gallery).device) if out is None else out.copy_(found)
 
 
 def _span(rows: np.ndarray) -> slice | np.ndarray:

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from reidkit.structures import Embedding
 
 BINS = 1 << 16
-CHUNK = 1 << 20  # distances looked at together; fits the processor's cache
+CHUNK = 1 << 18  # distances looked at together; fits the processor's cache
 PROBES = 256  # queries and gallery images that set the histogram's range
 
 
@@ -57,6 +57,7 @@ class Verification:
     impostors: list[NDArray] = field(default_factory=list)
     queries: list[NDArray] = field(default_factory=list)
     _bound: float = float("inf")
+    _waiting: list[NDArray] = field(default_factory=list)  # to be joined with ``smallest``
 
     def add(self, queries: NDArray, values: Tensor, genuine: NDArray, counts: NDArray) -> None:
         """Take in a block.
@@ -79,14 +80,16 @@ class Verification:
                 self._add_chunk(chunk)
         else:
             self._add_device(values.flatten())
+        self._join()
 
     def _add_chunk(self, chunk: NDArray) -> None:
-        finite = chunk[chunk < np.inf]
-        place = finite - self.low
+        place = chunk - self.low
         place *= BINS / (self.high - self.low)
         np.clip(place, 0, BINS - 1, out=place)
         self.counts += np.bincount(place.astype(np.int64), minlength=BINS)
-        self._keep(finite if self._bound == np.inf else finite[finite <= self._bound])
+        finite = chunk < np.inf
+        self.counts[-1] -= len(chunk) - np.count_nonzero(finite)  # pairs left out fell in there
+        self._keep(chunk[finite if self._bound == np.inf else chunk <= self._bound])
 
     def _add_device(self, values: Tensor) -> None:
         finite = values[torch.isfinite(values)]
@@ -98,7 +101,13 @@ class Verification:
         self._keep(below.cpu().numpy())
 
     def _keep(self, below: NDArray) -> None:
-        self.smallest = np.concatenate([self.smallest, below])
+        self._waiting.append(below)
+        if sum(map(len, self._waiting)) > self.keep:
+            self._join()
+
+    def _join(self) -> None:
+        self.smallest = np.concatenate([self.smallest, *self._waiting])
+        self._waiting = []
         if len(self.smallest) > 2 * self.keep:
             self._cut()
 

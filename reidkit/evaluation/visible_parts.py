@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from reidkit.evaluation.matchers import EPS, Matcher, inner, vectors_of
 from reidkit.registry import MATCHERS
 from reidkit.structures import Embedding
+
+CACHED = 1 << 18  # distances looked at together on the CPU; fit the processor's cache
 
 
 @MATCHERS.register_module()
@@ -62,10 +66,30 @@ class VisiblePartsMatcher(Matcher):
         """Sum over shared parts, over the sum of their weights."""
         values = inner(query, gallery, out)  # sum_p v_p w_p - sum_p v_p w_p cos_p
         assert query.maps is not None and gallery.maps is not None
-        weight = query.maps[:, :, 0, 0] @ gallery.maps[:, :, 0, 0].T
+        seen, other = query.maps[:, :, 0, 0], gallery.maps[:, :, 0, 0]
+        if values.device.type == "cpu" and not values.requires_grad:
+            _divide(values.numpy(), seen.detach().numpy(), other.detach().numpy().T, self.bounds)
+            return values
+        weight = seen @ other.T
         if weight.amin() <= 0:
             nothing = weight <= 0
             values, weight = values.masked_fill(nothing, 1.0), weight.masked_fill(nothing, 1.0)
         if values.requires_grad:
             return (values / weight).clamp(*self.bounds)
         return values.div_(weight).clamp_(*self.bounds)
+
+
+def _divide(values: NDArray, seen: NDArray, other: NDArray, bounds: tuple[float, float]) -> None:
+    """Divide values (q, g) by the products of seen (q, P) and other (P, g), 1 where those are 0.
+
+    A few rows at a time, so that neither the products nor the values leave the cache in between.
+    """
+    step = max(1, CACHED // other.shape[1])
+    for start in range(0, len(values), step):
+        part = values[start : start + step]
+        weight = seen[start : start + step] @ other
+        if weight.min() <= 0:
+            nothing = weight <= 0
+            part[nothing] = weight[nothing] = 1
+        part /= weight
+        np.clip(part, *bounds, out=part)

@@ -182,6 +182,29 @@ def test_a_slice_of_the_gallery_keeps_its_distances():
     assert (whole >= 0).all() and (whole <= 1).all()
 
 
+@pytest.mark.parametrize("block_mb", [64, 0.001])
+def test_distances_kept_or_computed_again_mix_the_same(block_mb):
+    query, gallery = clusters()
+    options = dict(k1=6, k2=3, block_mb=block_mb)
+    for matcher in (CosineMatcher(), EuclideanMatcher()):
+        found = [rerank(query, gallery, matcher, keep_mb=mb, **options) for mb in (256, 0)]
+        np.testing.assert_allclose(*found, atol=1e-6)
+    rng = np.random.default_rng(0)
+    table = Positive(rng.integers(1, 9, (80, 80)) / 8.0)  # not symmetric, and exact
+    places = positions(80)
+    found = [rerank(places[:20], places[20:], table, keep_mb=mb, **options) for mb in (256, 0)]
+    np.testing.assert_array_equal(*found)
+
+
+def test_distances_that_need_too_much_memory_are_not_kept():
+    size = 20 * 60 * 4 / 2**20  # of all distances, megabytes
+    for keep_mb, kept in ((size, True), (0.99 * size, False)):
+        sides = [Embedding(x[:, None]) for x in clusters()]
+        step = KReciprocal(k1=6, keep_mb=keep_mb)
+        matcher = step.rerank(*sides, CosineMatcher(), *SIGHTS)[2]
+        assert (matcher.distance.kept is not None) == kept
+
+
 @pytest.mark.parametrize("options", [dict(k1=0), dict(k2=0), dict(weight=1.5), dict(scale=0)])
 def test_bad_options_are_refused(options):
     with pytest.raises(ValueError, match="k1 and k2 must be at least 1, weight from 0 to 1"):
