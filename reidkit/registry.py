@@ -201,20 +201,30 @@ HEADS = Registry(
     "gives one row per clip; the rows of any other are joined at the test. Optional: ``width``, "
     "numbers P * D of an embedding; ``draw(path, model, batch)``, a picture of what it looks at.",
 )
-# what a loss may ask for by naming a parameter of its forward
-LOSS_INPUTS = (
-    "vectors", "maps", "logits", "attention", "visibility", "identities", "cameras", "part_map",
-    "keypoints", "masks", "weights", "scores", "matcher",
-)  # fmt: skip
+# what a loss may ask for by naming a parameter of its forward, and where it comes from
+LOSS_INPUTS = {
+    "logits": "of the head, as its contract says",
+    "vectors": "(N, P, D) of the head's embedding, as the matcher will get them",
+    "maps": "(N, C, h, w) of the head's embedding",
+    "visibility": "(N, P) of the head's parts",
+    "attention": "(N, P, cells) of the head, logarithms",
+    "weights": "dict name -> layer of the head, for losses that act on layers",
+    "scores": "(N, N) of the batch against itself by a learned matcher, larger is closer",
+    "matcher": "the learned matcher",
+    "identities": "(N,) 0..K-1",
+    "cameras": "(N,)",
+    "part_map": "(N, h, w) part labels",
+    "keypoints": "(N, 17, 3)",
+    "masks": "(N, R, h, w) of a transform",
+}
 LOSSES = Registry(
     "loss",
-    "forward(named tensors) -> scalar: only the formula. Parameter names say what it needs: "
-    "vectors, maps, logits, attention, visibility, masks, identities, cameras, part_map, "
-    "keypoints; weights (dict name -> layer) for losses on the head's own layers; from a learned "
-    "matcher, scores (N, N) of the batch against itself (larger is closer) or the matcher; one "
-    "with a default is optional. The constructor may declare ``features``, ``num_identities`` and "
-    "``width`` (numbers P * D of an embedding), which the framework supplies. What a loss keeps "
-    "between batches is a buffer. A loss may leave ``accuracy`` for the log.",
+    "forward(named tensors) -> scalar, of shape (): only the formula. Parameter names say what it "
+    f"needs: {', '.join(f'{name} {what}' for name, what in LOSS_INPUTS.items())}; one with a "
+    "default is optional. It runs with autocast off, and floating-point inputs are float32. The "
+    "constructor may declare ``features``, ``num_identities``, ``map_size`` and ``width`` (numbers "
+    "P * D of an embedding), which the framework supplies. What a loss keeps between batches is a "
+    "buffer. A loss may leave ``accuracy`` for the log.",
 )
 SAMPLERS = Registry(
     "sampler",

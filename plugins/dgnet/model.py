@@ -72,7 +72,8 @@ class DGNet(BaseModel):
         num_identities: K. Supplied by the framework.
         input_size: (height, width) in pixels. Supplied by the framework.
         settings: of the run, for transforms. Supplied by the framework.
-        precision: "fp32", "bf16" or "fp16"; losses and the penalty on D are float32 in any case.
+        precision: "fp32", "bf16" or "fp16", of training; losses, the penalty on D and embeddings
+            are float32 in any case.
         channels_last: memory layout of images and weights.
         runs: role -> run folder; ``runs["teacher"]`` is loaded. Supplied by the framework, in
             training only.
@@ -211,7 +212,7 @@ class DGNet(BaseModel):
 
     @torch.no_grad()
     def embed(self, batch: ReIDBatch) -> Embedding:
-        """Embeddings of both heads, of the image and its mirror together, in eval mode.
+        """Embeddings of both heads, of the image and its mirror together, in eval mode, float32.
 
         Shape:
             batch.images (N, 3, H, W) uint8 -> vectors (N, 2, D) float32, each of length 1.
@@ -221,7 +222,7 @@ class DGNet(BaseModel):
         """
         with self._evaluating():
             images = self.data_preprocessor.one(batch).images
-            with self.autocast():
+            with torch.autocast(images.device.type, enabled=False):
                 sides = [
                     self.appearance_encoder.vectors(self.appearance_encoder(x))
                     for x in (images, images.flip(3))

@@ -30,7 +30,7 @@ DERIVED: dict[str, frozenset[str]] = {
     "models": frozenset({"num_identities", "input_size", "precision", "channels_last", "runs"}),
     "backbones": frozenset({"input_size"}),
     "heads": frozenset({"features", "num_identities", "map_size"}),
-    "losses": frozenset({"features", "num_identities", "width"}),
+    "losses": frozenset({"features", "num_identities", "map_size", "width"}),
     "matchers": frozenset({"map_size"}),
     "transforms": frozenset({"map_size", "device"}),
     "datasets": frozenset({"data_root", "workers", "seed"}),

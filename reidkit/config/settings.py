@@ -19,7 +19,8 @@ CORE: dict[str, Setting] = {
     "workers": Setting(2, "loader processes per domain; 0 loads in the main process"),
     "precision": Setting(
         "auto",
-        "number format of the forward pass; auto takes what pays on the device",
+        "number format of training's forward pass (auto: what pays on the device); losses, and "
+        "embeddings for tests, are float32",
         ("auto", "fp32", "bf16", "fp16"),
     ),
     "channels_last": Setting(True, "memory layout of images and weights; faster on most devices"),

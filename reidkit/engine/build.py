@@ -26,7 +26,7 @@ def build_model(
     Args:
         cfg: the resolved config.
         domains: gives the training split of the first domain; may be None with ``num_identities``.
-        precision: "fp32", "bf16" or "fp16".
+        precision: of training: "fp32", "bf16" or "fp16".
         num_identities: taken from a checkpoint instead of from the training split.
         runs: role -> folder of the runs that training builds on; None where nothing is trained.
     """

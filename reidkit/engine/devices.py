@@ -41,7 +41,7 @@ def choose_device(name: str = "auto") -> torch.device:
 
 
 def choose_precision(name: str, device: torch.device) -> str:
-    """The precision a setting names; "auto" takes bf16 only where the hardware multiplies it.
+    """The precision of training that a setting names; "auto" takes bf16 where the hardware has it.
 
     On a CPU without bf16 units autocast is about ten times slower than float32, so "auto" asks the
     processor, not the library.

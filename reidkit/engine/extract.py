@@ -29,7 +29,7 @@ def extract(
     label: str = "",
     frames: FrameSampler | None = None,
 ) -> Embedding:
-    """Embedding of every crop or tracklet of a split, in the split's order, in main memory.
+    """Embedding of every crop or tracklet of a split, in its order, float32, in main memory.
 
     Args:
         model: has ``embed(batch) -> Embedding``.

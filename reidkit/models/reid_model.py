@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -13,90 +11,9 @@ from torch import Tensor, nn
 
 from reidkit.errors import UserError
 from reidkit.models.preprocess import ReIDPreprocessor
-from reidkit.registry import BACKBONES, HEADS, LOSS_INPUTS, LOSSES, MATCHERS, MODELS
+from reidkit.models.roles import LossRole, learned
+from reidkit.registry import BACKBONES, HEADS, MATCHERS, MODELS
 from reidkit.structures import Embedding, HeadOutput, ReIDBatch
-
-
-class LossRole(nn.Module):
-    """One loss in one role: on which domain, after which head, with which weight.
-
-    Args:
-        loss: LOSSES config.
-        on: the domain whose batches it sees.
-        head: "embed" for the embedding head, or the name of an auxiliary head.
-        weight: factor on the loss, >= 0.
-        derived: numbers that only the framework knows, for losses that declare them.
-
-    Raises:
-        ValueError: the loss asks for a parameter that nothing supplies.
-
-    Example:
-        >>> role = LossRole(dict(type="CrossEntropyLoss"), on="source", weight=2.0)
-        >>> role.needs
-        ('logits', 'identities')
-    """
-
-    def __init__(
-        self,
-        loss: dict,
-        on: str = "source",
-        head: str = "embed",
-        weight: float = 1.0,
-        derived: Mapping[str, Any] | None = None,
-    ):
-        super().__init__()
-        self.loss = LOSSES.build(loss, **(derived or {}))
-        self.on, self.head, self.weight = on, head, weight
-        parameters = inspect.signature(self.loss.forward).parameters
-        self.needs = tuple(parameters)
-        self.optional = {n for n, p in parameters.items() if p.default is not p.empty}
-        unknown = [name for name in self.needs if name not in LOSS_INPUTS]
-        if unknown:
-            raise ValueError(
-                f"loss {loss['type']} asks for {unknown}; a loss may ask for {list(LOSS_INPUTS)}"
-            )
-
-    def forward(
-        self, output: HeadOutput, batch: ReIDBatch, matcher: nn.Module | None = None
-    ) -> Tensor:
-        """The weighted loss of one batch."""
-        known: dict[str, Any] = {name: getattr(batch, name, None) for name in LOSS_INPUTS}
-        known["logits"], known["matcher"] = output.logits, matcher
-        if "scores" in self.needs and output.scores is None:
-            output.scores = learned(matcher, self).scores(output.embedding, output.embedding)
-        known["scores"], known["attention"] = output.scores, output.attention
-        known["weights"] = output.weights
-        if output.embedding is not None:
-            known["vectors"], known["maps"] = output.embedding.vectors, output.embedding.maps
-            known["visibility"] = output.embedding.visibility  # of the head's own parts, or none
-        missing = [n for n in self.needs if known.get(n) is None and n not in self.optional]
-        if missing:
-            raise ValueError(
-                f"{type(self.loss).__name__} on domain '{self.on}' needs {missing}, but neither "
-                f"the '{self.head}' head nor the batch has it; labels.train.{self.on} in the "
-                "config says which labels are loaded"
-            )
-        given = {n: known[n] for n in self.needs if known.get(n) is not None}
-        return self.weight * self.loss(**given)
-
-
-def learned(matcher: nn.Module | None, asking: nn.Module) -> Any:
-    """The matcher, which must be a learned one.
-
-    Args:
-        matcher: of the model.
-        asking: the loss role that needs it.
-
-    Raises:
-        UserError: it has no ``scores``.
-    """
-    if not hasattr(matcher, "scores"):
-        raise UserError(
-            f"{type(getattr(asking, 'loss', asking)).__name__} trains a learned matcher, and "
-            f"{type(matcher).__name__} is none; set model.matcher to one with scores, such as "
-            "qaconv/QAConvMatcher, or take another loss"
-        )
-    return matcher
 
 
 @MODELS.register_module()
@@ -116,7 +33,8 @@ class ReIDModel(BaseModel):
         num_identities: number K of training identities. Supplied by the framework.
         input_size: (height, width) of the images in pixels. Supplied by the framework.
         settings: the settings of the run, for transforms. Supplied by the framework.
-        precision: "fp32" or "bf16" (autocast of the forward pass; losses see float32 logits).
+        precision: "fp32" or "bf16": autocast of the forward pass in training. Losses, and the
+            embeddings of ``embed``, are float32 in any case.
         channels_last: memory layout of images and weights.
         frame_pool: "mean" or "max": how the vectors of a clip's frames are joined at the test,
             for heads that do not do it themselves. Such heads learn from single frames.
@@ -244,7 +162,8 @@ class ReIDModel(BaseModel):
         for domain in self.domains:
             batch = domains[domain]
             roles = {name: role for name, role in self._roles().items() if role.on == domain}
-            outputs = self._run_heads(batch, {role.head for role in roles.values()})
+            with self._autocast(self.precision == "bf16"):
+                outputs = self._run_heads(batch, {role.head for role in roles.values()})
             for name, role in roles.items():
                 pools = getattr(self._head(role.head), "pools_frames", False)
                 known = batch.by_clip() if pools else batch
@@ -256,24 +175,18 @@ class ReIDModel(BaseModel):
         return out
 
     def _run_heads(self, batch: ReIDBatch, names: set[str]) -> dict[str, HeadOutput]:
-        """Outputs of the named heads on one forward pass of the backbone; logits in float32."""
-        with self._autocast():
-            maps = self.backbone(batch.images)
-            outputs = {name: self._head(name)(maps, batch) for name in sorted(names)}
-        for output in outputs.values():
-            if output.logits is not None:
-                output.logits = output.logits.float()
-        return outputs
+        """Outputs of the named heads on one forward pass of the backbone."""
+        maps = self.backbone(batch.images)
+        return {name: self._head(name)(maps, batch) for name in sorted(names)}
 
-    @contextmanager
-    def _autocast(self) -> Iterator[None]:
-        device = self.data_preprocessor.device.type
-        with torch.autocast(device, torch.bfloat16, enabled=self.precision == "bf16"):
-            yield
+    def _autocast(self, low: bool) -> torch.autocast:
+        return torch.autocast(self.data_preprocessor.device.type, torch.bfloat16, enabled=low)
 
     @torch.no_grad()
     def embed(self, batch: ReIDBatch) -> Embedding:
-        """Embedding of one loaded batch, in eval mode, float32.
+        """Embedding of one loaded batch, in eval mode, in float32 from image to vector.
+
+        ``precision`` is for training alone: a test gives the same numbers during a run and after.
 
         Shape:
             batch.images (N, 3, H, W) uint8 -> vectors (N, P, D) float32, visibility (N, P);
@@ -283,7 +196,8 @@ class ReIDModel(BaseModel):
         self.eval()
         try:
             prepared = self.data_preprocessor.one(batch, training=False)
-            embedding = self._run_heads(prepared, {"embed"})["embed"].embedding
+            with self._autocast(False):
+                embedding = self._run_heads(prepared, {"embed"})["embed"].embedding
             if embedding is None:
                 raise TypeError(f"{type(self.head).__name__} gives no embedding: not a `head`")
             embedding = embedding.to(torch.float32)

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from reidkit.errors import UserError
-from reidkit.models.reid_model import learned
+from reidkit.models.roles import learned
 from reidkit.registry import KINDS, LOSS_INPUTS
 from reidkit.structures import Embedding, FeatureSpec, HeadOutput, ReIDBatch
 from reidkit.testing.contracts import options_needed

@@ -301,6 +301,13 @@ def test_bf16_autocast_trains_with_float32_losses(net):
     assert math.isfinite(log["loss"])
 
 
+def test_embeddings_are_float32_whatever_the_precision_of_training(net):
+    exact, half = net.tiny(), net.tiny(precision="bf16")
+    half.load_state_dict(exact.state_dict())
+    batch = net.quarters()
+    assert torch.equal(exact.embed(batch).vectors, half.embed(batch).vectors)
+
+
 def test_batches_without_positives_are_refused(net):
     model = net.tiny().train()
     batch = net.quarters()

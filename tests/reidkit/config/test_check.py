@@ -149,7 +149,8 @@ OPTIONS = "      options: depth: int = 50, last_stride: int | None = None, width
         (
             "settings.precision=fp8",
             "settings.precision (command line): expected one of 'auto', 'fp32', 'bf16', 'fp16'; got "
-            "'fp8'\n      number format of the forward pass; auto takes what pays on the device",
+            "'fp8'\n      number format of training's forward pass (auto: what pays on the device); "
+            "losses, and embeddings for tests, are float32",
         ),
         (
             "+train.epoch=3",

@@ -8,9 +8,11 @@ import torch
 import reidkit.data
 import reidkit.evaluation
 import reidkit.models  # noqa: F401  (registers the components)
-from reidkit.models.reid_model import LossRole, ReIDModel
+from reidkit.errors import UserError
+from reidkit.models.reid_model import ReIDModel
+from reidkit.models.roles import LossRole
 from reidkit.registry import HEADS, LOSSES
-from reidkit.structures import HeadOutput, ReIDBatch
+from reidkit.structures import Embedding, HeadOutput, ReIDBatch
 
 
 class MapHead(torch.nn.Module):
@@ -187,3 +189,73 @@ def test_bf16_stays_near_float32():
         assert b[name].dtype == torch.float32
         exactly, nearly = float(a[name].detach()), float(b[name].detach())
         assert abs(exactly - nearly) < 0.05 * max(1.0, exactly)
+
+
+def test_losses_see_float32_outside_of_autocast(monkeypatch):
+    """What a loss multiplies itself is not rounded either."""
+    seen = {}
+
+    class Records(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+
+        def forward(self, logits, vectors, identities):
+            flat = vectors.flatten(1)
+            seen.update(logits=logits, vectors=vectors, product=flat @ flat.T)
+            return logits.square().mean() + seen["product"].mean()
+
+    monkeypatch.setitem(LOSSES._module_dict, "Records", Records)
+    role = dict(on="source", loss=dict(type="Records"))
+    model = make_model(losses=dict(one=role), precision="bf16")
+    given = []
+    model.head.register_forward_hook(lambda module, args, output: given.append(output))
+    backward(model, {"source": make_batch(1)})
+    assert given[0].logits.dtype == torch.bfloat16, "the head itself runs in low precision"
+    assert {name: tensor.dtype for name, tensor in seen.items()} == dict.fromkeys(
+        seen, torch.float32
+    )
+
+
+def test_layers_and_scores_come_to_a_loss_in_float32(monkeypatch):
+    class Sums(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+
+        def forward(self, weights, scores):
+            assert weights["layer"].dtype == scores.dtype == torch.float32
+            return weights["layer"].sum() + scores.sum()
+
+    class Products(torch.nn.Module):
+        def scores(self, query, gallery):
+            return query.vectors[:, 0] @ gallery.vectors[:, 0].T
+
+    monkeypatch.setitem(LOSSES._module_dict, "Sums", Sums)
+    output = HeadOutput(
+        Embedding(torch.ones(4, 1, 2, dtype=torch.bfloat16)),
+        weights={"layer": torch.ones(3, dtype=torch.bfloat16)},
+    )
+    with torch.autocast("cpu", torch.bfloat16):
+        assert LossRole(dict(type="Sums"))(output, make_batch(1), Products()).item() == 35.0
+
+
+@pytest.mark.parametrize("given", [torch.ones(4), torch.ones(1), 2.0])
+def test_a_loss_must_return_one_number(monkeypatch, given):
+    class Many(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+
+        def forward(self, logits):
+            return given
+
+    monkeypatch.setitem(LOSSES._module_dict, "Many", Many)
+    model = make_model(losses=dict(one=dict(on="source", loss=dict(type="Many"))))
+    with pytest.raises(UserError, match=r"Many.forward must return one number, a tensor of shape"):
+        backward(model, {"source": make_batch(1)})
+
+
+def test_embeddings_do_not_depend_on_the_precision_of_training():
+    exact, half = make_model(), make_model(precision="bf16")
+    wanted = exact.embed(make_batch(3)).vectors
+    assert torch.equal(half.embed(make_batch(3)).vectors, wanted)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(half.embed(make_batch(3)).vectors, wanted)
