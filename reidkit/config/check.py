@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def check_config(cfg: Config) -> list[Problem]:
         *_plugin_problems(tree),
         *_top_problems(tree),
         *settings_problems(node_of(tree, "settings"), names_of(tree.get("plugins"))),
-        *component_problems(tree, (), frozenset(names_of(tree.get("plugins")))),
+        *component_problems(tree, (), names_of(tree.get("plugins"))),
         *reference_problems(tree),
     ]
     paths = about(cfg).paths
@@ -97,14 +98,14 @@ def _top_problems(tree: Node) -> Iterator[Problem]:
 
 
 def component_problems(
-    tree: Any, path: tuple[str, ...], plugins: frozenset[str]
+    tree: Any, path: tuple[str, ...], plugins: Sequence[str]
 ) -> Iterator[Problem]:
     """Problems of all components at their places, the tree walked from the top.
 
     Args:
         tree: the part of the tree at ``path``.
         path: keys from the top.
-        plugins: names of the plugins that the config loads.
+        plugins: names of the plugins that the config loads, in order.
     """
     for where, kind, node in _places(tree, path):
         yield from _one_component(kind, node, where, plugins)
@@ -138,7 +139,7 @@ def components_of(tree: Node) -> Iterator[tuple[str, tuple[str, str]]]:
 
 
 def _one_component(
-    kind: str, node: Any, path: tuple[str, ...], plugins: frozenset[str]
+    kind: str, node: Any, path: tuple[str, ...], plugins: Sequence[str]
 ) -> Iterator[Problem]:
     where = ".".join(path)
     singular = "optimizer" if kind == "optimizers" else KINDS[kind].kind
@@ -155,7 +156,7 @@ def _one_component(
     yield from option_problems(where, name, component, options, derived(kind))
 
 
-def _component(kind: str, name: str, plugins: frozenset[str]) -> Any:
+def _component(kind: str, name: str, plugins: Sequence[str]) -> Any:
     """The class of that name; one of a plugin that the config does not name does not count."""
     plugin, slash, _ = name.partition("/")
     of_library = kind in KINDS and plugin in KINDS[kind].libraries
@@ -169,7 +170,7 @@ def _component(kind: str, name: str, plugins: frozenset[str]) -> Any:
 
 
 def _unknown(
-    kind: str, singular: str, name: str, where: str, plugins: frozenset[str]
+    kind: str, singular: str, name: str, where: str, plugins: Sequence[str]
 ) -> Iterator[Problem]:
     """The refusal of a name: of a plugin that is not loaded, of another kind, or misspelt."""
     plugin = name.partition("/")[0] if "/" in name else ""
@@ -178,8 +179,8 @@ def _unknown(
     if absent is not None and (kind, name) in absent.components():
         yield Problem(
             f"{where}.type",
-            f"{name!r} belongs to plugin {plugin!r}, which is installed but not loaded: "
-            f'add "{plugin}" to plugins',
+            f"{name!r} belongs to plugin {plugin!r}, which is installed but not loaded",
+            f"load it: plugins='{json.dumps([*plugins, plugin], separators=(',', ':'))}'",
         )
         return
     if plugin in plugins and plugin not in loaded():

@@ -110,29 +110,38 @@ def _role_problems(tree: Node) -> Iterator[Problem]:
     heads = ["embed", *node_of(model, "aux_heads")]
     for name, role in node_of(model, "losses").items():
         where = f"model.losses.{name}"
-        if not isinstance(role, Mapping) or "loss" not in role:
+        if not isinstance(role, Mapping):
             hint = 'a role is dict(on="source", weight=1.0, loss=dict(type="..."))'
             yield Problem(where, f"expected a role with a 'loss', got {shorten(role)}", hint)
             continue
-        for key in role:
-            if key not in ROLE_KEYS:
-                hint = suggest(key, ROLE_KEYS, "keys")
-                yield Problem(f"{where}.{key}", f"a role has no key {key!r}", hint)
-        on, head, weight = (
-            role.get("on", "source"),
-            role.get("head", "embed"),
-            role.get("weight", 1.0),
-        )
-        if domains and on not in domains:
-            hint = suggest(str(on), domains, "domains")
-            yield Problem(f"{where}.on", f"no domain named {on!r}", hint)
+        yield from _role_keys(role, where, domains)
+        head, weight = role.get("head", "embed"), role.get("weight", 1.0)
         if head not in heads:
             yield Problem(
                 f"{where}.head", f"no head named {head!r}", suggest(str(head), heads, "heads")
             )
         if wrong := Setting(1.0, "").problem(weight):
             yield Problem(f"{where}.weight", wrong)
-        yield from _needs(role["loss"], f"{where}.loss")
+        yield from _needs(role.get("loss"), f"{where}.loss")
+
+
+def _role_keys(role: Node, where: str, domains: list[str]) -> Iterator[Problem]:
+    """Keys that a role lacks or has too many of, and a domain that is none."""
+    if "loss" not in role:
+        hint = f"say which loss, e.g. +{where}.loss=CrossEntropyLoss"
+        yield Problem(where, "'loss' is missing", hint)
+    if "on" not in role:
+        first = next(iter(domains), "source")
+        hint = f"say which domain it trains on, e.g. +{where}.on={first}"
+        listed = f" (domains: {', '.join(domains)})" if domains else ""
+        yield Problem(where, "'on' is missing", hint + listed)
+    elif domains and role["on"] not in domains:
+        hint = suggest(str(role["on"]), domains, "domains")
+        yield Problem(f"{where}.on", f"no domain named {role['on']!r}", hint)
+    for key in role:
+        if key not in ROLE_KEYS:
+            hint = suggest(key, ROLE_KEYS, "keys")
+            yield Problem(f"{where}.{key}", f"a role has no key {key!r}", hint)
 
 
 def _needs(loss: Any, where: str) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from reidkit.evaluation.matchers import Matcher, tensor_of
+from reidkit.evaluation.memory import empty
 from reidkit.evaluation.nearest_lists import NearestLists, Neighbours
 from reidkit.evaluation.ranking import MEGABYTE
 from reidkit.structures import Embedding
@@ -59,7 +60,7 @@ def _tiles(
     count = len(images)
     size = max(1, min(count, int((block_mb * MEGABYTE / 4) ** 0.5)))
     ready = matcher.prepare(images, "gallery")
-    memory = torch.empty(size * size, device=tensor_of(images).device)
+    memory = empty(size * size, device=tensor_of(images).device)
     for top in range(0, count, size):
         rows = slice(top, min(top + size, count))
         queries = matcher.prepare(images[rows], "query")

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from reidkit.errors import UserError
 from reidkit.evaluation.matchers import Matcher, tensor_of
+from reidkit.evaluation.memory import empty
 from reidkit.evaluation.protocols import Relations
 from reidkit.evaluation.verification import Verification
 from reidkit.structures import Embedding
@@ -85,7 +86,7 @@ def _prepared_blocks(
     device = tensor_of(gallery).device
     ready = matcher.prepare(gallery, "gallery") if isinstance(matcher, Matcher) else gallery
     size = max(1, min(len(query), int(block_mb * MEGABYTE) // (4 * len(gallery))))
-    memory = torch.empty(size * len(gallery), dtype=torch.float32, device=device)
+    memory = empty(size * len(gallery), device=device)
     for start in range(0, len(query), size):
         rows = slice(start, min(start + size, len(query)))
         part, count = query[rows].to(device), rows.stop - start

@@ -26,7 +26,7 @@ def test_the_whole_text(tree, components):
     tree.write(
         foo__bad='_base_ = "method.py"\n'
         'model = dict(losses=dict(id=dict(loss=dict(type="TripletLos")),\n'
-        '                         part=dict(loss=dict(type="eanet/PartSegLoss"))))\n'
+        '                         part=dict(on="source", loss=dict(type="eanet/PartSegLoss"))))\n'
     )
     with pytest.raises(ConfigError) as error:
         prepare_config("foo/bad", ["model.head.pol=avg", "train.epoch=3"])
@@ -40,7 +40,7 @@ def test_the_whole_text(tree, components):
         " 3. model.losses.id.loss.type: no loss named 'TripletLos'\n"
         "      did you mean 'TripletLoss' (conftest)?   available: DepthLoss, SegLoss, TripletLoss\n"
         " 4. model.losses.part.loss.type: 'eanet/PartSegLoss' belongs to plugin 'eanet', which is "
-        'installed but not loaded: add "eanet" to plugins'
+        "installed but not loaded\n      load it: plugins='[\"eanet\"]'"
     ).replace("conftest", conftest_name())
 
 
@@ -118,6 +118,16 @@ OPTIONS = "      options: depth: int = 50, last_stride: int | None = None, width
             "+model.losses.tri=TripletLoss",
             "model.losses.tri (command line): expected a role with a 'loss', got 'TripletLoss'\n"
             '      a role is dict(on="source", weight=1.0, loss=dict(type="..."))',
+        ),
+        (
+            "+model.losses.tri.loss=TripletLoss",
+            "model.losses.tri (command line): 'on' is missing\n      say which domain it trains on, e.g. "
+            "+model.losses.tri.on=source (domains: source, target)",
+        ),
+        (
+            "+model.losses.tri.on=source",
+            "model.losses.tri (command line): 'loss' is missing\n      say which loss, e.g. "
+            "+model.losses.tri.loss=CrossEntropyLoss",
         ),
         (
             "model.losses.ps.loss=DepthLoss",
