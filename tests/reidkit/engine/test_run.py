@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -67,6 +68,10 @@ def test_the_folder_alone_gives_the_same_numbers(unbroken, run_command):
     done = run_command("test", unbroken)
     assert done.returncode == 0, done.stderr
     assert "to the last digit" in done.stdout
+    trained_on = json.loads((unbroken / "metrics.json").read_text())["trained_on"]
+    assert re.fullmatch(r"synthped/v\d+-easy/A", trained_on)
+    rows = [line.split()[:2] for line in done.stdout.splitlines() if line.startswith("synthped")]
+    assert rows == [[trained_on, trained_on], [trained_on, trained_on[:-1] + "B"]]
 
 
 def test_extracted_features_give_the_runs_numbers(unbroken, run_command, tmp_path):
