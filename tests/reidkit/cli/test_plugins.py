@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -192,3 +193,37 @@ def test_a_plugin_that_lies_here_but_is_not_searched(world, capsys):
     world.search("my_paper")
     assert main(["train", "my_paper/basline", "--check"]) == 2
     assert "did you mean 'my_paper/baseline'? available: " in capsys.readouterr().err
+
+
+SEARCHED = f"(entries are separated by {os.pathsep!r})"
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("absent", f"no folder absent {SEARCHED}"),
+        ("own;more", f"no folder own;more {SEARCHED}"),
+        ("empty", f"no plugin in empty, that is no empty/<name>/plugin.yaml {SEARCHED}"),
+        (".", f"no plugin in ., that is no ./<name>/plugin.yaml; own holds one {SEARCHED}"),
+        ("own/foo", f"own/foo is a plugin itself; name the folder that it lies in {SEARCHED}"),
+    ],
+)
+def test_entries_of_the_search_path_where_nothing_is_found(world, capsys, path, said):
+    world.plugin("foo", "own")
+    (world.root / "empty").mkdir()
+    world.patch.setenv("REIDKIT_PLUGIN_PATH", os.pathsep.join(["own", path]))
+    assert main(["plugins", "list"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[-1] == f"REIDKIT_PLUGIN_PATH: {said}"
+    assert any(line.startswith("foo ") for line in out[:-1])
+    assert main(["plugins", "check", "bar"]) == 2
+    assert capsys.readouterr().err.splitlines()[1:] == [f"  REIDKIT_PLUGIN_PATH: {said}"]
+    assert main(["train", "bar/baseline", "--check"]) == 2
+    assert capsys.readouterr().err.splitlines()[1:] == [f"  REIDKIT_PLUGIN_PATH: {said}"]
+
+
+def test_a_search_path_that_is_right_is_not_mentioned(world, capsys):
+    world.plugin("foo", "own")
+    world.search("own")
+    assert main(["plugins", "list"]) == 0
+    assert "(entries" not in capsys.readouterr().out
