@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -14,6 +15,8 @@ from reidkit.cli.main import main
 from reidkit.config import prepare_config
 from reidkit.plugin import discover
 from reidkit.testing import check_plugin
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_list_names_the_broken_ones_too(tmp_path, monkeypatch, capsys):
@@ -283,3 +286,19 @@ def test_logits_without_parts_are_refused_in_words(world, capsys):
 
 def test_nothing_is_noted_of_a_plugin_in_its_own_words(capsys):
     assert not check_plugin("eanet").notes
+
+
+def test_the_tests_of_a_new_project_end_without_a_warning(world):
+    main(["plugins", "new", "my_paper"])
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-k", "loss_by_hand"],
+        cwd=world.root / "my_paper",
+        env={
+            **{n: v for n, v in os.environ.items() if n != "PYTHONWARNINGS"},
+            "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]),
+        },
+        capture_output=True,
+        text=True,
+    )
+    last = done.stdout.splitlines()[-1]
+    assert re.fullmatch(r"3 passed, 2 deselected in [\d.]+s", last), done.stdout
