@@ -204,7 +204,7 @@ HEADS = Registry(
 # what a loss may ask for by naming a parameter of its forward, and where it comes from
 LOSS_INPUTS = {
     "logits": "of the head, as its contract says",
-    "vectors": "(N, P, D) of the head's embedding, as the matcher will get them",
+    "vectors": "(N, P, D) of the head's embedding in training, raw, as the matcher will get them",
     "maps": "(N, C, h, w) of the head's embedding",
     "visibility": "(N, P) of the head's parts",
     "attention": "(N, P, cells) of the head, logarithms",
@@ -220,7 +220,7 @@ LOSS_INPUTS = {
 LOSSES = Registry(
     "loss",
     "forward(named tensors) -> scalar, of shape (): only the formula. Parameter names say what it "
-    f"needs: {', '.join(f'{name} {what}' for name, what in LOSS_INPUTS.items())}; one with a "
+    f"needs, out of {', '.join(LOSS_INPUTS)} (``LOSS_INPUTS`` says what they are); one with a "
     "default is optional. It runs with autocast off, and floating-point inputs are float32. The "
     "constructor may declare ``features``, ``num_identities``, ``map_size`` and ``width`` (numbers "
     "P * D of an embedding), which the framework supplies. What a loss keeps between batches is a "

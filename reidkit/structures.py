@@ -286,13 +286,16 @@ class HeadOutput:
 
     Attributes:
         embedding: the vectors or maps that the matcher compares; None for auxiliary heads.
-        logits: named by the head's contract, e.g. (N, P, K) identity or (N, 8, h, w) part logits.
+        logits: (N, P, K) of P parts and K identities, or (N, classes, h, w) of feature cells.
         scores: (N, N) of the batch against itself by a learned matcher, larger is closer; filled
             by the model where a loss asks for it.
         attention: (N, P, cells) logarithms of attention maps, each map summing to 1 over its cells.
         log: numbers to show and keep beside the losses, by name.
         weights: layers that losses may act on directly (sparsity, orthogonality), by the names that
             the head's contract gives them; only in training.
+
+    Raises:
+        ValueError: logits of neither shape.
 
     Example:
         >>> HeadOutput(logits=torch.zeros(2, 1, 10)).embedding is None
@@ -305,6 +308,14 @@ class HeadOutput:
     attention: Tensor | None = None
     weights: dict[str, Tensor] | None = None
     log: dict[str, Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.logits is not None and self.logits.ndim not in (3, 4):
+            raise ValueError(
+                "HeadOutput.logits must be (N, P, K), P parts and K identities, or (N, classes, h, "
+                f"w), got {tuple(self.logits.shape)}"
+                + ("; logits[:, None] makes them one part" if self.logits.ndim == 2 else "")
+            )
 
 
 @dataclass

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from reidkit.data.samplers import BatchSampler
+from reidkit.data.samplers import BatchSampler, on_each, would_fit
 from reidkit.errors import UserError
 from reidkit.registry import SAMPLERS
 
@@ -58,8 +58,9 @@ class PairSampler(BatchSampler):
         self.per_pass = self.count // (self.side * world_size)
         if not self.per_pass:
             raise UserError(
-                f"dgnet/PairSampler: {self.count} crops do not fill one side of {self.side} on "
-                f"each of {world_size} processes; lower train.batch_size"
+                f"dgnet/PairSampler: {self.count} crops do not fill one side of {self.side}"
+                f"{on_each(world_size)}; "
+                f"{would_fit('train.batch_size', 4 * (self.count // world_size))}"
             )
         self.steps = self.per_pass if steps is None else int(steps)
         self.order = np.argsort(labels, kind="stable")

@@ -13,7 +13,7 @@ import torch
 from mmengine.dist import broadcast_object_list, is_main_process
 from numpy.typing import NDArray
 
-from reidkit.data.samplers import BatchSampler
+from reidkit.data.samplers import BatchSampler, would_fit
 from reidkit.errors import UserError
 from reidkit.evaluation.matchers import Matcher
 from reidkit.registry import SAMPLERS
@@ -90,8 +90,10 @@ class GraphSampler(BatchSampler):
         self.images = _by_class(np.asarray(identities))
         if len(self.images) < self.p:
             raise UserError(
-                f"GraphSampler: batches of {self.p} classes (batch_size {batch_size} by k={k}), "
-                f"but there are only {len(self.images)}; lower train.batch_size or raise k"
+                f"GraphSampler: train.batch_size={batch_size} is {self.p} classes of k={k} images, "
+                f"but there are only {len(self.images)}; "
+                f"{would_fit('train.batch_size', len(self.images) * self.k)}, or raise "
+                "train.sampler.k"
             )
         classes = len(self.images)
         self._at = np.zeros(classes, np.int64)  # next image in each class's list

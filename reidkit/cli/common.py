@@ -84,3 +84,38 @@ def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         is_override = argument.startswith("~") or (not argument.startswith("-") and "=" in argument)
         (overrides if is_override else others).append(argument)
     return overrides, others
+
+
+def parse_with_overrides(
+    made: argparse.ArgumentParser, arguments: Sequence[str]
+) -> tuple[argparse.Namespace, list[str]]:
+    """The arguments of a command that takes overrides of a config anywhere among them.
+
+    Args:
+        made: its parser; overrides are added to its usage as ``[key=value ...]``.
+        arguments: after the program's name.
+
+    Returns:
+        What the parser found, and the overrides in order.
+
+    Raises:
+        UserError: an argument that is neither.
+
+    Example:
+        >>> made = parser("reidkit test", "Test a run.")
+        >>> _ = made.add_argument("run")
+        >>> args, overrides = parse_with_overrides(made, ["settings.seed=1", "RUN", "~labels.test"])
+        >>> args.run, overrides
+        ('RUN', ['settings.seed=1', '~labels.test'])
+    """
+    made.add_argument(
+        "others",
+        nargs="*",
+        metavar="key=value",
+        help="override: key=value changes, +key=value adds, ~key removes",
+    )
+    overrides, others = split_overrides(arguments)
+    args = made.parse_args(others)
+    if args.others:
+        raise UserError(f"{args.others[0]!r} is no override; write key=value, +key=value or ~key")
+    return args, overrides

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from reidkit.cli.components import everything, first_sentence, options_rows
 from reidkit.config.settings import resolve_settings
 from reidkit.plugin import discover
-from reidkit.registry import KINDS
+from reidkit.registry import KINDS, LOSS_INPUTS
 from reidkit.testing.matrix import AXES, Matrix, walk
 
 INTRO = """\
@@ -39,6 +39,8 @@ def components_page() -> str:
     for kind, registry in KINDS.items():
         parts.append(f"## {kind.capitalize()}\n\n{_sentence(registry.__doc__ or '')}\n")
         parts.append(_table(kind, names[kind]))
+        if kind == "losses":
+            parts.append(_loss_inputs())
     walked = {kind: [n for n in names[kind] if not _foreign(kind, n)] for kind in AXES}
     settings = resolve_settings({}, [m.name for m in shipped])
     parts.append(MEETINGS)
@@ -67,6 +69,12 @@ def _table(kind: str, names: Iterable[str]) -> str:
         source = inspect.getmodule(component).__name__  # type: ignore[union-attr]
         rows.append(f"| `{name}` | {_cell(what)} (`{source}`) | {_cell(options) or 'none'} |")
     return "\n".join(rows) + "\n"
+
+
+def _loss_inputs() -> str:
+    """What a loss may ask for, as a table."""
+    rows = [f"| `{name}` | {_cell(what)} |" for name, what in LOSS_INPUTS.items()]
+    return "\n".join(["| a loss may ask for | what it is |", "|---|---|", *rows]) + "\n"
 
 
 def _cell(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reidkit.cli.common import parser, split_overrides
+from reidkit.cli.common import parse_with_overrides, parser
 from reidkit.errors import UserError
 
 EXAMPLES = """examples:
@@ -22,8 +22,7 @@ def main(argv: list[str]) -> int:
     made.add_argument("--lines", type=int, default=14, help="matches per pair (default: 14)")
     made.add_argument("--seed", type=int, default=0, help="of the choice of queries")
     made.add_argument("--out", help="PNG file (default: RUN/matches_<test>.png)")
-    overrides, others = split_overrides(argv)
-    args = made.parse_args(others)
+    args, overrides = parse_with_overrides(made, argv)
     if min(args.queries, args.lines) < 1:
         raise UserError("--queries and --lines must be at least 1")
     from reidkit.engine.load import load_run

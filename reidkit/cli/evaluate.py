@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from reidkit.cli.common import parser, split_overrides
+from reidkit.cli.common import parse_with_overrides, parser
 from reidkit.errors import UserError
 
 EXAMPLES = """examples:
@@ -23,8 +23,7 @@ or both), and perhaps file and time. More: docs/evaluation.md"""
 
 def main(argv: list[str]) -> int:
     """Read features, evaluate, print the report."""
-    overrides, others = split_overrides(argv)
-    args = _parser().parse_args(others)
+    args, overrides = parse_with_overrides(_parser(), argv)
     from reidkit.evaluation.features import read_features
 
     evaluator, matcher = _components(args, overrides)
@@ -87,7 +86,7 @@ def _components(args: argparse.Namespace, overrides: list[str]) -> tuple[Any, An
     except ValueError as error:
         raise UserError(str(error)) from None
     done = apply_overrides(tree, wanted)
-    plugins = frozenset(args.plugins)
+    plugins = list(args.plugins)
     problems = list(done.problems)
     for path in (("evaluation",), ("model", "matcher")):
         node: Any = tree

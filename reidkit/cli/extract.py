@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reidkit.cli.common import parser, split_overrides
+from reidkit.cli.common import parse_with_overrides, parser
 from reidkit.errors import UserError
 
 EXAMPLES = """examples:
@@ -22,8 +22,7 @@ def main(argv: list[str]) -> int:
     made.add_argument("--out", required=True, type=Path, help="folder for the stores, one per test")
     made.add_argument("--tests", nargs="+", help="domains; default: those of the run")
     made.add_argument("--launcher", default="auto", choices=["auto", "none", "pytorch", "slurm"])
-    overrides, others = split_overrides(argv)
-    args = made.parse_args(others)
+    args, overrides = parse_with_overrides(made, argv)
     from reidkit.engine.load import load_run
 
     run = load_run(Path(args.run), overrides, args.launcher)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from reidkit.cli.common import parser, split_overrides
+from reidkit.cli.common import parse_with_overrides, parser
 from reidkit.errors import UserError
 
 EXAMPLES = """examples:
@@ -21,8 +21,7 @@ RUN is a run folder, such as runs/dgnet-dgnet-synthped-quick-s0. key=value chang
 
 def main(argv: list[str]) -> int:
     """Draw, write or measure what a run's model generates."""
-    overrides, others = split_overrides(argv)
-    args = _arguments(others)
+    args, overrides = _arguments(argv)
     if not (args.grid or args.interpolate or args.dataset or args.quality):
         raise UserError("say what to make: --grid, --interpolate, --dataset or --quality")
     from reidkit.engine.composites import Composer
@@ -65,7 +64,7 @@ def _arguments(argv: list[str]):
     add("--inception", type=Path, metavar="PTH", help="Inception weights of torch-fidelity: FID")
     add("--lpips", type=Path, metavar="PTH", help="torchvision's AlexNet weights: LPIPS")
     add("--out", type=Path, metavar="JSON", help="write the quality's numbers there")
-    return made.parse_args(argv)
+    return parse_with_overrides(made, argv)
 
 
 def _save(picture, path: Path) -> None:

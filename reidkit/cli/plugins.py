@@ -7,7 +7,7 @@ from pathlib import Path
 from reidkit.cli.common import parser
 from reidkit.errors import UserError
 from reidkit.plugin import Discovery, Manifest, discover
-from reidkit.plugin.discover import VARIABLE, find, plugin_package
+from reidkit.plugin.discover import VARIABLE, find, path_problems, plugin_package
 from reidkit.plugin.errors import shown
 from reidkit.utils.commands import typed
 
@@ -54,7 +54,7 @@ def main(argv: list[str]) -> int:
 
 
 def list_text(found: Discovery) -> str:
-    """One line per plugin: name, version, components, where it comes from; then the broken ones."""
+    """One line per plugin: name, version, components, where it comes from; then what is broken."""
     lines = []
     width = max([*map(len, found.plugins), *map(len, found.broken), 4])
     for name, manifest in found.plugins.items():
@@ -66,6 +66,7 @@ def list_text(found: Discovery) -> str:
     for name, error in sorted(found.broken.items()):
         text = str(error).replace("\n", "\n" + " " * (width + 2))
         lines.append(f"{name:<{width}}  broken    {text}")
+    lines += path_problems()
     return "\n".join(lines) or "no plugins found"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from reidkit.cli.common import parser, split_overrides
+from reidkit.cli.common import parse_with_overrides, parser
 
 EXAMPLES = """examples:
   python tools/reproduce.py eanet                    # writes docs/results/eanet_synthped.md
@@ -25,8 +25,7 @@ def main(argv: list[str]) -> int:
     )
     made.add_argument("--only", nargs="+", metavar="ROW", help="train these rows only")
     made.add_argument("--page", action="store_true", help="write the page from finished runs")
-    overrides, others = split_overrides(argv)
-    args = made.parse_args(others)
+    args, overrides = parse_with_overrides(made, argv)
     import torch
 
     from reidkit.config import config_path

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from reidkit.cli.common import parser, split_overrides
+from reidkit.cli.common import parse_with_overrides, parser
 from reidkit.errors import UserError
 
 EXAMPLES = """examples:
   python tools/test.py runs/eanet-pap_st_ps-synthped-quick-s0
   python tools/test.py RUN 'data.tests=["target"]'
   python tools/test.py RUN evaluation.protocol=single-camera
+  python tools/test.py RUN model.matcher=EuclideanMatcher
   python tools/test.py RUN +evaluation.rerank.rr=KReciprocal --out rr.json
 """
 
@@ -23,12 +24,13 @@ def main(argv: list[str]) -> int:
     made.add_argument("--out", help="write the numbers there as JSON")
     made.add_argument("--queries", type=Path, help="folder for per-query tables, one per test set")
     made.add_argument("--launcher", default="auto", choices=["auto", "none", "pytorch", "slurm"])
-    overrides, others = split_overrides(argv)
-    args = made.parse_args(others)
+    args, overrides = parse_with_overrides(made, argv)
     from reidkit.engine.load import load_run
 
     folder = Path(args.run)
     run = load_run(folder, overrides, args.launcher)
+    for line in run.cfg.get("notices", []):
+        print(line)
     from mmengine.dist import is_main_process
 
     from reidkit.engine.evaluate import evaluate, numbers, table
@@ -38,7 +40,9 @@ def main(argv: list[str]) -> int:
     tests = evaluate(run.cfg, run.model, run.domains)
     if not is_main_process():
         return 0
-    print(table(tests, run.cfg.data.name))
+    stored = folder / "metrics.json"
+    kept = json.loads(stored.read_text()) if stored.exists() else {}
+    print(table(tests, kept.get("trained_on", run.cfg.data.name)))
     for test in tests:
         if _has_more(test.result):
             print(f"\n{test.result.report()}")
@@ -46,10 +50,9 @@ def main(argv: list[str]) -> int:
             write_queries(args.queries / f"queries_{test.domain}.csv", test.result.per_query)
     if args.out:
         write_json(Path(args.out), dict(data=run.cfg.data.name, tests=numbers(tests)))
-    stored = folder / "metrics.json"
-    if overrides or not stored.exists():
+    if overrides or not kept:
         return 0
-    before = {k: v["metrics"] for k, v in json.loads(stored.read_text())["tests"].items()}
+    before = {k: v["metrics"] for k, v in kept["tests"].items()}
     now = {k: v["metrics"] for k, v in numbers(tests).items()}
     if before == now:
         print(f"equal to {stored}, to the last digit")

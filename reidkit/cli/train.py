@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reidkit.cli.common import parser, split_overrides
+from reidkit.cli.common import parse_with_overrides, parser
 from reidkit.errors import UserError
 
 EXAMPLES = """examples:
@@ -51,11 +51,6 @@ def main(argv: list[str]) -> int:
 def _arguments(argv: list[str]):
     made = parser("reidkit train", "Train a method and test it.", EXAMPLES)
     made.add_argument("config", help="config file, or a name such as eanet/pap_st_ps")
-    made.add_argument(
-        "overrides",
-        nargs="*",
-        help="key=value changes, +key=value adds, ~key removes; data=, recipe=",
-    )
     made.add_argument("--check", action="store_true", help="list all problems and stop")
     made.add_argument("--print", action="store_true", help="show the resolved config and stop")
     made.add_argument("--work-dir", help="run folder (default: settings.work_dir/<name>)")
@@ -69,18 +64,13 @@ def _arguments(argv: list[str]):
     )
     made.add_argument(
         "--cfg-options",
-        nargs="+",
+        nargs="*",
         default=[],
         metavar="KEY=VALUE",
         help="mmengine's way to override",
     )
-    overrides, others = split_overrides(argv)
-    args = made.parse_args(others)
+    args, overrides = parse_with_overrides(made, argv)
     overrides += args.cfg_options
     if args.amp:
         overrides.append("settings.precision=auto")
-    if args.overrides:
-        raise UserError(
-            f"{args.overrides[0]!r} is no override; write key=value, +key=value or ~key"
-        )
     return args, overrides

@@ -21,7 +21,7 @@ from mmengine.config import ConfigDict
 
 from reidkit.config.problems import nearest
 from reidkit.errors import UserError
-from reidkit.plugin.discover import discover, lying_here
+from reidkit.plugin.discover import discover, why_unfound
 from reidkit.plugin.errors import shown
 from reidkit.plugin.manifest import Manifest
 
@@ -66,8 +66,8 @@ def config_path(name: str) -> Path:
     hint = f"did you mean {near!r}? " if near else ""
     owner = _bare(name).partition("/")[0]
     unfound = "/" in name and owner not in {one.partition("/")[0] for one in known}
-    lies = lying_here(owner) if unfound else ""
-    raise UserError(f"{name}: no such config; {hint}available: {', '.join(known) or 'none'}{lies}")
+    why = why_unfound(owner) if unfound else ""
+    raise UserError(f"{name}: no such config; {hint}available: {', '.join(known) or 'none'}{why}")
 
 
 def config_names() -> Iterator[str]:

@@ -102,6 +102,11 @@ class Reader:
             self._splits = splits
         return self._splits
 
+    def expected(self, split: str) -> tuple[int, int] | None:
+        """Rows and identities that a split must have; None where only reading it tells."""
+        rows, identities = self.counts.get(split, (0, None))
+        return None if identities is None or self.check_counts == "never" else (rows, identities)
+
     def trials(self) -> Sequence[Trial]:
         """The repetitions of its test, as rows of the query and gallery splits; none: one test."""
         return ()

@@ -72,6 +72,24 @@ class BatchSampler:
         self.set_epoch(**state)
 
 
+def on_each(world_size: int) -> str:
+    """For messages: that every process needs its own batch; empty for a single one."""
+    return f" on each of {world_size} processes" if world_size > 1 else ""
+
+
+def would_fit(key: str, *values: int) -> str:
+    """For messages: the values of a config's key that would do, those below 1 left out.
+
+    Example:
+        >>> would_fit("train.batch_size", 28, 32), would_fit("train.batch_size", 0, 4)
+        ('train.batch_size=28 or 32 would fit', 'train.batch_size=4 would fit')
+        >>> would_fit("train.batch_size", 0)
+        'no train.batch_size would fit'
+    """
+    fit = " or ".join(str(value) for value in values if value > 0)
+    return f"{key}={fit} would fit" if fit else f"no {key} would fit"
+
+
 @SAMPLERS.register_module()
 class ShuffleSampler(BatchSampler):
     """Every crop once per epoch, in random order.
@@ -113,8 +131,9 @@ class ShuffleSampler(BatchSampler):
         self.drop_last = drop_last
         if not len(self):
             raise UserError(
-                f"ShuffleSampler: {num_samples} crops do not fill one batch of {batch_size} on "
-                f"each of {world_size} processes; lower train.batch_size"
+                f"ShuffleSampler: {num_samples} crops do not fill one batch of "
+                f"train.batch_size={batch_size}{on_each(world_size)}; "
+                f"{would_fit('train.batch_size', num_samples // world_size)}"
             )
 
     def __len__(self) -> int:
@@ -156,8 +175,8 @@ class PKSampler(BatchSampler):
             stand in different batches is cut.
 
     Raises:
-        UserError: p * k is not the batch size, or there are fewer than p identities, or not one
-            batch for each process.
+        UserError: p * k is not the batch size, or the identities do not fill one batch for each
+            process; the text gives values that would do.
         ValueError: p or k below 1; unknown ``epoch``.
 
     Example:
@@ -186,40 +205,51 @@ class PKSampler(BatchSampler):
             raise ValueError(f"p (or batch_size) and k must be at least 1, got p={p}, k={k}")
         self.k, self.per_epoch, self.drop_last = int(k), epoch, drop_last
         self.p = int(p) if p is not None else (batch_size or 0) // self.k
-        if batch_size is not None and self.p * self.k != batch_size:
-            raise UserError(
-                f"PKSampler: p={self.p} identities of k={self.k} crops make {self.p * self.k}, "
-                f"but train.batch_size is {batch_size}; make them agree"
-            )
         labels = np.asarray(identities)
         order = np.argsort(labels, kind="stable")
         _, counts = np.unique(labels, return_counts=True)
         self.groups = np.split(order, np.cumsum(counts)[:-1]) if len(labels) else []
-        if len(self.groups) < self.p:
-            raise UserError(
-                f"PKSampler: p={self.p} identities per batch, but there are only "
-                f"{len(self.groups)}; lower p"
-            )
-        self._visits = self._count_visits(counts)
-        if not len(self):
-            raise UserError(
-                f"PKSampler: {len(self.groups)} identities do not fill one batch of p={self.p} on "
-                f"each of {world_size} processes; lower p"
-            )
+        if batch_size in (None, self.p * self.k):
+            self._visits, self.total = self._count_visits(counts, self.p, self.k)
+            if self.total:
+                return
+        raise UserError(self._refusal(counts, batch_size or self.p * self.k, p is not None))
 
-    def _count_visits(self, counts: np.ndarray) -> np.ndarray:
-        """How often each identity comes per pass, and with it the number of batches."""
+    def _count_visits(self, counts: np.ndarray, p: int, k: int) -> tuple[np.ndarray, int]:
+        """How often each identity comes per pass, and the batches of all processes; 0: none."""
         visits = np.ones(len(counts), dtype=np.int64)
         if self.per_epoch == "images":
-            visits = np.maximum(counts // self.k, 1)
-        per_round = self.p * self.world_size
+            visits = np.maximum(counts // k, 1)
+        per_round = p * self.world_size
         rounds = visits.sum() // per_round if self.drop_last else -(-visits.sum() // per_round)
-        total = int(rounds) * self.world_size
+        total = int(rounds) * self.world_size if p <= len(counts) else 0
         if self.drop_last:  # fewer batches, until none needs an identity twice
-            while total and np.minimum(visits, total).sum() < self.p * total:
+            while total and np.minimum(visits, total).sum() < p * total:
                 total -= self.world_size
-        self.total = total
-        return np.minimum(visits, total)
+        return np.minimum(visits, total), total
+
+    def _refusal(self, counts: np.ndarray, size: int, fixed: bool) -> str:
+        """Why there are no batches of this size, and which there could be; ``fixed``: p is given."""
+        tried = range(self.p if fixed else self.p + 1, 0, -1)
+        most = next((p for p in tried if self._count_visits(counts, p, self.k)[1]), 0)
+        made, key = self.p * self.k, "train.batch_size"
+        if most >= self.p and most:
+            sizes = [made, most * self.k] if most > self.p else [made]
+            return (
+                f"PKSampler: {key}={size} is not p identities of k={self.k} crops: p={self.p} "
+                f"makes {made}; {would_fit(key, *sizes)}, or change train.sampler.k"
+                + (" or train.sampler.p" if fixed else "")
+            )
+        text = (
+            f"PKSampler: {len(counts)} identities do not fill one batch of p={self.p} with "
+            f"k={self.k} crops each ({key}={size}){on_each(self.world_size)}; "
+        )
+        mended = would_fit(key, most * self.k)
+        if fixed and most:
+            return f"{text}train.sampler.p={most} with {mended}"
+        whole = (k for k in range(self.k + 1, size + 1) if size % k == 0)
+        k = next((k for k in whole if self._count_visits(counts, size // k, k)[1]), 0)
+        return f"{text}{mended}" + (f", or train.sampler.k={k}" if k else "")
 
     def __len__(self) -> int:
         return self.total // self.world_size

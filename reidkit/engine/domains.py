@@ -163,12 +163,15 @@ class Domains:
     def prepare(
         self, train_domains: list[str], tests: list[str], extra: Callable[[str], Sequence[str]]
     ) -> None:
-        """Make or verify everything a run will read, before anything is built.
+        """Make or verify everything a run will read, before anything is built or written.
 
         Args:
             train_domains: domains whose training split is read.
             tests: domains that are tested.
             extra: names of the splits that a test under a protocol reads beside query and gallery.
+
+        Raises:
+            UserError: missing data, or batches that it cannot fill in one of the stages.
         """
         fields = self.cfg.labels
         for domain in train_domains:
@@ -176,3 +179,5 @@ class Domains:
         for domain in tests:
             for name in ("query", "gallery", *extra(self.reader(domain).protocol)):
                 self.labels(self.split(domain, name), list(fields.get("test", [])))
+        for stage in self.cfg.train.get("stages") or [{}]:
+            self.train_loader(train_domains, ConfigDict({**self.cfg.train, **stage}))

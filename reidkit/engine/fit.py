@@ -18,11 +18,12 @@ from torch import nn
 
 from reidkit.config.check import components_of
 from reidkit.config.problems import ConfigError, Problem
+from reidkit.data.reader import Reader
 from reidkit.engine.build import build_model
 from reidkit.engine.optim import build_optim, build_schedule
 from reidkit.errors import UserError
 from reidkit.models.reid_model import ReIDModel
-from reidkit.registry import EVALUATORS, KINDS, SAMPLERS
+from reidkit.registry import DATASETS, EVALUATORS, KINDS, SAMPLERS
 from reidkit.structures import ReIDBatch
 
 IMAGES, IDENTITIES = 4, 2
@@ -45,7 +46,8 @@ def fit_problems(cfg: Config) -> list[Problem]:
 
     Builds the model, runs one training pass over every domain and one test pass on ``IMAGES``
     made-up images of the config's size, compares embeddings with the matcher, and builds sampler,
-    evaluator, optimiser and schedule. The first misfit of each of these three is told. Only for
+    evaluator, optimiser and schedule. The first misfit of each of these three is told. How many
+    identities a batch can be drawn from is known where the data set's reader says so. Only for
     models of type ReIDModel on single images; others state their own conditions. Global random
     numbers are as before.
 
@@ -116,18 +118,35 @@ def _test(cfg: Config, model: ReIDModel) -> None:
 
 
 def _rest(cfg: Config, model: ReIDModel) -> None:
-    """Sampler on identities enough for any batch, evaluator, optimiser and schedule."""
+    """Evaluator, optimiser, schedule, and the sampler of every stage."""
     EVALUATORS.build(dict(cfg.evaluation))
     build_optim(model, cfg.train)
     build_schedule(cfg.train.get("schedule"), cfg.train.epochs, 1)
-    size = cfg.train.batch_size
-    rows = torch.arange(16 * size)
+    for stage in cfg.train.get("stages") or [{}]:
+        train = {**cfg.train, **stage}
+        _sampler(train["sampler"], train["batch_size"], _training_split(cfg, model))
+
+
+def _training_split(cfg: Config, model: ReIDModel) -> tuple[int, int] | None:
+    """Crops and identities of the domain that is sampled; None where only its files tell."""
+    if not model.domains:
+        return None
+    reader = DATASETS.build(
+        dict(cfg.data.domains[model.domains[0]]), data_root=cfg.settings.data_root
+    )
+    return reader.expected("train") if isinstance(reader, Reader) else None
+
+
+def _sampler(node: dict, batch_size: int, split: tuple[int, int] | None) -> None:
+    """Build a sampler for as many identities as there will be, or enough for any batch."""
+    crops, identities = split or (16 * batch_size, batch_size)
+    rows = torch.arange(crops)
     SAMPLERS.build(
-        dict(cfg.train.sampler),
-        num_samples=len(rows),
-        identities=(rows // 16).numpy(),
-        cameras=(rows % 4).numpy(),
-        batch_size=size,
+        dict(node),
+        num_samples=crops,
+        identities=(rows % identities).numpy(),
+        cameras=(rows // identities % 4).numpy(),
+        batch_size=batch_size,
         seed=0,
         rank=0,
         world_size=1,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.config import Config
+from torch import Tensor, nn
 
 from reidkit.config import prepare_config
 from reidkit.engine.build import build_model, classifier_names
@@ -17,6 +18,7 @@ from reidkit.engine.devices import choose_device, start_processes
 from reidkit.engine.domains import Domains
 from reidkit.engine.folder import CHECKPOINT
 from reidkit.errors import UserError
+from reidkit.registry import MATCHERS
 from reidkit.structures import Embedding, ReIDBatch
 from reidkit.utils.checkpoint import load_state
 
@@ -41,7 +43,8 @@ def load_run(
         launcher: how several processes were started, as ``start_processes``.
 
     Raises:
-        UserError: not a run folder, or weights that do not fit its config.
+        UserError: not a run folder, or weights that do not fit its config, or a matcher that
+            learns and that this run did not train.
     """
     folder = Path(folder)
     for needed in ("config.py", CHECKPOINT):
@@ -53,10 +56,40 @@ def load_run(
     state = load_state(folder / CHECKPOINT)
     model = build_model(cfg, None, num_identities=_num_identities(cfg, state))
     try:
-        model.load_state_dict(state)
+        model.load_state_dict(_with_matcher(state, model, cfg, folder / CHECKPOINT))
     except RuntimeError as error:
         raise UserError(f"{folder / CHECKPOINT}: does not fit config.py: {error}") from None
     return LoadedRun(cfg, model.to(device).eval(), Domains(cfg, device))
+
+
+def _with_matcher(
+    state: dict[str, Tensor], model: nn.Module, cfg: Config, checkpoint: Path
+) -> dict[str, Tensor]:
+    """The weights of a run for a model that may have been given another matcher.
+
+    Raises:
+        UserError: the matcher has weights that the run does not.
+    """
+    own = model.state_dict()
+    lacking = [name for name in own if name.startswith("matcher.") and name not in state]
+    if lacking:
+        raise UserError(
+            f"{checkpoint}: holds no weights for model.matcher={cfg.model.matcher.type} (first: "
+            f"{lacking[0]}), because this run did not train it\n"
+            "  train a run with it and with losses that it learns from, or test with a matcher "
+            f"that has no weights: {', '.join(_without_weights(cfg.get('plugins', [])))}"
+        )
+    return {n: t for n, t in state.items() if n in own or not n.startswith("matcher.")}
+
+
+def _without_weights(plugins: Sequence[str]) -> list[str]:
+    """The matchers of the core and of some plugins that do not learn."""
+    return [
+        name
+        for name in MATCHERS.names()
+        if ("/" not in name or name.partition("/")[0] in plugins)
+        and not hasattr(MATCHERS.get(name), "scores")
+    ]
 
 
 def _num_identities(cfg: Config, state: dict) -> int:

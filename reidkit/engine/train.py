@@ -85,7 +85,8 @@ def train(cfg: Config, folder: Path, resume: bool = False, launcher: str = "auto
     model = runner.model.module if hasattr(runner.model, "module") else runner.model
     model.load_state_dict(load_state(folder / CHECKPOINT))
     tests = evaluate(cfg, model, domains)
-    text = table(tests, domains.split(model.domains[0], "train").dataset)
+    trained_on = domains.split(model.domains[0], "train").dataset
+    text = table(tests, trained_on)
     if is_main_process():
         if cfg.settings.pictures:
             draw_pictures(folder, cfg, model, domains, tests)
@@ -99,6 +100,7 @@ def train(cfg: Config, folder: Path, resume: bool = False, launcher: str = "auto
             folder / "metrics.json",
             dict(
                 result,
+                trained_on=trained_on,
                 device=str(device),
                 precision=precision,
                 seconds={k: round(v, 1) for k, v in seconds.items()},

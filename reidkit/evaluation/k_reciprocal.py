@@ -158,7 +158,8 @@ def _expand(lists: Tensor, mutual: Tensor, half_mutual: Tensor, part: slice, cou
 def _places(mask: Tensor) -> tuple[Tensor, Tensor]:
     """Row and column of what is true, row after row."""
     if mask.device.type != "cpu":
-        return mask.nonzero(as_tuple=True)
+        rows, columns = mask.nonzero(as_tuple=True)
+        return rows, columns
     flat = torch.from_numpy(np.flatnonzero(mask.numpy()))  # several times as fast as torch's
     return flat // mask.shape[1], flat % mask.shape[1]
 

@@ -105,24 +105,52 @@ def find(name: str, found: Discovery | None = None) -> Manifest:
         near = difflib.get_close_matches(str(name), names, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         listed = ", ".join(names) or "none"
-        raise PluginError(f"no plugin named {name!r}; {hint}installed: {listed}{lying_here(name)}")
+        raise PluginError(f"no plugin named {name!r}; {hint}installed: {listed}{why_unfound(name)}")
     return found.plugins[name]
 
 
-def lying_here(name: str) -> str:
-    """How to make a plugin searched that lies in the current folder; empty where there is none."""
-    for parent in (Path(), Path(name)):
-        if (parent / name / FILE).is_file():
-            where = f"$PWD/{parent}" if parent.name else "$PWD"
-            return (
-                f"\n  it lies in {parent / name}, which is not searched: export {VARIABLE}={where}"
-            )
-    return ""
+def why_unfound(name: str) -> str:
+    """Further lines on an unknown plugin: it lies here unsearched, or the search path is wrong."""
+    lines = path_problems()
+    lies = [place for place in (Path(), Path(name)) if (place / name / FILE).is_file()]
+    if lies:
+        where = f"$PWD/{lies[0]}" if lies[0].name else "$PWD"
+        lines.insert(
+            0, f"it lies in {lies[0] / name}, which is not searched: export {VARIABLE}={where}"
+        )
+    return "".join(f"\n  {line}" for line in lines)
+
+
+def path_problems() -> list[str]:
+    """What is wrong with entries of ``REIDKIT_PLUGIN_PATH``, one line each: nothing is found there.
+
+    Example:
+        >>> before, os.environ[VARIABLE] = os.environ.get(VARIABLE, ""), "/no/such/folder"
+        >>> path_problems()
+        ["REIDKIT_PLUGIN_PATH: no folder /no/such/folder (entries are separated by ':')"]
+        >>> os.environ[VARIABLE] = before
+    """
+    problems = []
+    for entry in _entries():
+        folder, where = Path(entry), ""
+        if not folder.is_dir():
+            where = f"no folder {entry}"
+        elif (folder / FILE).is_file():
+            where = f"{entry} is a plugin itself; name the folder that it lies in"
+        elif not any(folder.glob(f"*/{FILE}")):
+            deeper = next((f"; {p.parents[1]} holds one" for p in folder.glob(f"*/*/{FILE}")), "")
+            where = f"no plugin in {entry}, that is no {entry}/<name>/{FILE}{deeper}"
+        if where:
+            problems.append(f"{VARIABLE}: {where} (entries are separated by {os.pathsep!r})")
+    return problems
+
+
+def _entries() -> list[str]:
+    return [entry for entry in os.environ.get(VARIABLE, "").split(os.pathsep) if entry]
 
 
 def _search_path() -> list[str]:
-    folders = os.environ.get(VARIABLE, "").split(os.pathsep)
-    return [os.path.abspath(folder) for folder in folders if folder and os.path.isdir(folder)]
+    return [os.path.abspath(folder) for folder in _entries() if os.path.isdir(folder)]
 
 
 def _candidates() -> Iterator[tuple[str, Path, str, str]]:

@@ -136,9 +136,11 @@ def compare(manifest: Manifest) -> Iterator[str]:
         registered = {n.removeprefix(prefix) for n in registry.names() if n.startswith(prefix)}
         declared = set(manifest.provides.get(kind, ()))
         for name in sorted(declared - registered):
-            near = difflib.get_close_matches(name, registered, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            yield f"provides.{kind}: {name} is listed but not registered{hint}"
+            near = difflib.get_close_matches(name, registered - declared, n=1)
+            hint = (
+                f"did you mean {near[0]!r}?" if near else "is its module imported in __init__.py?"
+            )
+            yield f"provides.{kind}: {name} is listed but not registered; {hint}"
         for name in sorted(registered - declared):
             yield f"provides.{kind}: {name} is registered but not listed; add it"
 

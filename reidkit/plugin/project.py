@@ -27,6 +27,7 @@ reidkit_{name} = ["plugin.yaml"]
 
 [tool.pytest.ini_options]
 testpaths = ["tests"]
+filterwarnings = ["ignore::DeprecationWarning:torch.*"]  # torch's own affairs
 """
 
 README = """\

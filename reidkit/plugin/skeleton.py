@@ -12,6 +12,13 @@ from reidkit.plugin.manifest import RESERVED
 from reidkit.plugin.project import PROJECT
 from reidkit.utils.io import atomic_folder
 
+# in the files below, to be replaced by the method's own words; a check notes what is left
+PLACEHOLDERS = (
+    "what the method does, in one sentence",
+    "What the method claims, in two sentences",
+    'title: ""',
+)
+
 MANIFEST = """\
 name: {name}
 version: 0.1.0
@@ -221,6 +228,23 @@ def write_project(name: str, folder: Path) -> Path:
     """
     package = {f"{{name}}/{file}": text for file, text in FILES.items() if file != "README.md"}
     return _write(name, folder, {**package, **PROJECT})
+
+
+def template_text(folder: Path) -> list[str]:
+    """Where a plugin still says what the skeleton said, one line each.
+
+    Args:
+        folder: of the plugin; the README of the project around it is read too.
+    """
+    readme = next((p for p in (folder, folder.parent) if (p / "README.md").is_file()), folder)
+    files = [*sorted(folder.glob("*.py")), folder / "plugin.yaml", readme / "README.md"]
+    texts = {path.name: path.read_text("utf-8") for path in files if path.is_file()}
+    return [
+        f"{file}: {words}"
+        for file, text in texts.items()
+        for words in PLACEHOLDERS
+        if words in text
+    ]
 
 
 def _write(name: str, folder: Path, files: dict[str, str]) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import importlib
 import importlib.metadata
 import os
@@ -21,7 +20,9 @@ from reidkit.errors import UserError
 from reidkit.plugin.discover import GROUP, VARIABLE, discover, find
 from reidkit.plugin.load import load_plugins
 from reidkit.plugin.manifest import FILE, Manifest
+from reidkit.plugin.skeleton import template_text
 from reidkit.testing.contracts import check_component
+from reidkit.testing.examples import run_examples
 from reidkit.testing.requirements import ContractError
 
 RECIPES = ("quick", "paper")
@@ -34,10 +35,12 @@ class Report:
     Attributes:
         title: the plugin, with version and place.
         lines: (what was looked at, what was found, whether it is fine).
+        notes: what is not broken, but worth a look.
     """
 
     title: str
     lines: list[tuple[str, str, bool]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def broken(self) -> list[str]:
@@ -47,7 +50,7 @@ class Report:
     def __str__(self) -> str:
         rows = [f"  {what}: {'' if ok else 'BROKEN: '}{text}" for what, text, ok in self.lines]
         done = f"{len(self.lines) - len(self.broken)} of {len(self.lines)} checks passed"
-        return "\n".join([self.title, *rows, done])
+        return "\n".join([self.title, *rows, *(f"  note: {one}" for one in self.notes), done])
 
 
 def check_plugin(name: str, say: Callable[[str], None] = lambda line: None) -> Report:
@@ -55,7 +58,8 @@ def check_plugin(name: str, say: Callable[[str], None] = lambda line: None) -> R
 
     The manifest against what is registered, in both directions; every component against the
     contract of its kind; every config with every recipe as ``--check`` does, and whether the parts
-    of its quick recipe run on each other; README, docstrings and their examples.
+    of its quick recipe run on each other; README, docstrings and their examples. What is left of
+    the text that ``plugins new`` wrote is noted.
 
     Args:
         name: of the plugin.
@@ -84,6 +88,9 @@ def check_plugin(name: str, say: Callable[[str], None] = lambda line: None) -> R
         note(config, *_config(config))
     for what, found, fine in _documents(manifest):
         note(what, found, fine)
+    report.notes = [f"template text is left in {text}" for text in template_text(manifest.location)]
+    for text in report.notes:
+        say(f"  note: {text}")
     return report
 
 
@@ -115,16 +122,16 @@ def _documents(manifest: Manifest) -> Iterator[tuple[str, str, bool]]:
     package = importlib.import_module(manifest.module)
     story = (package.__doc__ or "").strip()
     yield "docstring of the package", story.splitlines()[0] if story else "missing", bool(story)
-    examples = failed = 0
+    examples, failed = 0, list[str]()
     names = [m.name for m in pkgutil.walk_packages([str(manifest.location)])]
     for name in [manifest.module, *(f"{manifest.module}.{n}" for n in names)]:
         if name not in sys.modules:  # not imported by the package: may need what is not there
             continue
-        flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
-        result = doctest.testmod(sys.modules[name], optionflags=flags)
-        examples, failed = examples + result.attempted, failed + result.failed
-    found = f"{examples - failed} of {examples} examples run" if examples else "no examples"
-    yield "docstrings", found, not failed
+        tried, wrong = run_examples(sys.modules[name])
+        examples, failed = examples + tried, failed + wrong
+    found = f"{examples - len(failed)} of {examples} examples run" if examples else "no examples"
+    told = "".join(f"\n    {line}" for one in failed for line in one.splitlines())
+    yield "docstrings", found + told, not failed
 
 
 def _readme(manifest: Manifest) -> str:

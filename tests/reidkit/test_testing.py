@@ -232,7 +232,7 @@ class Still(nn.Module):
         ("matchers", NoBounds, "distances leave the bounds (0.0, 0.5)"),
         ("matchers", Similarity, "another image is closer than the same one"),
         ("losses", Detached, "no gradient reaches the inputs"),
-        ("losses", PerImage, "expected a scalar, got shape (8,)"),
+        ("losses", PerImage, "expected a scalar, of shape (), got shape (8,); take the mean"),
         (
             "losses",
             Undocumented,

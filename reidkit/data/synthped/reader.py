@@ -37,7 +37,7 @@ class SynthPed(Market1501):
     title = "SynthPed"
     nestings = ()
     needed = (*Market1501.needed, "truth.npz", "manifest.json")  # the last one written
-    counts: Mapping[str, tuple[int, int | None]] = {}
+    counts: Mapping[str, tuple[int, int | None]] = {}  # those of the preset
     junk_gallery = 0
     how = "run tools/synthped.py, or call prepare()"
 
@@ -62,6 +62,10 @@ class SynthPed(Market1501):
         super().__init__(data_root, folder.relative_to(data_root).as_posix())
         plain = layout.domain_folder("", preset, domain, seed)
         self.key = plain.as_posix()
+        known = PRESETS[preset]
+        sizes = known.pose_sizes if domain == "P" else known.sizes
+        crops = sizes.train_ids * sizes.train_tracks * known.cameras
+        self.counts = {"train": (crops, sizes.train_ids)}
         self.name = folder.relative_to(data_root).as_posix()
 
     @property

@@ -81,8 +81,12 @@ def test_batch_sizes_that_are_no_four_quarters(size):
 
 
 def test_too_few_crops():
-    with pytest.raises(UserError, match="4 crops do not fill one side of 5"):
+    with pytest.raises(UserError) as error:
         PairSampler([1, 1, 2, 2], 20)
+    assert str(error.value) == (
+        "dgnet/PairSampler: 4 crops do not fill one side of 5; train.batch_size=16 would fit"
+    )
+    PairSampler([1, 1, 2, 2], 16)
 
 
 def heads(n, seed):

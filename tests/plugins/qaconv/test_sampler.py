@@ -187,8 +187,13 @@ def test_ranks_share_the_batches_of_one_process_whole():
 def test_wrong_sizes_are_refused_in_words():
     with pytest.raises(UserError, match="batch_size=7 is no multiple of k=2 .* make it 6"):
         GraphSampler([0, 1, 2], 7, 2)
-    with pytest.raises(UserError, match="batches of 4 classes .* there are only 3"):
+    with pytest.raises(UserError) as error:
         GraphSampler([0, 1, 2], 8, 2)
+    assert str(error.value) == (
+        "GraphSampler: train.batch_size=8 is 4 classes of k=2 images, but there are only 3; "
+        "train.batch_size=6 would fit, or raise train.sampler.k"
+    )
+    GraphSampler([0, 1, 2], 6, 2)
     with pytest.raises(RuntimeError, match="no batches for epoch 0; call set_epoch and refresh"):
         list(GraphSampler([0, 1, 2], 2, 1))
     with pytest.raises(ValueError, match="of 2 classes; expected"):

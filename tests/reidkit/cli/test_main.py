@@ -63,3 +63,29 @@ def test_other_errors_pass_and_interrupts_are_short(capsys):
 def test_split_overrides_keeps_options_with_equals():
     overrides, others = split_overrides(["a.py", "--work-dir=x", "~b", "c=1=2", "-v", "+d=1"])
     assert (overrides, others) == (["~b", "c=1=2", "+d=1"], ["a.py", "--work-dir=x", "-v"])
+
+
+@pytest.mark.parametrize(
+    ("command", "usage"),
+    [
+        ("train", "config [key=value ...]"),
+        ("test", "run [key=value ...]"),
+        ("extract", "run [key=value ...]"),
+        ("generate", "run [key=value ...]"),
+        ("evaluate", "features [labels] [key=value ...]"),
+    ],
+)
+def test_usage_shows_where_overrides_stand(command, usage, capsys):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    assert f" {usage}\n" in capsys.readouterr().out
+    needed = ["--out=x"] if command == "extract" else []
+    assert main([command, "a", "b", "c", *needed]) == 2
+    said = capsys.readouterr().err
+    assert said.endswith(" is no override; write key=value, +key=value or ~key\n")
+
+
+def test_overrides_in_the_way_of_mmengine(capsys):
+    assert main(["train", "eanet/pcb", "--check", "--cfg-options", "train.epochs=abc"]) == 2
+    said = capsys.readouterr().err.splitlines()[1]
+    assert said == " 1. train.epochs (command line): expected int such as 10, got 'abc' (text)"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -12,6 +14,9 @@ import yaml
 from reidkit.cli.main import main
 from reidkit.config import prepare_config
 from reidkit.plugin import discover
+from reidkit.testing import check_plugin
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_list_names_the_broken_ones_too(tmp_path, monkeypatch, capsys):
@@ -120,6 +125,9 @@ def test_a_new_project_passes_check_and_its_config_too(world, capsys):
         "  README.md: there",
         "  docstring of the package: MyPaper: what the method does, in one sentence.",
         "  docstrings: 5 of 5 examples run",
+        "  note: template text is left in __init__.py: what the method does, in one sentence",
+        '  note: template text is left in plugin.yaml: title: ""',
+        "  note: template text is left in README.md: What the method claims, in two sentences",
         "7 of 7 checks passed",
     ]
     cfg = prepare_config("my_paper/baseline", ["settings.my_paper.temperature=0.5"])
@@ -156,7 +164,18 @@ def test_check_finds_a_broken_contract(world, capsys):
     assert main(["plugins", "check", "bad"]) == 1
     out = capsys.readouterr().out
     assert "  bad/BadLoss: BROKEN: no gradient reaches the inputs\n" in out
-    assert "  docstrings: BROKEN: 4 of 5 examples run\n" in out
+    assert (
+        (
+            "  docstrings: BROKEN: 4 of 5 examples run\n"
+            "    loss.py, line 27: BadLoss(temperature=0.5)(torch.tensor([[[1.0, 0.0]]]), "
+            "torch.tensor([0]))\n"
+            "      expected: tensor(0.1269)\n"
+            "      got: tensor(0.)\n"
+        )
+        in out
+        and "Traceback" not in out
+        and "****" not in out
+    )
     assert out.endswith("5 of 7 checks passed\n")
 
 
@@ -192,3 +211,94 @@ def test_a_plugin_that_lies_here_but_is_not_searched(world, capsys):
     world.search("my_paper")
     assert main(["train", "my_paper/basline", "--check"]) == 2
     assert "did you mean 'my_paper/baseline'? available: " in capsys.readouterr().err
+
+
+SEARCHED = f"(entries are separated by {os.pathsep!r})"
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("absent", f"no folder absent {SEARCHED}"),
+        ("own;more", f"no folder own;more {SEARCHED}"),
+        ("empty", f"no plugin in empty, that is no empty/<name>/plugin.yaml {SEARCHED}"),
+        (".", f"no plugin in ., that is no ./<name>/plugin.yaml; own holds one {SEARCHED}"),
+        ("own/foo", f"own/foo is a plugin itself; name the folder that it lies in {SEARCHED}"),
+    ],
+)
+def test_entries_of_the_search_path_where_nothing_is_found(world, capsys, path, said):
+    world.plugin("foo", "own")
+    (world.root / "empty").mkdir()
+    world.patch.setenv("REIDKIT_PLUGIN_PATH", os.pathsep.join(["own", path]))
+    assert main(["plugins", "list"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[-1] == f"REIDKIT_PLUGIN_PATH: {said}"
+    assert any(line.startswith("foo ") for line in out[:-1])
+    assert main(["plugins", "check", "bar"]) == 2
+    assert capsys.readouterr().err.splitlines()[1:] == [f"  REIDKIT_PLUGIN_PATH: {said}"]
+    assert main(["train", "bar/baseline", "--check"]) == 2
+    assert capsys.readouterr().err.splitlines()[1:] == [f"  REIDKIT_PLUGIN_PATH: {said}"]
+
+
+def test_a_search_path_that_is_right_is_not_mentioned(world, capsys):
+    world.plugin("foo", "own")
+    world.search("own")
+    assert main(["plugins", "list"]) == 0
+    assert "(entries" not in capsys.readouterr().out
+
+
+def test_an_example_that_raises_is_told_in_three_lines(world, capsys):
+    main(["plugins", "new", "bad", "--folder", "own", "--bare"])
+    head = world.root / "own" / "bad" / "head.py"
+    head.write_text(
+        head.read_text().replace("num_identities=5, dim=4)", "num_identities=5, dims=4)")
+    )
+    world.search("own")
+    capsys.readouterr()
+    assert main(["plugins", "check", "bad"]) == 1
+    assert (
+        "  docstrings: BROKEN: 3 of 5 examples run\n"
+        '    head.py, line 28: head = BadHead({"map": FeatureSpec(8, 16)}, num_identities=5, '
+        "dims=4).eval()\n"
+        "      expected: nothing\n"
+        "      got: TypeError: BadHead.__init__() got an unexpected keyword argument 'dims'\n"
+        '    head.py, line 29: head({"map": torch.rand(2, 8, 6, 2)}, None).embedding.vectors'
+        ".shape\n"
+        "      expected: torch.Size([2, 1, 4])\n"
+        "      got: NameError: name 'head' is not defined\n"
+    ) in capsys.readouterr().out
+
+
+def test_logits_without_parts_are_refused_in_words(world, capsys):
+    main(["plugins", "new", "bad", "--folder", "own", "--bare"])
+    head = world.root / "own" / "bad" / "head.py"
+    head.write_text(
+        head.read_text().replace("self.classifier(vector).unsqueeze(1)", "self.classifier(vector)")
+    )
+    world.search("own")
+    capsys.readouterr()
+    assert main(["plugins", "check", "bad"]) == 1
+    assert (
+        "  bad/BadHead: BROKEN: ValueError: HeadOutput.logits must be (N, P, K), P parts and K "
+        "identities, or (N, classes, h, w), got (8, 4); logits[:, None] makes them one part\n"
+    ) in capsys.readouterr().out
+
+
+def test_nothing_is_noted_of_a_plugin_in_its_own_words(capsys):
+    assert not check_plugin("eanet").notes
+
+
+def test_the_tests_of_a_new_project_end_without_a_warning(world):
+    main(["plugins", "new", "my_paper"])
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-k", "loss_by_hand"],
+        cwd=world.root / "my_paper",
+        env={
+            **{n: v for n, v in os.environ.items() if n != "PYTHONWARNINGS"},
+            "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]),
+        },
+        capture_output=True,
+        text=True,
+    )
+    last = done.stdout.splitlines()[-1]
+    assert re.fullmatch(r"3 passed, 2 deselected in [\d.]+s", last), done.stdout

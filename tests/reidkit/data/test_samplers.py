@@ -1,3 +1,4 @@
+import re
 from collections import Counter
 
 import numpy as np
@@ -28,7 +29,7 @@ def every_rank(make, world, epoch=0, restart=0):
 @given(st.integers(1, 200), st.integers(1, 20), WORLD, SEED, st.booleans(), st.integers(0, 3))
 def test_shuffle_gives_each_crop_once_over_all_ranks(count, size, world, seed, drop, epoch):
     if drop and count < size * world:
-        with pytest.raises(UserError, match=f"{count} crops do not fill one batch of {size} on"):
+        with pytest.raises(UserError, match=f"{count} crops do not fill one batch"):
             ShuffleSampler(count, size, seed, 0, world, drop)
         return
     ranks = every_rank(lambda r: ShuffleSampler(count, size, seed, r, world, drop), world, epoch)
@@ -138,12 +139,85 @@ def test_pk_takes_p_from_the_batch_size_or_insists_on_agreement():
         dict(type="PKSampler", k=4), identities=labels, batch_size=16, seed=0, num_samples=36
     )
     assert (made.p, len(made)) == (4, 2)
+
+
+NO_PRODUCT = "PKSampler: train.batch_size={} is not p identities of k=4 crops: p={} makes {}; "
+TOO_FEW = (
+    "PKSampler: 9 identities do not fill one batch of p={} with k=4 crops each "
+    "(train.batch_size={}){}; "
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (
+            dict(p=4, batch_size=32),
+            NO_PRODUCT.format(32, 4, 16)
+            + "train.batch_size=16 would fit, or change train.sampler.k or train.sampler.p",
+        ),
+        (
+            dict(batch_size=30),
+            NO_PRODUCT.format(30, 7, 28)
+            + "train.batch_size=28 or 32 would fit, or change train.sampler.k",
+        ),
+        (
+            dict(batch_size=37),  # 40 would need ten of the nine identities
+            NO_PRODUCT.format(37, 9, 36)
+            + "train.batch_size=36 would fit, or change train.sampler.k",
+        ),
+        (
+            dict(batch_size=3),
+            NO_PRODUCT.format(3, 0, 0)
+            + "train.batch_size=4 would fit, or change train.sampler.k",
+        ),
+        (
+            dict(batch_size=64),
+            TOO_FEW.format(16, 64, "") + "train.batch_size=36 would fit, or train.sampler.k=8",
+        ),
+        (
+            dict(p=16, batch_size=64),
+            TOO_FEW.format(16, 64, "") + "train.sampler.p=9 with train.batch_size=36 would fit",
+        ),
+        (
+            dict(batch_size=32, world_size=2),
+            TOO_FEW.format(8, 32, " on each of 2 processes")
+            + "train.batch_size=16 would fit, or train.sampler.k=8",
+        ),
+        (
+            dict(batch_size=4, world_size=10),
+            TOO_FEW.format(1, 4, " on each of 10 processes") + "no train.batch_size would fit",
+        ),
+    ],
+)
+def test_batches_that_cannot_be_filled_name_what_would_do(options, text):
     with pytest.raises(UserError) as error:
-        PKSampler(labels, p=4, k=4, batch_size=32)
-    assert str(error.value) == (
-        "PKSampler: p=4 identities of k=4 crops make 16, but train.batch_size is 32; "
-        "make them agree"
-    )
+        PKSampler(identities([4] * 9), k=4, **options)
+    assert str(error.value) == text
+
+
+@given(
+    st.integers(1, 12), st.integers(1, 6), st.integers(1, 80), st.integers(1, 3), st.booleans()
+)
+def test_what_a_refusal_names_is_taken(people, k, batch_size, processes, per_image):
+    """Every batch size, p and k that the message names fills a batch, whatever was refused."""
+    def make(**options):
+        epoch = "images" if per_image else "identities"
+        return PKSampler(identities([5] * people), world_size=processes, epoch=epoch, **options)
+
+    for p in (None, max(1, batch_size // k)):
+        try:
+            make(p=p, k=k, batch_size=batch_size)
+        except UserError as error:
+            named = str(error).rpartition("; ")[2]
+            sizes = re.search(r"train.batch_size=(\d+)(?: or (\d+))? would fit", named)
+            other = re.search(r"train.sampler.k=(\d+)", named)
+            smaller = re.search(r"train.sampler.p=(\d+)", named)
+            for size in filter(None, sizes.groups() if sizes else ()):
+                make(p=int(smaller[1]) if smaller else p, k=k, batch_size=int(size))
+            if other:
+                make(k=int(other[1]), batch_size=batch_size)
+            assert sizes or processes > people
 
 
 @pytest.mark.parametrize(
@@ -154,12 +228,16 @@ def test_pk_takes_p_from_the_batch_size_or_insists_on_agreement():
         (lambda: PKSampler([1, 2], p=2, k=0), ValueError, "must be at least 1"),
         (lambda: PKSampler([1, 2], k=2), ValueError, "must be at least 1"),
         (lambda: PKSampler([1, 2], p=2, epoch="all"), ValueError, "epoch must be 'identities' or"),
-        (lambda: PKSampler([1, 2], p=3), UserError, "p=3 identities per batch, but there are only"),
-        (lambda: PKSampler([], p=1), UserError, "there are only 0"),
+        (lambda: PKSampler([], p=1), UserError, "0 identities do not fill one batch of p=1"),
         (
-            lambda: PKSampler([1, 2, 3], p=2, world_size=2),
+            lambda: ShuffleSampler(5, 6),
             UserError,
-            "3 identities do not fill one batch of p=2 on each of 2 processes",
+            "5 crops do not fill one batch of train.batch_size=6; train.batch_size=5 would fit",
+        ),
+        (
+            lambda: ShuffleSampler(5, 3, world_size=2),
+            UserError,
+            "train.batch_size=3 on each of 2 processes; train.batch_size=2 would fit",
         ),
         (
             lambda: ShuffleSampler(9, 2).load_state_dict({"epoch": 1}),

@@ -68,6 +68,32 @@ def test_a_transform_is_named_by_its_place():
     assert line == "model.transforms.train.4: pad must be at least 0 pixels, got -1"
 
 
+@pytest.mark.parametrize(
+    ("data", "size", "text"),
+    [
+        ("synthped_tiny", 64, "12 identities do not fill one batch of p=16 with k=4 crops each "
+         "(train.batch_size=64); train.batch_size=48 would fit, or train.sampler.k=8"),
+        ("market1501", 3200, "751 identities do not fill one batch of p=800 with k=4 crops each "
+         "(train.batch_size=3200); train.batch_size=3004 would fit, or train.sampler.k=5"),
+    ],
+)  # fmt: skip
+def test_batches_of_more_identities_than_the_data_set_has(data, size, text):
+    options = [f"data={data}", "train.sampler=PKSampler", f"train.batch_size={size}"]
+    assert said("eanet/pcb", *options) == [f"train.sampler: PKSampler: {text}"]
+    stages = "train.stages=[dict(epochs=1),dict(batch_size=%d)]"
+    assert said("eanet/pcb", *options[:2], "train.batch_size=16", stages % size) == [
+        f"train.sampler: PKSampler: {text}"
+    ]
+    assert said("eanet/pcb", *options[:2], "train.batch_size=16", stages % 48) == []
+
+
+def test_more_crops_in_a_batch_than_the_data_set_has():
+    assert said("eanet/pcb", "data=synthped_tiny", "train.batch_size=73") == [
+        "train.sampler: ShuffleSampler: 72 crops do not fill one batch of train.batch_size=73; "
+        "train.batch_size=72 would fit"
+    ]
+
+
 def test_random_numbers_are_as_before():
     torch.manual_seed(7)
     before = torch.get_rng_state()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -67,6 +68,10 @@ def test_the_folder_alone_gives_the_same_numbers(unbroken, run_command):
     done = run_command("test", unbroken)
     assert done.returncode == 0, done.stderr
     assert "to the last digit" in done.stdout
+    trained_on = json.loads((unbroken / "metrics.json").read_text())["trained_on"]
+    assert re.fullmatch(r"synthped/v\d+-easy/A", trained_on)
+    rows = [line.split()[:2] for line in done.stdout.splitlines() if line.startswith("synthped")]
+    assert rows == [[trained_on, trained_on], [trained_on, trained_on[:-1] + "B"]]
 
 
 def test_extracted_features_give_the_runs_numbers(unbroken, run_command, tmp_path):
@@ -222,6 +227,23 @@ def test_missing_data_is_refused_before_anything_starts(tmp_path, run_command):
     )
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert done.stderr.startswith(f"Market-1501: not found in {tmp_path}/market1501")
+
+
+def test_batches_that_the_files_cannot_fill_leave_no_folder(easy_data, tmp_path, run_command):
+    """A subset of a real set: that it has 24 identities shows only when it is read."""
+    source = next((easy_data / "synthped").glob("*-easy/A"))
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "market1501").symlink_to(source)
+    done = run_command(
+        "train", "configs/eanet/pcb.py", "data=market1501", "train.sampler=PKSampler",
+        "train.batch_size=100", f"settings.data_root={tmp_path}/data", "--work-dir",
+        tmp_path / "run",
+    )  # fmt: skip
+    assert done.returncode == 2 and done.stderr == (
+        "PKSampler: 24 identities do not fill one batch of p=25 with k=4 crops each "
+        "(train.batch_size=100); train.batch_size=96 would fit, or train.sampler.k=5\n"
+    )
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_corrupt_image_is_named(easy_data, tmp_path, run_command):

@@ -1,0 +1,60 @@
+"""Runs read back: the folder's own weights, another matcher, a matcher that was never trained."""
+
+import pytest
+import torch
+
+from reidkit.config import prepare_config, render
+from reidkit.engine.build import build_model
+from reidkit.engine.folder import CHECKPOINT
+from reidkit.engine.load import load_run
+from reidkit.errors import UserError
+from reidkit.evaluation.matchers import CosineMatcher, EuclideanMatcher
+from reidkit.structures import ReIDBatch
+
+SMALL = ["model.backbone.depth=10", "model.backbone.width=8", "settings.device=cpu"]
+QACONV = ["plugins=['eanet','qaconv']", "model.matcher=qaconv/QAConvMatcher"]
+
+
+@pytest.fixture
+def run_folder(tmp_path):
+    """Makes the folder of a run as training leaves it, with weights as they start."""
+
+    def make(name, *overrides):
+        cfg = prepare_config(name, [*SMALL, *overrides])
+        folder = tmp_path / "run"
+        (folder / CHECKPOINT).parent.mkdir(parents=True)
+        (folder / "config.py").write_text(render(cfg))
+        torch.save(build_model(cfg, None, num_identities=5).state_dict(), folder / CHECKPOINT)
+        return folder
+
+    return make
+
+
+def test_another_matcher_without_weights(run_folder):
+    folder = run_folder("eanet/pcb")
+    assert isinstance(load_run(folder).model.matcher, CosineMatcher)
+    other = load_run(folder, ["model.matcher=EuclideanMatcher"])
+    assert isinstance(other.model.matcher, EuclideanMatcher)
+
+
+def test_a_matcher_that_learns_needs_its_weights(run_folder):
+    folder = run_folder("eanet/pcb")
+    with pytest.raises(UserError) as error:
+        load_run(folder, QACONV)
+    assert str(error.value) == (
+        f"{folder}/checkpoints/last.pth: holds no weights for model.matcher=qaconv/QAConvMatcher "
+        "(first: matcher.norm.weight), because this run did not train it\n"
+        "  train a run with it and with losses that it learns from, or test with a matcher that "
+        "has no weights: CosineMatcher, EuclideanMatcher, VisiblePartsMatcher, "
+        "eanet/VisibilityMatcher"
+    )
+
+
+def test_the_weights_of_a_matcher_that_is_not_used_are_left_out(run_folder):
+    folder = run_folder("eanet/pcb", *QACONV)
+    learned, plain = load_run(folder), load_run(folder, ["model.matcher=CosineMatcher"])
+    assert "matcher.norm.weight" in learned.model.state_dict()
+    assert isinstance(plain.model.matcher, CosineMatcher)
+    images = ReIDBatch(torch.zeros(2, 3, 192, 64, dtype=torch.uint8))
+    vectors = [run.model.embed(images).vectors for run in (learned, plain)]
+    assert torch.equal(*vectors)
