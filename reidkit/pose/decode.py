@@ -1,7 +1,7 @@
 """Heatmaps and SimCC vectors to joints, the whole batch at once on the device.
 
-Each function gives what mmpose's codec of the same name gives image by image. A codec that is not
-here is decoded by mmpose itself, one image at a time.
+Each function gives what mmpose's codec of the same name gives image by image, but for steps from
+flat maps (``_bounded``). A codec that is not here is decoded by mmpose itself, one image at a time.
 """
 
 from __future__ import annotations
@@ -70,6 +70,14 @@ def blur(heatmaps: Tensor, kernel: int) -> Tensor:
     return smooth * (heatmaps.amax((-2, -1), keepdim=True) / peak)
 
 
+def _bounded(step: Tensor) -> Tensor:
+    """A Newton step of at most a cell each way: the maximum of a peaked map is no farther.
+
+    On flat maps, of joints that are not there, the step may have any length.
+    """
+    return step.clamp(-1.0, 1.0)
+
+
 def refine_dark(locations: Tensor, heatmaps: Tensor, kernel: int) -> Tensor:
     """A Newton step on the logarithm of the smoothed map, where two cells on each side exist.
 
@@ -89,7 +97,7 @@ def refine_dark(locations: Tensor, heatmaps: Tensor, kernel: int) -> Tensor:
     inside = (x > 1) & (x < width - 2) & (y > 1) & (y < height - 2) & (determinant != 0)
     safe = torch.where(inside, determinant, 1.0)
     step = torch.stack([dyy * dx - dxy * dy, dxx * dy - dxy * dx], dim=-1) / safe[..., None]
-    return torch.where(inside[..., None], locations - step, locations)
+    return torch.where(inside[..., None], locations - _bounded(step), locations)
 
 
 def refine_dark_udp(locations: Tensor, heatmaps: Tensor, kernel: int) -> Tensor:
@@ -112,7 +120,7 @@ def refine_dark_udp(locations: Tensor, heatmaps: Tensor, kernel: int) -> Tensor:
     determinant = dxx * dyy - dxy * dxy
     determinant = torch.where(determinant == 0, eps, determinant)
     step = torch.stack([dyy * dx - dxy * dy, dxx * dy - dxy * dx], dim=-1)
-    return locations - step / determinant[..., None]
+    return locations - _bounded(step / determinant[..., None])
 
 
 def _maximum(heatmaps: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
