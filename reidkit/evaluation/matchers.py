@@ -20,6 +20,7 @@ from reidkit.structures import Embedding
 
 SIDES = ("query", "gallery")
 EPS = 1e-12
+UNIT = 4 * torch.finfo(torch.float32).eps  # as far from 1 as the length of a unit vector may read
 
 
 class Matcher(nn.Module):
@@ -143,10 +144,12 @@ class CosineMatcher(Matcher):
     def prepare(self, embedding: Embedding, side: str) -> Embedding:
         """Joined vectors (n, 1, P*D); queries negated, gallery with 1 / length as visibility.
 
-        The gallery's vectors are copied only when they are not float32 or have several parts.
+        The gallery's vectors are copied only when they are not float32 or have several parts. Those
+        of length 1, as far as float32 can tell, stay as they are.
         """
         joined = join_parts(vectors_of(embedding, self))
         scale = joined.norm(dim=1, keepdim=True).clamp_min(EPS).reciprocal()
+        scale = torch.where((scale - 1).abs() <= UNIT, 1.0, scale)
         if side == "query":
             return Embedding((joined * -scale)[:, None])
         return Embedding(joined[:, None], visibility=scale)
@@ -155,7 +158,9 @@ class CosineMatcher(Matcher):
         """Minus the cosine."""
         values = inner(query, gallery, out)
         scale = _column(gallery).T  # (1, g)
-        return values * scale if values.requires_grad else values.mul_(scale)
+        if values.requires_grad:
+            return values * scale
+        return values if bool((scale == 1).all()) else values.mul_(scale)  # a pass over all pairs
 
     def compare(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
         """One minus the cosine, kept within the bounds."""

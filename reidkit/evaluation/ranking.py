@@ -209,7 +209,9 @@ def _count_cpu(
     start = 0
     for i, (row, query) in enumerate(zip(table, queries.tolist(), strict=True)):
         # row by row, so that a row is read from memory once and all else is done in the cache
-        if not -np.inf < row.min() <= row.max() < np.inf:
+        with np.errstate(over="ignore", invalid="ignore"):
+            finite = np.isfinite(row.dot(row))  # one pass; nothing is refused for large squares
+        if not finite:
             _refuse(values, i, matcher)
         if len(relations.junk):
             row[relations.junk] = np.inf

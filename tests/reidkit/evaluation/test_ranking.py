@@ -260,6 +260,15 @@ def test_distances_that_are_no_numbers_are_refused(value):
         run([[0.1, value]], labels([1], [0]), labels([1, 2], [1, 1]))
 
 
+def test_large_distances_are_ranked():
+    small = np.random.default_rng(0).random((6, 20)).astype(np.float32)
+    query, gallery = labels(range(6), [0] * 6), labels([*range(6)] * 3 + [0, 0], [1] * 20)
+    results = [
+        run(table, query, gallery).metrics for table in (small, small * np.float32(2.0**120))
+    ]
+    assert results[0] == results[1]
+
+
 def test_matchers_that_return_something_else_are_refused():
     class Wrong(nn.Module):
         def forward(self, query, gallery):
