@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 import cv2
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -54,18 +55,22 @@ def refine_quarter(locations: Tensor, heatmaps: Tensor) -> Tensor:
     return locations + 0.25 * torch.stack([dx.sign(), dy.sign()], dim=-1)
 
 
+def _band(size: int, kernel: int) -> Tensor:
+    """The blur of a line as a (size, size) matrix: the kernel around the diagonal."""
+    taps = cv2.getGaussianKernel(kernel, 0)[:, 0]
+    away = np.arange(size) - np.arange(size)[:, None] + kernel // 2
+    inside = (away >= 0) & (away < kernel)
+    return torch.from_numpy(np.where(inside, taps[away.clip(0, kernel - 1)], 0.0))
+
+
 def blur(heatmaps: Tensor, kernel: int) -> Tensor:
     """Smooth each map and scale it back to its own maximum.
 
     Source:
         mmpose ``gaussian_blur`` (OpenCV's kernel of that size, zeros outside the map).
     """
-    n, k, height, width = heatmaps.shape
-    taps = torch.from_numpy(cv2.getGaussianKernel(kernel, 0)).to(heatmaps)
-    flat = heatmaps.reshape(n * k, 1, height, width)
-    flat = F.conv2d(flat, taps.view(1, 1, -1, 1), padding=(kernel // 2, 0))
-    flat = F.conv2d(flat, taps.view(1, 1, 1, -1), padding=(0, kernel // 2))
-    smooth = flat.view(n, k, height, width)
+    rows, columns = (_band(size, kernel).to(heatmaps) for size in heatmaps.shape[-2:])
+    smooth = rows @ heatmaps @ columns  # many times as fast as convolving one channel on a CPU
     peak = smooth.amax((-2, -1), keepdim=True)
     return smooth * (heatmaps.amax((-2, -1), keepdim=True) / peak)
 
