@@ -33,15 +33,16 @@ def main(argv: list[str]) -> int:
     if args.check:
         print(f"{args.config}: no problems")
         return 0
-    from reidkit.engine.folder import choose_folder, run_name
+    from reidkit.engine.folder import new_folder, run_name
+    from reidkit.engine.resume import resumable
     from reidkit.engine.train import train
 
     name = run_name(args.config, cfg.groups.data, cfg.groups.recipe, cfg.settings.seed)
-    folder = (
-        Path(args.work_dir)
-        if args.work_dir
-        else choose_folder(Path(cfg.settings.work_dir), name, args.resume)
-    )
+    parent = Path(cfg.settings.work_dir)
+    if args.work_dir:
+        folder = Path(args.work_dir)
+    else:
+        folder = resumable(parent, name, cfg) if args.resume else new_folder(parent, name)
     if (folder / "metrics.json").exists() and not args.resume:
         raise UserError(f"{folder}: holds a finished run; choose another --work-dir")
     train(cfg, folder, resume=args.resume, launcher=args.launcher)

@@ -1,4 +1,4 @@
-"""The run folder: its name, what lies in it, and which one ``--resume`` means."""
+"""The run folder: its name, and what lies in it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import re
 from pathlib import Path
 
-from reidkit.errors import UserError
 from reidkit.utils.io import atomic_write
 
 CHECKPOINT = Path("checkpoints/last.pth")
@@ -24,27 +23,16 @@ def run_name(config: str, data: str, recipe: str, seed: int) -> str:
     return "-".join(re.sub(r"[^A-Za-z0-9_.]+", "_", part) for part in parts if part)
 
 
-def choose_folder(parent: Path, name: str, resume: bool) -> Path:
-    """A folder for a new run that overwrites nothing, or the newest unfinished one to resume.
-
-    Raises:
-        UserError: ``resume`` and there is no unfinished run of that name.
-    """
+def numbered(parent: Path, name: str) -> list[Path]:
+    """The folders of all runs of a name (``name``, ``name-2``, ...), the oldest first."""
     used = sorted(parent.glob(f"{name}*"), key=lambda p: (len(p.name), p.name))
-    used = [p for p in used if re.fullmatch(re.escape(name) + r"(-\d+)?", p.name)]
-    if resume:
-        unfinished = [p for p in used if not (p / "metrics.json").exists()]
-        started = [p for p in unfinished if (p / CHECKPOINT).exists()] or unfinished
-        if not started:
-            raise UserError(
-                f"--resume: no unfinished run named {name} in {parent}; "
-                "leave --resume out to start one, or name its folder with --work-dir"
-            )
-        return started[-1]
-    number = 1 + max(
-        [int(m.group(1)) if (m := re.search(r"-(\d+)$", p.name[len(name) :])) else 1 for p in used],
-        default=0,
-    )
+    return [p for p in used if re.fullmatch(re.escape(name) + r"(-\d+)?", p.name)]
+
+
+def new_folder(parent: Path, name: str) -> Path:
+    """A folder for a new run that overwrites nothing."""
+    ends = [re.search(r"-(\d+)$", p.name[len(name) :]) for p in numbered(parent, name)]
+    number = 1 + max((int(end.group(1)) if end else 1 for end in ends), default=0)
     return parent / (name if number == 1 else f"{name}-{number}")
 
 

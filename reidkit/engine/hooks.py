@@ -100,11 +100,17 @@ class FiniteLossHook(Hook):
         if outputs is None or math.isfinite(_number(outputs["loss"])):
             return
         bad = [k for k, v in outputs.items() if not math.isfinite(_number(v))]
+        parts = [k.removeprefix("loss_") for k in bad if k != "loss"]
+        mend = "try a lower train.optimizer.lr, train.clip_grad=10.0 or settings.precision=fp32"
+        kept = Path(runner.work_dir, "checkpoints", "last.pth")
+        if kept.exists():
+            mend = (
+                f"{kept} holds the last epoch that was kept; go on from there with --work-dir "
+                f"{runner.work_dir} --resume, and {mend}"
+            )
         raise UserError(
-            f"training: {', '.join(bad)} is {_number(outputs['loss'])} at epoch "
-            f"{runner.epoch + 1}, step {batch_idx + 1}. The last finished epoch is kept in "
-            f"{Path(runner.work_dir, 'checkpoints')}; try a lower train.optimizer.lr, "
-            "train.clip_grad=10.0 or settings.precision=fp32, then --resume."
+            f"training: loss {', '.join(parts or bad)} is {_number(outputs['loss'])} at epoch "
+            f"{runner.epoch + 1}, step {batch_idx + 1}; {mend}"
         )
 
 

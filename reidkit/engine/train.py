@@ -26,6 +26,7 @@ from reidkit.engine.needs import train_needs
 from reidkit.engine.optim import build_optim, build_schedule
 from reidkit.engine.pictures import draw_pictures
 from reidkit.engine.refresh import RefreshSamplerHook
+from reidkit.engine.resume import continuation
 from reidkit.engine.runner import ReIDRunner
 from reidkit.evaluation.queries import write_queries
 from reidkit.registry import HOOKS
@@ -67,6 +68,8 @@ def train(cfg: Config, folder: Path, resume: bool = False, launcher: str = "auto
     folder = Path(agreed[0])
     say = print if is_main_process() else (lambda *a, **k: None)
     say(opening(cfg, folder, device, precision))
+    if resume:
+        say(continuation(cfg, folder))
     began = time.time()
     train_needs(cfg, launcher)
     domains = Domains(cfg, device)

@@ -47,6 +47,7 @@ class LossRole(nn.Module):
         super().__init__()
         self.loss = LOSSES.build(loss, **(derived or {}))
         self.on, self.head, self.weight = on, head, weight
+        self.identities = (derived or {}).get("num_identities")
         parameters = inspect.signature(self.loss.forward).parameters
         self.needs = tuple(parameters)
         self.optional = {n for n, p in parameters.items() if p.default is not p.empty}
@@ -84,13 +85,22 @@ class LossRole(nn.Module):
         known: dict[str, Any] = {name: getattr(batch, name, None) for name in LOSS_INPUTS}
         if "scores" in self.needs and output.scores is None:
             output.scores = _scores(learned(matcher, self), output.embedding)
-        known["logits"], known["matcher"] = output.logits, matcher
+        known["logits"], known["matcher"] = self._logits(output), matcher
         known["scores"], known["attention"] = output.scores, output.attention
         known["weights"] = output.weights
         if output.embedding is not None:
             known["vectors"], known["maps"] = output.embedding.vectors, output.embedding.maps
             known["visibility"] = output.embedding.visibility  # of the head's own parts, or none
         return known
+
+    def _logits(self, output: HeadOutput) -> Tensor | None:
+        logits = output.logits
+        if logits is None or logits.ndim != 3 or self.identities in (None, logits.shape[2]):
+            return logits
+        raise UserError(
+            f"the '{self.head}' head gave logits {tuple(logits.shape)}; (N, P, K) is wanted, "
+            f"with K = {self.identities} training identities last"
+        )
 
     def _one_number(self, value: Any) -> Tensor:
         if isinstance(value, Tensor) and value.shape == ():

@@ -27,7 +27,7 @@ from reidkit.testing.fakes import (
 )
 from reidkit.testing.requirements import Build, finite, reached, require
 
-IDENTITIES = 4
+IDENTITIES = 5  # as few heads have parts, so that logits the wrong way round are seen
 
 
 def check_backbone(build: Build) -> str:
@@ -76,6 +76,12 @@ def _outputs(output: HeadOutput) -> list[Tensor]:
     for name, tensor in found.items():
         require(len(tensor) == 8, f"{name} has {len(tensor)} rows for 8 images")
         finite(tensor, name)
+    if output.logits is not None and output.logits.ndim == 3:
+        shape = tuple(output.logits.shape)
+        require(
+            shape[2] == IDENTITIES,
+            f"logits are {shape}; (N, P, K) is wanted, with K = {IDENTITIES} identities last",
+        )
     return list(found.values())
 
 

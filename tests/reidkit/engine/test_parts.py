@@ -1,6 +1,6 @@
 """Pieces of the engine: learning rates by iteration, seeds, devices, run folders, freezing."""
 
-import json
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,8 +9,8 @@ from mmengine.registry import PARAM_SCHEDULERS
 
 from reidkit.engine.build import classifier_names, freeze, load_initial_weights
 from reidkit.engine.devices import choose_device, choose_precision
-from reidkit.engine.folder import choose_folder, run_name
-from reidkit.engine.hooks import mixed_seed
+from reidkit.engine.folder import new_folder, run_name
+from reidkit.engine.hooks import FiniteLossHook, mixed_seed
 from reidkit.engine.optim import build_optim, build_schedule
 from reidkit.engine.runner import plain_history, rich_history
 from reidkit.errors import UserError
@@ -163,21 +163,11 @@ def test_devices_and_precisions_that_do_not_exist():
 def test_a_new_run_never_takes_a_used_folder(tmp_path):
     name = run_name("configs/eanet/pcb.py", "synthped", "quick", 3)
     assert name == "eanet-pcb-synthped-quick-s3"
-    first = choose_folder(tmp_path, name, resume=False)
+    first = new_folder(tmp_path, name)
     assert first == tmp_path / name
     first.mkdir()
     (tmp_path / f"{name}-7").mkdir()
-    assert choose_folder(tmp_path, name, resume=False) == tmp_path / f"{name}-8"
-
-
-def test_resume_takes_the_newest_unfinished_run(tmp_path):
-    for number in ("", "-2", "-3"):
-        (tmp_path / f"run{number}" / "checkpoints").mkdir(parents=True)
-        (tmp_path / f"run{number}" / "checkpoints" / "last.pth").touch()
-    (tmp_path / "run-3" / "metrics.json").write_text(json.dumps({}))
-    assert choose_folder(tmp_path, "run", resume=True) == tmp_path / "run-2"
-    with pytest.raises(UserError, match="no unfinished run named other"):
-        choose_folder(tmp_path, "other", resume=True)
+    assert new_folder(tmp_path, name) == tmp_path / f"{name}-8"
 
 
 def test_history_survives_as_plain_data(tmp_path):
@@ -191,3 +181,21 @@ def test_history_survives_as_plain_data(tmp_path):
     back = rich_history(torch.load(tmp_path / "h.pth", weights_only=True))
     assert back["log_scalars"]["train/loss"].data[0].tolist() == [3.0, 1.0, 2.0]
     assert back["log_scalars"]["train/loss"].mean(2) == 1.5
+
+
+def test_a_loss_that_is_no_number_names_itself_and_what_is_kept(tmp_path):
+    runner = SimpleNamespace(work_dir=str(tmp_path), epoch=1)
+    outputs = dict(loss=float("nan"), loss_id=torch.tensor(float("nan")), loss_ps=torch.tensor(1.0))
+    mend = "try a lower train.optimizer.lr, train.clip_grad=10.0 or settings.precision=fp32"
+    with pytest.raises(UserError) as error:
+        FiniteLossHook().after_train_iter(runner, 4, outputs=outputs)
+    assert str(error.value) == f"training: loss id is nan at epoch 2, step 5; {mend}"
+    kept = tmp_path / "checkpoints" / "last.pth"
+    kept.parent.mkdir()
+    kept.touch()
+    with pytest.raises(UserError) as error:
+        FiniteLossHook().after_train_iter(runner, 4, outputs=outputs)
+    assert str(error.value) == (
+        f"training: loss id is nan at epoch 2, step 5; {kept} holds the last epoch that was kept; "
+        f"go on from there with --work-dir {tmp_path} --resume, and {mend}"
+    )

@@ -259,3 +259,24 @@ def test_embeddings_do_not_depend_on_the_precision_of_training():
     assert torch.equal(half.embed(make_batch(3)).vectors, wanted)
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(half.embed(make_batch(3)).vectors, wanted)
+
+
+def test_logits_the_wrong_way_round_are_refused(monkeypatch):
+    class Turned(torch.nn.Module):
+        def __init__(self, features, num_identities):
+            super().__init__()
+            self.classifier = torch.nn.Linear(list(features.values())[-1].channels, num_identities)
+
+        def forward(self, maps, batch):
+            vector = list(maps.values())[-1].mean((2, 3))
+            return HeadOutput(Embedding(vector[:, None]), self.classifier(vector)[:, :, None])
+
+    monkeypatch.setitem(HEADS._module_dict, "Turned", Turned)
+    role = dict(on="source", loss=dict(type="CrossEntropyLoss"))
+    model = make_model(head=dict(type="Turned"), losses=dict(id=role))
+    with pytest.raises(UserError) as error:
+        backward(model, {"source": make_batch(1)})
+    assert str(error.value) == (
+        "the 'embed' head gave logits (4, 4, 1); (N, P, K) is wanted, with K = 4 training "
+        "identities last"
+    )

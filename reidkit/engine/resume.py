@@ -1,0 +1,100 @@
+"""What ``--resume`` continues: the newest unfinished run of the same experiment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from reidkit.config import prepare_config
+from reidkit.engine.folder import CHECKPOINT, numbered
+from reidkit.errors import UserError
+from reidkit.utils.checkpoint import load_checkpoint
+
+# what may differ between a run and its continuation: where and how it computes, and its tests
+FREE = ("evaluation", "data.tests", "notices", "groups", "source") + tuple(
+    f"settings.{name}"
+    for name in ("workers", "device", "data_root", "work_dir", "pictures", "tensorboard", "wandb")
+)
+
+
+def resumable(parent: Path, name: str, cfg: Config) -> Path:
+    """The folder that ``--resume`` means: the newest unfinished run of this very experiment.
+
+    Args:
+        parent: where run folders lie.
+        name: of the run, as ``run_name`` makes it.
+        cfg: the resolved config of the command.
+
+    Raises:
+        UserError: there is no unfinished run of that name, or none with this config.
+    """
+    unfinished = [p for p in numbered(parent, name) if not (p / "metrics.json").exists()]
+    started = [p for p in unfinished if (p / CHECKPOINT).exists()] or unfinished
+    if not started:
+        raise UserError(
+            f"--resume: no unfinished run named {name} in {parent}; "
+            "leave --resume out to start one, or name its folder with --work-dir"
+        )
+    changed = {folder: changes(cfg, folder) for folder in started}
+    same = [folder for folder, found in changed.items() if not found]
+    if same:
+        return same[-1]
+    newest = started[-1]
+    listed = "".join(f"\n  {line}" for line in changed[newest])
+    raise UserError(
+        f"--resume: {newest} is another experiment (there -> here):{listed}\n"
+        f"repeat its overrides, or go on with these changes: --work-dir {newest} --resume"
+    )
+
+
+def changes(cfg: Config, folder: Path) -> list[str]:
+    """Keys in which a run differs from a config, as "key: there -> here".
+
+    Args:
+        cfg: the resolved config of the command.
+        folder: a run folder; one without a config differs in nothing.
+    """
+    if not (folder / "config.py").exists():
+        return []
+    there, here = (dict(_leaves(c.to_dict())) for c in (prepare_config(folder / "config.py"), cfg))
+    keys = [*there, *(key for key in here if key not in there)]
+    return [
+        f"{key}: {there.get(key, 'not set')} -> {here.get(key, 'not set')}"
+        for key in keys
+        if there.get(key) != here.get(key)
+        and not any(key == free or key.startswith(f"{free}.") for free in FREE)
+    ]
+
+
+def continuation(cfg: Config, folder: Path) -> str:
+    """One line or more on what is continued from where.
+
+    Raises:
+        UserError: the run has trained longer than the config asks for.
+    """
+    if not (folder / CHECKPOINT).exists():
+        stages = len(list(folder.glob(f"stage*/{CHECKPOINT}")))
+        nothing = "resumes nothing: no epoch of that run was kept, it starts anew"
+        return f"resumes in or after stage {stages}" if stages else nothing
+    trained = int(load_checkpoint(folder / CHECKPOINT)["meta"]["epoch"])
+    wanted = int((cfg.train.get("stages") or [{}])[-1].get("epochs", cfg.train.epochs))
+    if trained > wanted:
+        raise UserError(
+            f"{folder}: has trained {trained} epochs, more than train.epochs={wanted}; give the "
+            "epochs of that run, or train another one"
+        )
+    changed = [f"resumes with {line}" for line in changes(cfg, folder)]
+    return "\n".join([f"resumes after epoch {trained} of {wanted}", *changed])
+
+
+def _leaves(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every value of a tree that is no dict, as text, by its dotted key; lists are values."""
+    if not isinstance(node, Mapping):
+        yield path, json.dumps(node, default=str)  # tuples as lists, as a written config has them
+        return
+    for key, value in node.items():
+        yield from _leaves(value, f"{path}.{key}" if path else str(key))
