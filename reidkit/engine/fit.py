@@ -21,8 +21,9 @@ from reidkit.config.problems import ConfigError, Problem
 from reidkit.data.reader import Reader
 from reidkit.engine.build import build_model
 from reidkit.engine.optim import build_optim, build_schedule
-from reidkit.errors import UserError
 from reidkit.models.reid_model import ReIDModel
+from reidkit.plugin.errors import told
+from reidkit.plugin.load import folders
 from reidkit.registry import DATASETS, EVALUATORS, KINDS, SAMPLERS
 from reidkit.structures import ReIDBatch
 
@@ -155,18 +156,16 @@ def _sampler(node: dict, batch_size: int, split: tuple[int, int] | None) -> None
 
 def _problem(error: Exception, cfg: Config, model: ReIDModel | None) -> Problem:
     """What went wrong, at the component whose code was running."""
-    text = str(error).strip() or type(error).__name__
-    spoken = isinstance(error, (UserError, ValueError, KeyError, NotImplementedError))
-    what = str(error.args[0]) if isinstance(error, KeyError) and error.args else text
-    what = what if spoken else f"{type(error).__name__}: {text}"
-    hint = ""
-    if model is not None and not isinstance(error, UserError):
+    what = told(error, folders()).replace("\n", "\n      ")
+    place, hint = _place(error, cfg, model), ""
+    of_shapes = isinstance(error, (ValueError, RuntimeError, LookupError))
+    if model is not None and of_shapes and place.startswith("model."):
         size = tuple(cfg.input.size)
         with torch.no_grad():
             maps = model.backbone.eval()(torch.zeros(1, 3, *size))
         shapes = ", ".join(f"{name} {tuple(one.shape[1:])}" for name, one in maps.items())
         hint = f"images of {size[0]}x{size[1]} give maps (C, h, w): {shapes}"
-    return Problem(_place(error, cfg, model), what.replace("\n", "\n      "), hint)
+    return Problem(place, what, hint)
 
 
 def _place(error: Exception, cfg: Config, model: ReIDModel | None) -> str:
