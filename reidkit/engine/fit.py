@@ -21,8 +21,9 @@ from reidkit.config.problems import ConfigError, Problem
 from reidkit.data.reader import Reader
 from reidkit.engine.build import build_model
 from reidkit.engine.optim import build_optim, build_schedule
+from reidkit.errors import UserError
 from reidkit.models.reid_model import ReIDModel
-from reidkit.plugin.errors import told
+from reidkit.plugin.errors import line_of, told
 from reidkit.plugin.load import folders
 from reidkit.registry import DATASETS, EVALUATORS, KINDS, SAMPLERS
 from reidkit.structures import ReIDBatch
@@ -71,6 +72,25 @@ def fit_problems(cfg: Config) -> list[Problem]:
             except Exception as error:
                 problems.append(_problem(error, cfg, model))
     return list(dict.fromkeys(problems))
+
+
+def failure(error: Exception, cfg: Config) -> UserError | None:
+    """What stopped a run in one of its components, in words; None for what is no component's.
+
+    Args:
+        error: raised by the run.
+        cfg: its config.
+    """
+    more = "--debug shows the traceback"
+    if isinstance(error, torch.cuda.OutOfMemoryError):
+        hint = f"train.batch_size={cfg.train.batch_size} may be too large for it; {more}"
+        return UserError(f"{str(error).strip()}\n  {hint}")
+    place = _place(error, cfg, None)
+    unknown = place == "model" and not line_of(error, folders())
+    if unknown or isinstance(error, (UserError, BrokenPipeError)):
+        return None
+    text = told(error, folders()).replace("\n", "\n  ")
+    return UserError(f"{place}: {text}\n  this stopped the run; {more}")
 
 
 def made_up_batch(cfg: Config, fields: list[str], domain: str = "") -> ReIDBatch:

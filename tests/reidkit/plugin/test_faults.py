@@ -4,8 +4,12 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from reidkit.cli.main import main
+from reidkit.config import prepare_config
+from reidkit.engine.build import build_model
+from reidkit.engine.fit import failure, made_up_batch
 
 LOSS = '''\
 """A loss."""
@@ -110,4 +114,44 @@ def test_what_a_plugin_raises_for_people_stands_alone(mix, capsys):
     assert main(["train", mix("raise ValueError('MixLoss: one part, please')"), "--check"]) == 2
     assert capsys.readouterr().err == (
         f"mix/base: 1 problem\n 1. model.losses.mix.loss: MixLoss: one part, please\n      {MAPS}\n"
+    )
+
+
+LATER = "return logits.mean() + identities[9 if len(logits) > 4 else 0]"
+
+
+@pytest.fixture
+def steps(monkeypatch, tmp_path):
+    """Training is one step on 8 made-up images, twice those that are tried before it."""
+
+    def train(cfg, folder, **options):
+        model = build_model(cfg, None, num_identities=2)
+        batch = made_up_batch(cfg, [])
+        batch.images = batch.images.repeat(2, 1, 1, 1)
+        batch.identities = batch.identities.repeat(2)
+        model(**model.data_preprocessor({"source": batch}, True))
+
+    monkeypatch.setattr("reidkit.engine.train.train", train)
+    return f"settings.work_dir={tmp_path}"
+
+
+def test_a_step_that_fails_says_where(mix, steps, capsys):
+    assert main(["train", mix(LATER), steps]) == 2
+    assert capsys.readouterr().err == (
+        "model.losses.mix.loss: IndexError: index 9 is out of bounds for dimension 0 with size 8\n"
+        f"  path/mix/parts.py, line 18: {LATER}\n"
+        "  this stopped the run; --debug shows the traceback\n"
+    )
+    with pytest.raises(Exception, match="index 9 is out of bounds") as error:
+        main(["train", "mix/base", steps, "--debug"])
+    assert isinstance(error.value.__cause__, IndexError)
+
+
+def test_failures_of_no_component_and_of_memory(mix):
+    cfg = prepare_config(mix())
+    assert failure(RuntimeError("a gradient was lost"), cfg) is None
+    assert failure(BrokenPipeError(), cfg) is None
+    assert str(failure(torch.cuda.OutOfMemoryError("CUDA out of memory."), cfg)) == (
+        "CUDA out of memory.\n"
+        "  train.batch_size=4 may be too large for it; --debug shows the traceback"
     )
