@@ -259,3 +259,15 @@ def test_embeddings_do_not_depend_on_the_precision_of_training():
     assert torch.equal(half.embed(make_batch(3)).vectors, wanted)
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(half.embed(make_batch(3)).vectors, wanted)
+
+
+def test_a_loss_that_keeps_vectors_needs_the_width_of_its_head():
+    losses = dict(mix=dict(on="source", head="ps", loss=dict(type="OIMLoss")))
+    with pytest.raises(UserError) as error:
+        make_model(losses=losses)
+    assert str(error.value) == (
+        "OIMLoss keeps vectors of the head, and MapHead does not say its width: give it an "
+        "attribute width, numbers P * D of an embedding"
+    )
+    losses["mix"]["loss"]["width"] = 16
+    assert make_model(losses=losses).losses["mix"].loss.table.shape == (4, 16)
