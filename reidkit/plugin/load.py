@@ -142,7 +142,9 @@ def compare(manifest: Manifest) -> Iterator[str]:
         for name in sorted(declared - registered):
             near = difflib.get_close_matches(name, registered - declared, n=1)
             hint = (
-                f"did you mean {near[0]!r}?" if near else "is its module imported in __init__.py?"
+                f"did you mean {near[0]!r}?"
+                if near
+                else "is its module imported in __init__.py, and its class decorated?"
             )
             yield f"provides.{kind}: {name} is listed but not registered; {hint}"
         for name in sorted(registered - declared):
