@@ -188,9 +188,20 @@ class ReIDModel(BaseModel):
         return out
 
     def _run_heads(self, batch: ReIDBatch, names: set[str]) -> dict[str, HeadOutput]:
-        """Outputs of the named heads on one forward pass of the backbone."""
+        """Outputs of the named heads on one forward pass of the backbone.
+
+        Raises:
+            UserError: a head returns anything but a HeadOutput.
+        """
         maps = self.backbone(batch.images)
-        return {name: self._head(name)(maps, batch) for name in sorted(names)}
+        outputs = {name: self._head(name)(maps, batch) for name in sorted(names)}
+        for name, output in outputs.items():
+            if not isinstance(output, HeadOutput):
+                raise UserError(
+                    f"{type(self._head(name)).__name__} must return a HeadOutput, got "
+                    f"{type(output).__name__}"
+                )
+        return outputs
 
     def _autocast(self, low: bool) -> torch.autocast:
         return torch.autocast(self.data_preprocessor.device.type, torch.bfloat16, enabled=low)

@@ -271,3 +271,18 @@ def test_a_loss_that_keeps_vectors_needs_the_width_of_its_head():
     )
     losses["mix"]["loss"]["width"] = 16
     assert make_model(losses=losses).losses["mix"].loss.table.shape == (4, 16)
+
+
+def test_a_head_that_returns_a_tensor():
+    class Bare(MapHead):
+        def forward(self, maps, batch):
+            return super().forward(maps, batch).logits
+
+    HEADS._module_dict["Bare"] = Bare
+    try:
+        model = make_model(aux_heads=dict(ps=dict(type="Bare")))
+    finally:
+        del HEADS._module_dict["Bare"]
+    with pytest.raises(UserError) as error:
+        backward(model, {"source": make_batch(1), "target": make_batch(2)})
+    assert str(error.value) == "Bare must return a HeadOutput, got Tensor"
