@@ -134,8 +134,32 @@ def test_a_label_that_is_missing_is_named():
     model = make_model()
     batch = make_batch(1)
     batch.part_map = None
-    with pytest.raises(ValueError, match=r"MapLoss on domain 'source' needs \['part_map'\]"):
+    with pytest.raises(UserError) as error:
         backward(model, {"source": batch, "target": make_batch(2)})
+    assert str(error.value) == (
+        "MapLoss on domain 'source' needs ['part_map'], but neither the 'ps' head nor the batch "
+        "has it; labels.train.source in the config says which labels are loaded"
+    )
+
+
+@pytest.mark.parametrize(
+    ("labels", "hint"),
+    [
+        (make_batch(1), "needs ['logits'], but neither the 'embed' head nor the batch has it; "),
+        (
+            ReIDBatch(torch.zeros(2, 3, 32, 16)),
+            "needs ['logits', 'identities'], but neither the 'embed' head nor the batch has it; ",
+        ),
+    ],
+)
+def test_what_a_head_does_not_return_is_asked_of_the_head(labels, hint):
+    with pytest.raises(UserError) as error:
+        LossRole(dict(type="CrossEntropyLoss"))(HeadOutput(), labels)
+    more = "; labels.train.source in the config says which labels are loaded"
+    assert str(error.value) == (
+        f"CrossEntropyLoss on domain 'source' {hint}have the head return it"
+        + (more if "identities" in hint else "")
+    )
 
 
 def test_a_loss_may_only_ask_for_what_exists():
@@ -166,7 +190,7 @@ def test_a_loss_may_act_on_a_layer_that_the_head_names():
     try:
         role, layer = LossRole(dict(type="Smallness"), weight=0.5), torch.tensor([1.0, 3.0])
         assert role(HeadOutput(weights={"layer": layer}), make_batch(1)).item() == 5.0
-        with pytest.raises(ValueError, match=r"needs \['weights'\], but neither the 'embed' head"):
+        with pytest.raises(UserError, match=r"needs \['weights'\], but neither the 'embed' head"):
             role(HeadOutput(), make_batch(1))
     finally:
         del LOSSES._module_dict["Smallness"]
