@@ -168,7 +168,8 @@ class Registry(_MMRegistry):
         try:
             inspect.signature(component).bind(**options)
         except TypeError as error:
-            shown = ", ".join(str(p) for p in declared.values()) or "none"
+            own = [str(p) for name, p in declared.items() if name not in derived]
+            shown = ", ".join(own) or "none"
             raise TypeError(f"{self.kind} {cfg['type']}: {error}; options: {shown}") from None
         return component(**options)
 
@@ -196,10 +197,11 @@ BACKBONES = Registry(
 HEADS = Registry(
     "head",
     "forward(maps: dict, batch: ReIDBatch) -> HeadOutput. The constructor may declare ``features`` "
-    "(dict name -> FeatureSpec) and ``num_identities``: the framework supplies both. Batches of "
-    "clips come as B * T images with ``batch.frames`` = T: a head with ``pools_frames = True`` "
-    "gives one row per clip; the rows of any other are joined at the test. Optional: ``width``, "
-    "numbers P * D of an embedding; ``draw(path, model, batch)``, a picture of what it looks at.",
+    "(dict name -> FeatureSpec), ``num_identities``, ``map_size`` (rows, columns of the deepest "
+    "map) and ``settings``: the framework supplies them. Batches of clips come as B * T images "
+    "with ``batch.frames`` = T: a head with ``pools_frames = True`` gives one row per clip; the "
+    "rows of any other are joined at the test. Optional: ``width``, numbers P * D of an embedding; "
+    "``draw(path, model, batch)``, a picture of what it looks at.",
 )
 # what a loss may ask for by naming a parameter of its forward, and where it comes from
 LOSS_INPUTS = {
@@ -222,9 +224,10 @@ LOSSES = Registry(
     "forward(named tensors) -> scalar, of shape (): only the formula. Parameter names say what it "
     f"needs, out of {', '.join(LOSS_INPUTS)} (``LOSS_INPUTS`` says what they are); one with a "
     "default is optional. It runs with autocast off, and floating-point inputs are float32. The "
-    "constructor may declare ``features``, ``num_identities``, ``map_size`` and ``width`` (numbers "
-    "P * D of an embedding), which the framework supplies. What a loss keeps between batches is a "
-    "buffer. A loss may leave ``accuracy`` for the log.",
+    "constructor may declare ``features``, ``num_identities``, ``map_size``, ``settings`` and "
+    "``width`` (numbers P * D of an embedding, where the head has an attribute ``width``), which "
+    "the framework supplies. What a loss keeps between batches is a buffer. A loss may leave "
+    "``accuracy`` for the log.",
 )
 SAMPLERS = Registry(
     "sampler",

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from reidkit.errors import UserError
+from reidkit.utils.commands import examples
 
 Main = Callable[[list[str]], int | None]
 
@@ -59,12 +60,13 @@ def parser(prog: str, description: str, epilog: str = "") -> argparse.ArgumentPa
     Args:
         prog: the command as typed ("reidkit train").
         description: what it does.
-        epilog: examples, shown below the options.
+        epilog: examples with the repository's tools, shown below the options as they would be
+            typed here.
     """
     made = argparse.ArgumentParser(
         prog=prog,
         description=description,
-        epilog=epilog,
+        epilog=examples(epilog),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument("--debug", action="store_true", help="show tracebacks of problems, too")

@@ -27,7 +27,7 @@ def main(argv: list[str]) -> int:
     if args.print:
         print(render(cfg))
         return 0
-    from reidkit.engine.fit import refuse_misfits
+    from reidkit.engine.fit import failure, refuse_misfits
 
     refuse_misfits(cfg, args.config)
     if args.check:
@@ -45,7 +45,13 @@ def main(argv: list[str]) -> int:
         folder = resumable(parent, name, cfg) if args.resume else new_folder(parent, name)
     if (folder / "metrics.json").exists() and not args.resume:
         raise UserError(f"{folder}: holds a finished run; choose another --work-dir")
-    train(cfg, folder, resume=args.resume, launcher=args.launcher)
+    try:
+        train(cfg, folder, resume=args.resume, launcher=args.launcher)
+    except Exception as error:
+        known = failure(error, cfg)
+        if known is None:
+            raise
+        raise known from error
     return 0
 
 

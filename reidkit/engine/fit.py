@@ -23,6 +23,8 @@ from reidkit.engine.build import build_model
 from reidkit.engine.optim import build_optim, build_schedule
 from reidkit.errors import UserError
 from reidkit.models.reid_model import ReIDModel
+from reidkit.plugin.errors import line_of, told
+from reidkit.plugin.load import folders
 from reidkit.registry import DATASETS, EVALUATORS, KINDS, SAMPLERS
 from reidkit.structures import ReIDBatch
 
@@ -70,6 +72,25 @@ def fit_problems(cfg: Config) -> list[Problem]:
             except Exception as error:
                 problems.append(_problem(error, cfg, model))
     return list(dict.fromkeys(problems))
+
+
+def failure(error: Exception, cfg: Config) -> UserError | None:
+    """What stopped a run in one of its components, in words; None for what is no component's.
+
+    Args:
+        error: raised by the run.
+        cfg: its config.
+    """
+    more = "--debug shows the traceback"
+    if isinstance(error, torch.cuda.OutOfMemoryError):
+        hint = f"train.batch_size={cfg.train.batch_size} may be too large for it; {more}"
+        return UserError(f"{str(error).strip()}\n  {hint}")
+    place = _place(error, cfg, None)
+    unknown = place == "model" and not line_of(error, folders())
+    if unknown or isinstance(error, (UserError, BrokenPipeError)):
+        return None
+    text = told(error, folders()).replace("\n", "\n  ")
+    return UserError(f"{place}: {text}\n  this stopped the run; {more}")
 
 
 def made_up_batch(cfg: Config, fields: list[str], domain: str = "") -> ReIDBatch:
@@ -155,18 +176,16 @@ def _sampler(node: dict, batch_size: int, split: tuple[int, int] | None) -> None
 
 def _problem(error: Exception, cfg: Config, model: ReIDModel | None) -> Problem:
     """What went wrong, at the component whose code was running."""
-    text = str(error).strip() or type(error).__name__
-    spoken = isinstance(error, (UserError, ValueError, KeyError, NotImplementedError))
-    what = str(error.args[0]) if isinstance(error, KeyError) and error.args else text
-    what = what if spoken else f"{type(error).__name__}: {text}"
-    hint = ""
-    if model is not None and not isinstance(error, UserError):
+    what = told(error, folders()).replace("\n", "\n      ")
+    place, hint = _place(error, cfg, model), ""
+    of_shapes = isinstance(error, (ValueError, RuntimeError, LookupError))
+    if model is not None and of_shapes and place.startswith("model."):
         size = tuple(cfg.input.size)
         with torch.no_grad():
             maps = model.backbone.eval()(torch.zeros(1, 3, *size))
         shapes = ", ".join(f"{name} {tuple(one.shape[1:])}" for name, one in maps.items())
         hint = f"images of {size[0]}x{size[1]} give maps (C, h, w): {shapes}"
-    return Problem(_place(error, cfg, model), what.replace("\n", "\n      "), hint)
+    return Problem(place, what, hint)
 
 
 def _place(error: Exception, cfg: Config, model: ReIDModel | None) -> str:

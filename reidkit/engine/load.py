@@ -54,12 +54,31 @@ def load_run(
     device = choose_device(cfg.settings.device)
     start_processes(launcher, device)
     state = load_state(folder / CHECKPOINT)
+    changes = [text for text in overrides if text.lstrip("+~").startswith(("model.", "input."))]
     model = build_model(cfg, None, num_identities=_num_identities(cfg, state))
+    state = _with_matcher(state, model, cfg, folder / CHECKPOINT)
     try:
-        model.load_state_dict(_with_matcher(state, model, cfg, folder / CHECKPOINT))
+        model.load_state_dict(state)
     except RuntimeError as error:
+        if changes:
+            raise UserError(_unfit(state, model, folder, changes)) from None
         raise UserError(f"{folder / CHECKPOINT}: does not fit config.py: {error}") from None
     return LoadedRun(cfg, model.to(device).eval(), Domains(cfg, device))
+
+
+def _unfit(state: dict[str, Tensor], model: nn.Module, folder: Path, changes: Sequence[str]) -> str:
+    """The first weight that does not fit a model that overrides have changed, and what to do."""
+    sides = [{n: tuple(t.shape) for n, t in side.items()} for side in (state, model.state_dict())]
+    names = list(dict.fromkeys([*sides[1], *sides[0]]))
+    first = next((n for n in names if sides[0].get(n) != sides[1].get(n)), "")
+    kept, asked = (side.get(first, "none") for side in sides)
+    drop = "that override, or train with it"
+    if len(changes) > 1:
+        drop = "those overrides, or train with them"
+    return (
+        f"the weights of {folder} do not fit {' '.join(changes)} (first: {first}: {kept} in the "
+        f"run, {asked} asked for); drop {drop}"
+    )
 
 
 def _with_matcher(

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from reidkit.errors import UserError
 from reidkit.models.preprocess import ReIDPreprocessor
 from reidkit.models.roles import LossRole, learned
-from reidkit.registry import BACKBONES, HEADS, MATCHERS, MODELS
+from reidkit.registry import BACKBONES, HEADS, LOSSES, MATCHERS, MODELS, signature
 from reidkit.structures import Embedding, HeadOutput, ReIDBatch
 
 
@@ -114,10 +114,23 @@ class ReIDModel(BaseModel):
         return self.head if name == "embed" else self.aux_heads[name]
 
     def _with_width(self, numbers: Mapping[str, Any], role: Mapping) -> dict[str, Any]:
-        """The numbers a loss may declare, with the width of its head where that has one."""
+        """The numbers a loss may declare, with the width of its head where that has one.
+
+        Raises:
+            UserError: it has none, and the loss needs it.
+        """
         heads: dict[str, Any] = {"embed": self.head, **self.aux_heads}
-        width = getattr(heads.get(role.get("head", "embed")), "width", None)
-        return {**numbers, **({} if width is None else {"width": width})}
+        head, loss = heads.get(role.get("head", "embed")), role["loss"]
+        width = getattr(head, "width", None)
+        declared = signature(LOSSES.get(loss.get("type"))).get("width")
+        if width is not None:
+            return {**numbers, "width": width}
+        if declared is not None and declared.default is declared.empty and "width" not in loss:
+            raise UserError(
+                f"{loss['type']} keeps vectors of the head, and {type(head).__name__} does not say "
+                "its width: give it an attribute width, numbers P * D of an embedding"
+            )
+        return dict(numbers)
 
     @property
     def domains(self) -> list[str]:
@@ -175,9 +188,20 @@ class ReIDModel(BaseModel):
         return out
 
     def _run_heads(self, batch: ReIDBatch, names: set[str]) -> dict[str, HeadOutput]:
-        """Outputs of the named heads on one forward pass of the backbone."""
+        """Outputs of the named heads on one forward pass of the backbone.
+
+        Raises:
+            UserError: a head returns anything but a HeadOutput.
+        """
         maps = self.backbone(batch.images)
-        return {name: self._head(name)(maps, batch) for name in sorted(names)}
+        outputs = {name: self._head(name)(maps, batch) for name in sorted(names)}
+        for name, output in outputs.items():
+            if not isinstance(output, HeadOutput):
+                raise UserError(
+                    f"{type(self._head(name)).__name__} must return a HeadOutput, got "
+                    f"{type(output).__name__}"
+                )
+        return outputs
 
     def _autocast(self, low: bool) -> torch.autocast:
         return torch.autocast(self.data_preprocessor.device.type, torch.bfloat16, enabled=low)

@@ -16,6 +16,9 @@ from reidkit.errors import UserError
 from reidkit.registry import LOSS_INPUTS, LOSSES
 from reidkit.structures import Embedding, HeadOutput, ReIDBatch
 
+# inputs of losses that only a head gives
+OF_HEAD = {"logits", "vectors", "maps", "attention", "weights"}
+
 
 class LossRole(nn.Module):
     """One loss in one role: on which domain, after which head, with which weight.
@@ -63,20 +66,26 @@ class LossRole(nn.Module):
         """The weighted loss of one batch, in float32 with autocast off.
 
         Raises:
-            ValueError: neither head nor batch has what the loss needs.
-            UserError: the loss gives anything but one number.
+            UserError: neither head nor batch has what the loss needs, or the loss gives anything
+                but one number.
         """
         with torch.autocast(batch.images.device.type, enabled=False):
             known = self._known(output, batch, matcher)
             missing = [n for n in self.needs if known.get(n) is None and n not in self.optional]
             if missing:
-                raise ValueError(
-                    f"{type(self.loss).__name__} on domain '{self.on}' needs {missing}, but "
-                    f"neither the '{self.head}' head nor the batch has it; labels.train.{self.on} "
-                    "in the config says which labels are loaded"
-                )
+                raise self._lacks(missing)
             given = {n: _wide(known[n]) for n in self.needs if known.get(n) is not None}
             return self.weight * self._one_number(self.loss(**given))
+
+    def _lacks(self, missing: list[str]) -> UserError:
+        """What to do about inputs that are missing: those of the head, then labels."""
+        hints = ["have the head return it"] if set(missing) & OF_HEAD else []
+        if set(missing) - OF_HEAD:
+            hints.append(f"labels.train.{self.on} in the config says which labels are loaded")
+        return UserError(
+            f"{type(self.loss).__name__} on domain '{self.on}' needs {missing}, but neither the "
+            f"'{self.head}' head nor the batch has it; {'; '.join(hints)}"
+        )
 
     def _known(
         self, output: HeadOutput, batch: ReIDBatch, matcher: nn.Module | None

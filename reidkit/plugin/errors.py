@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import linecache
 import os
-from collections.abc import Sequence
+import traceback
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from reidkit.errors import UserError
@@ -45,3 +47,62 @@ def shown(path: str | os.PathLike[str]) -> str:
         return Path(path).absolute().relative_to(Path.cwd()).as_posix()
     except ValueError:
         return Path(path).as_posix()
+
+
+def line_of(error: BaseException, folders: Iterable[Path]) -> str:
+    """The innermost line of plugins in an error's traceback: file, number, text; "" if none is.
+
+    Args:
+        error: raised while a plugin was imported or one of its components ran.
+        folders: of the plugins.
+
+    Example:
+        >>> line_of(ValueError("raised by nobody"), [Path("plugins/eanet")])
+        ''
+    """
+    if isinstance(error, SyntaxError) and error.filename:
+        return _quoted(error.filename, error.lineno or 0)
+    places = list(folders)
+    inside = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if any(Path(frame.filename).is_relative_to(place) for place in places)
+    ]
+    return _quoted(inside[-1].filename, inside[-1].lineno or 0) if inside else ""
+
+
+def _quoted(filename: str, number: int) -> str:
+    return f"{shown(filename)}, line {number}: {linecache.getline(filename, number).strip()}"
+
+
+def told(error: Exception, folders: Iterable[Path]) -> str:
+    """What an error says, below it the line of a plugin that led to it.
+
+    An error that a plugin, or reidkit without one on the way, raises for people speaks for itself;
+    any other is shown with its type.
+
+    Args:
+        error: raised by a component.
+        folders: of the plugins.
+
+    Example:
+        >>> told(ValueError("k must be at least 1, got 0"), [])
+        'k must be at least 1, got 0'
+        >>> told(NameError("name 'part' is not defined"), [])
+        "NameError: name 'part' is not defined"
+    """
+    text = str(error).strip()
+    line = line_of(error, folders)
+    meant = isinstance(error, (ValueError, KeyError, NotImplementedError))
+    if isinstance(error, UserError) or (meant and text and _raised(error, line)):
+        own = error.args[0] if isinstance(error, KeyError) and error.args else text
+        return str(own)
+    named = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return named + (f"\n{line}" if line else "")
+
+
+def _raised(error: Exception, line: str) -> bool:
+    """Whether a plugin's line is the ``raise`` of the error itself, or there is no such line."""
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    own = bool(last) and line == _quoted(last[0].filename, last[0].lineno or 0)
+    return not line or (own and (last[0].line or "").startswith("raise"))

@@ -5,9 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.metadata
-import linecache
 import sys
-import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +16,7 @@ from packaging.specifiers import SpecifierSet
 
 import reidkit
 from reidkit.plugin.discover import PACKAGE, Discovery, discover, find
-from reidkit.plugin.errors import PluginError, shown
+from reidkit.plugin.errors import PluginError, line_of
 from reidkit.plugin.manifest import Manifest
 from reidkit.registry import KINDS, registering
 
@@ -28,6 +26,11 @@ _loaded: dict[str, Manifest] = {}
 def loaded() -> dict[str, Manifest]:
     """Name -> manifest of the plugins loaded in this process."""
     return dict(_loaded)
+
+
+def folders() -> list[Path]:
+    """Where the plugins lie that are loaded in this process."""
+    return [manifest.location for manifest in _loaded.values()]
 
 
 def load_plugins(names: Iterable[str]) -> list[Manifest]:
@@ -108,8 +111,9 @@ def _import(manifest: Manifest) -> None:
                 importlib.import_module(manifest.module)
         except (Exception, SystemExit) as error:  # a plugin that quits must not end the program
             cause = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            line = line_of(error, [manifest.location])
             raise PluginError(
-                f"{manifest} could not be imported: {cause}{_line(error, manifest.location)}"
+                f"{manifest} could not be imported: {cause}" + (f"\n  {line}" if line else "")
             ) from error
         _refuse_other_plugins(manifest, set(sys.modules) - modules)
         problems = list(compare(manifest))
@@ -138,7 +142,9 @@ def compare(manifest: Manifest) -> Iterator[str]:
         for name in sorted(declared - registered):
             near = difflib.get_close_matches(name, registered - declared, n=1)
             hint = (
-                f"did you mean {near[0]!r}?" if near else "is its module imported in __init__.py?"
+                f"did you mean {near[0]!r}?"
+                if near
+                else "is its module imported in __init__.py, and its class decorated?"
             )
             yield f"provides.{kind}: {name} is listed but not registered; {hint}"
         for name in sorted(registered - declared):
@@ -153,23 +159,6 @@ def _refuse_other_plugins(manifest: Manifest, new: set[str]) -> None:
                 f"{manifest} imports plugin '{parts[1]}'; plugins share through reidkit, "
                 "never with each other"
             )
-
-
-def _line(error: BaseException, location: Path) -> str:
-    """The last line of the plugin in the error's traceback, as a second line of the message."""
-    if isinstance(error, SyntaxError) and error.filename:
-        return _quoted(error.filename, error.lineno or 0)
-    inside = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename).is_relative_to(location)
-    ]
-    return _quoted(inside[-1].filename, inside[-1].lineno or 0) if inside else ""
-
-
-def _quoted(filename: str, number: int) -> str:
-    text = linecache.getline(filename, number).strip()
-    return f"\n  {shown(filename)}, line {number}: {text}"
 
 
 @contextmanager

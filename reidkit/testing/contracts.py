@@ -9,6 +9,8 @@ import torch
 
 from reidkit.config.places import derived
 from reidkit.errors import UserError
+from reidkit.plugin.errors import line_of
+from reidkit.plugin.load import folders
 from reidkit.registry import KINDS, signature
 from reidkit.testing.data_contracts import (
     check_dataset,
@@ -100,4 +102,6 @@ def check_component(kind: str, name: str, options: Mapping[str, Any] | None = No
     except UserError as error:
         return f"documented; not run: {error}"
     except Exception as error:
-        raise ContractError(f"{type(error).__name__}: {error}") from error
+        line = line_of(error, folders())
+        cause = f"{type(error).__name__}: {error}" + (f"\n      {line}" if line else "")
+        raise ContractError(cause) from error

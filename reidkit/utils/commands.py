@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
+
+# tools whose command has another name
+OTHER_NAMES = {"generate_part_labels": "label"}
 
 
 def typed(command: str) -> str:
@@ -21,6 +25,34 @@ def typed(command: str) -> str:
         'reidkit test'
         >>> sys.argv = before
     """
+    return f"python tools/{command}.py" if _in_repository() else f"reidkit {command}"
+
+
+def examples(text: str) -> str:
+    """Examples written for the repository's tools as the user of this process would type them.
+
+    Args:
+        text: any text with commands in it.
+
+    Example:
+        >>> sys.argv, before = ["/usr/bin/reidkit"], sys.argv
+        >>> examples("python tools/train.py configs/eanet/pcb.py settings.seed=1")
+        'reidkit train eanet/pcb settings.seed=1'
+        >>> examples("torchrun --nproc-per-node 4 tools/generate_part_labels.py MSMT17")
+        'torchrun --nproc-per-node 4 -m reidkit.cli.main label MSMT17'
+        >>> sys.argv = before
+    """
+    if _in_repository():
+        return text
+
+    def command(found: re.Match[str]) -> str:
+        start = "reidkit" if found[1] else "-m reidkit.cli.main"
+        return f"{start} {OTHER_NAMES.get(found[2], found[2].replace('_', '-'))}"
+
+    text = re.sub(r"(python )?\btools/(\w+)\.py", command, text)
+    return re.sub(r"\bconfigs/(\S+)\.py", r"\1", text)
+
+
+def _in_repository() -> bool:
     tool = Path(sys.argv[0])
-    in_repository = tool.parent.name == "tools" and tool.suffix == ".py"
-    return f"python tools/{command}.py" if in_repository else f"reidkit {command}"
+    return tool.parent.name == "tools" and tool.suffix == ".py"

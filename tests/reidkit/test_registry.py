@@ -73,6 +73,9 @@ def test_wrong_options_list_the_right_ones(greetings):
         "greeting Hello: got an unexpected keyword argument 'nam'; options: name: 'str' = 'you', "
         "times: 'int' = 1"
     )
+    with pytest.raises(TypeError) as error:
+        greetings.build(dict(type="Hello", nam="Ada"), times=2)
+    assert str(error.value).endswith("'nam'; options: name: 'str' = 'you'")  # times is supplied
     with pytest.raises(TypeError, match="expected a dict with 'type'"):
         greetings.build(dict(name="Ada"))
 

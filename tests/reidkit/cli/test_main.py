@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 
 import pytest
 
@@ -89,3 +90,32 @@ def test_overrides_in_the_way_of_mmengine(capsys):
     assert main(["train", "eanet/pcb", "--check", "--cfg-options", "train.epochs=abc"]) == 2
     said = capsys.readouterr().err.splitlines()[1]
     assert said == " 1. train.epochs (command line): expected int such as 10, got 'abc' (text)"
+
+
+TRAINED = {
+    "tools/train.py": [
+        "  python tools/train.py configs/eanet/pap_st_ps.py",
+        "  torchrun --nproc-per-node 4 tools/train.py configs/eanet/pap.py recipe=paper",
+    ],
+    "/usr/bin/reidkit": [
+        "  reidkit train eanet/pap_st_ps",
+        "  torchrun --nproc-per-node 4 -m reidkit.cli.main train eanet/pap recipe=paper",
+    ],
+}
+
+
+@pytest.mark.parametrize("program", TRAINED)
+def test_examples_are_shown_as_they_are_typed(program, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", [program])
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    lines = capsys.readouterr().out.split("examples:\n")[1].splitlines()
+    assert [lines[0], lines[-1]] == TRAINED[program]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_examples_name_commands_that_exist(command, capsys):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    named = re.findall(r"^  reidkit (\S+)", capsys.readouterr().out, re.MULTILINE)
+    assert set(named) <= set(COMMANDS)

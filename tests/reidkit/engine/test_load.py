@@ -58,3 +58,24 @@ def test_the_weights_of_a_matcher_that_is_not_used_are_left_out(run_folder):
     images = ReIDBatch(torch.zeros(2, 3, 192, 64, dtype=torch.uint8))
     vectors = [run.model.embed(images).vectors for run in (learned, plain)]
     assert torch.equal(*vectors)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "asked", "drop"),
+    [
+        (["model.head.stripes=4"], (4, 64, 32), "that override, or train with it"),
+        (
+            ["model.head.stripes=4", "model.head.dim=8"],
+            (4, 8, 32),
+            "those overrides, or train with them",
+        ),
+    ],
+)
+def test_overrides_that_the_weights_do_not_fit(run_folder, overrides, asked, drop):
+    folder = run_folder("eanet/pcb")
+    with pytest.raises(UserError) as error:
+        load_run(folder, ["settings.seed=1", *overrides])
+    assert str(error.value) == (
+        f"the weights of {folder} do not fit {' '.join(overrides)} (first: "
+        f"head.embedding.linear.weight: (6, 64, 32) in the run, {asked} asked for); drop {drop}"
+    )

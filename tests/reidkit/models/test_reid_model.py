@@ -134,8 +134,32 @@ def test_a_label_that_is_missing_is_named():
     model = make_model()
     batch = make_batch(1)
     batch.part_map = None
-    with pytest.raises(ValueError, match=r"MapLoss on domain 'source' needs \['part_map'\]"):
+    with pytest.raises(UserError) as error:
         backward(model, {"source": batch, "target": make_batch(2)})
+    assert str(error.value) == (
+        "MapLoss on domain 'source' needs ['part_map'], but neither the 'ps' head nor the batch "
+        "has it; labels.train.source in the config says which labels are loaded"
+    )
+
+
+@pytest.mark.parametrize(
+    ("labels", "hint"),
+    [
+        (make_batch(1), "needs ['logits'], but neither the 'embed' head nor the batch has it; "),
+        (
+            ReIDBatch(torch.zeros(2, 3, 32, 16)),
+            "needs ['logits', 'identities'], but neither the 'embed' head nor the batch has it; ",
+        ),
+    ],
+)
+def test_what_a_head_does_not_return_is_asked_of_the_head(labels, hint):
+    with pytest.raises(UserError) as error:
+        LossRole(dict(type="CrossEntropyLoss"))(HeadOutput(), labels)
+    more = "; labels.train.source in the config says which labels are loaded"
+    assert str(error.value) == (
+        f"CrossEntropyLoss on domain 'source' {hint}have the head return it"
+        + (more if "identities" in hint else "")
+    )
 
 
 def test_a_loss_may_only_ask_for_what_exists():
@@ -166,7 +190,7 @@ def test_a_loss_may_act_on_a_layer_that_the_head_names():
     try:
         role, layer = LossRole(dict(type="Smallness"), weight=0.5), torch.tensor([1.0, 3.0])
         assert role(HeadOutput(weights={"layer": layer}), make_batch(1)).item() == 5.0
-        with pytest.raises(ValueError, match=r"needs \['weights'\], but neither the 'embed' head"):
+        with pytest.raises(UserError, match=r"needs \['weights'\], but neither the 'embed' head"):
             role(HeadOutput(), make_batch(1))
     finally:
         del LOSSES._module_dict["Smallness"]
@@ -280,3 +304,30 @@ def test_logits_the_wrong_way_round_are_refused(monkeypatch):
         "the 'embed' head gave logits (4, 4, 1); (N, P, K) is wanted, with K = 4 training "
         "identities last"
     )
+
+
+def test_a_loss_that_keeps_vectors_needs_the_width_of_its_head():
+    losses = dict(mix=dict(on="source", head="ps", loss=dict(type="OIMLoss")))
+    with pytest.raises(UserError) as error:
+        make_model(losses=losses)
+    assert str(error.value) == (
+        "OIMLoss keeps vectors of the head, and MapHead does not say its width: give it an "
+        "attribute width, numbers P * D of an embedding"
+    )
+    losses["mix"]["loss"]["width"] = 16
+    assert make_model(losses=losses).losses["mix"].loss.table.shape == (4, 16)
+
+
+def test_a_head_that_returns_a_tensor():
+    class Bare(MapHead):
+        def forward(self, maps, batch):
+            return super().forward(maps, batch).logits
+
+    HEADS._module_dict["Bare"] = Bare
+    try:
+        model = make_model(aux_heads=dict(ps=dict(type="Bare")))
+    finally:
+        del HEADS._module_dict["Bare"]
+    with pytest.raises(UserError) as error:
+        backward(model, {"source": make_batch(1), "target": make_batch(2)})
+    assert str(error.value) == "Bare must return a HeadOutput, got Tensor"

@@ -86,7 +86,7 @@ def expected(route: str, root) -> dict[str, str]:
         "changelog for what to change",
         "lacks": f"{plugin('lacks')} needs surely-not-there>=1.9, found none",
         "boasts": f"{plugin('boasts')} does not register what its plugin.yaml says\n"
-        "  provides.heads: Neck is listed but not registered; is its module imported in __init__.py?",
+        "  provides.heads: Neck is listed but not registered; is its module imported in __init__.py, and its class decorated?",
         "hides": f"{plugin('hides')} does not register what its plugin.yaml says\n"
         "  provides.matchers: Good is registered but not listed; add it",
         "circles": f"{plugin('circles')} could not be imported: ImportError: cannot import name 'One' "

@@ -165,7 +165,7 @@ def test_unlisted_and_unregistered(world):
     world.search("path")
     assert refused("foo") == (
         "plugin 'foo' 0.3 (path/foo) does not register what its plugin.yaml says\n"
-        "  provides.heads: Neck is listed but not registered; is its module imported in __init__.py?\n"
+        "  provides.heads: Neck is listed but not registered; is its module imported in __init__.py, and its class decorated?\n"
         "  provides.matchers: God is listed but not registered; did you mean 'Good'?\n"
         "  provides.matchers: Good is registered but not listed; add it"
     )
