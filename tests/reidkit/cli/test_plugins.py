@@ -280,7 +280,7 @@ def test_logits_without_parts_are_refused_in_words(world, capsys):
     assert main(["plugins", "check", "bad"]) == 1
     assert (
         "  bad/BadHead: BROKEN: ValueError: HeadOutput.logits must be (N, P, K), P parts and K "
-        "identities, or (N, classes, h, w), got (8, 4); logits[:, None] makes them one part\n"
+        "identities, or (N, classes, h, w), got (8, 5); logits[:, None] makes them one part\n"
     ) in capsys.readouterr().out
 
 
