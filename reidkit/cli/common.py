@@ -33,7 +33,9 @@ def run_cli(main: Main, argv: Sequence[str] | None = None) -> int:
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
-        return int(main(arguments) or 0)
+        status = int(main(arguments) or 0)
+        _leave_group()
+        return status
     except UserError as error:
         if debug:
             raise
@@ -47,6 +49,13 @@ def run_cli(main: Main, argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _leave_group() -> None:
+    """Leave torch's process group, if there is one: its threads may abort an ending process."""
+    distributed = sys.modules.get("torch.distributed")
+    if distributed is not None and distributed.is_available() and distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 def door(main: Main) -> None:

@@ -31,7 +31,10 @@ def test_features_have_the_sizes_and_are_unit_vectors():
 
 
 def test_memory_of_a_piece_of_work_is_seen():
-    kept = []
+    pieces = [np.ones(1 << 13) for _ in range(2048)]  # 128 MB of the heap, below the last one
+    last = pieces.pop()
+    del pieces  # free in this process, and still resident
+    kept = [last]
     assert extra_mb(lambda: kept.append(np.ones(8 << 20))) >= 60
 
 
