@@ -37,6 +37,11 @@ class QAConvMatcher(Matcher):
         temperature: of the sigmoid in the distance; it changes no ranking.
         shortlist: compare each query only with this many gallery images, those whose mean cell
             is nearest by cosine; the others come after them in that order, at distance 1. 0: all.
+        products: "fp32", or "bf16": products of cells in bfloat16, about twice as fast on
+            processors that have instructions for it; distances are then right to about 1e-4, but
+            the ``refined`` nearest images of each query are compared again in float32, and stand
+            as float32 has them. On CUDA with Triton products are float16 either way.
+        refined: images of each query that are compared again with ``products="bf16"``.
 
     Shape:
         maps (q, c, h, w) and (g, c, h, w), any float type; cells are brought to length 1.
@@ -44,7 +49,7 @@ class QAConvMatcher(Matcher):
 
     Raises:
         ValueError: embeddings without maps, or of another size than ``map_size``; a negative
-            shortlist; a temperature that is not above 0.
+            shortlist or refined; unknown products; a temperature that is not above 0.
 
     Source:
         Liao and Shao, arXiv 1904.10424 (ECCV 2020), section 3, and arXiv 2104.01546 (CVPR 2022).
@@ -65,15 +70,20 @@ class QAConvMatcher(Matcher):
         symmetric: bool = True,
         temperature: float = 10.0,
         shortlist: int = 0,
+        products: str = "fp32",
+        refined: int = 100,
     ):
         super().__init__()
-        if temperature <= 0 or shortlist < 0:
+        if temperature <= 0 or shortlist < 0 or refined < 0:
             raise ValueError(
-                f"QAConvMatcher: temperature must be above 0 and shortlist at least 0, got "
-                f"{temperature} and {shortlist}"
+                "QAConvMatcher: temperature must be above 0, shortlist and refined at least 0, got "
+                f"{temperature}, {shortlist} and {refined}"
             )
+        if products not in ("fp32", "bf16"):
+            raise ValueError(f'QAConvMatcher: products must be "fp32" or "bf16", got {products!r}')
         self.map_size, self.symmetric = tuple(map_size), symmetric
         self.temperature, self.shortlist = temperature, shortlist
+        self.products, self.refined = products, refined
         self.cells = map_size[0] * map_size[1]
         self.norm = nn.BatchNorm1d(1)  # one channel: all pairs, both directions, all cells
         self.fc = nn.Linear(self.cells if symmetric else 2 * self.cells, 1)
@@ -139,18 +149,24 @@ class QAConvMatcher(Matcher):
         if out is None:
             out = torch.empty(len(query), len(gallery), device=gallery.vectors.device)
         forward, backward, _ = self.folded()
-        if not self.shortlist or self.shortlist >= len(gallery):
-            return self._sums(query, gallery, (-forward, -backward), out)
-        near = _pooled(query, self.cells) @ _pooled(gallery, self.cells).T
-        chosen = near.topk(self.shortlist, dim=1).indices
-        beyond = float(forward.abs().sum() + backward.abs().sum()) + 1  # no sum is larger
-        torch.sub(beyond + 1, near, out=out)
-        for i in range(len(query)):
-            rows = chosen[i].sort().values
+        weights = (-forward, -backward)
+        if self.shortlist and self.shortlist < len(gallery):
+            near = _pooled(query, self.cells) @ _pooled(gallery, self.cells).T
+            beyond = float(forward.abs().sum() + backward.abs().sum()) + 1  # no sum is larger
+            torch.sub(beyond + 1, near, out=out)
+            chosen = near.topk(self.shortlist, dim=1).indices
+        elif self.products == "bf16" and out.device.type == "cpu":
+            lengths = self._lengths(query, gallery)
+            weighted_sums(query.maps, gallery.maps, weights, out, lengths, torch.bfloat16)
+            count = min(self.refined, len(gallery))
+            if not count:
+                return out
+            chosen = out.topk(count, dim=1, largest=False).indices
+        else:
+            return self._sums(query, gallery, weights, out)
+        for i, rows in enumerate(chosen.sort(1).values):
             part = out.new_empty(1, len(rows))
-            out[i, rows] = self._sums(query[i : i + 1], gallery[rows], (-forward, -backward), part)[
-                0
-            ]
+            out[i, rows] = self._sums(query[i : i + 1], gallery[rows], weights, part)[0]
         return out
 
     @torch.no_grad()
@@ -183,10 +199,13 @@ class QAConvMatcher(Matcher):
     def _sums(
         self, query: Embedding, gallery: Embedding, weights: tuple[Tensor, Tensor], out: Tensor
     ) -> Tensor:
-        lengths = tuple(side.vectors[:, 0, : self.cells] for side in (query, gallery))
-        if weights[0].device.type == "cuda":
-            return fused_sums(query.maps, gallery.maps, weights, out, lengths)
-        return weighted_sums(query.maps, gallery.maps, weights, out, lengths)
+        """Exact sums of all pairs."""
+        sums = fused_sums if weights[0].device.type == "cuda" else weighted_sums
+        return sums(query.maps, gallery.maps, weights, out, self._lengths(query, gallery))
+
+    def _lengths(self, query: Embedding, gallery: Embedding) -> tuple[Tensor, Tensor]:
+        """One over the lengths of the cells of either side."""
+        return query.vectors[:, 0, : self.cells], gallery.vectors[:, 0, : self.cells]
 
     # -- for people -------------------------------------------------------------------------
     @torch.no_grad()

@@ -233,6 +233,20 @@ def test_a_full_shortlist_is_the_exact_ranking_and_a_short_one_keeps_its_order()
         assert order[i, 7:].tolist() == near[i, 7:].tolist()
 
 
+def test_bf16_products_rank_the_nearest_as_float32_does():
+    query, gallery = maps(5, 1), maps(200, 2)
+    exact = shaken()(query, gallery)
+    found = shaken(products="bf16", refined=60)(query, gallery)
+    nearest = exact.argsort(1)[:, :40]
+    assert torch.equal(found.argsort(1)[:, :40], nearest)
+    assert torch.equal(found.gather(1, nearest), exact.gather(1, nearest))
+    torch.testing.assert_close(found, exact, atol=2e-3, rtol=0)
+    unrefined = shaken(products="bf16", refined=0)(query, gallery)
+    assert unrefined.dtype == torch.float32 and not torch.equal(unrefined, exact)
+    with pytest.raises(ValueError, match="got 'fp16'"):
+        QAConvMatcher(products="fp16")
+
+
 def test_correspondences_add_up_to_the_score():
     matcher = shaken()
     query, gallery = maps(1, 1), maps(1, 2)
