@@ -81,10 +81,12 @@ def _same_maps(nets: Sequence[nn.Module], images: Tensor) -> None:
 def _fastest(steps: Sequence[Callable[[], None]], times: int) -> list[float]:
     """The least seconds of each step, measured in turn so that all see the same machine.
 
-    Processor time on a CPU, whatever else runs there; time by the clock with a GPU.
+    Processor time of one thread, whatever else runs there; time by the clock with several threads,
+    whose waiting for each other counts as processor time, or with a GPU.
     """
     gpu = torch.cuda.is_available()
-    clock = time.perf_counter if gpu else time.process_time
+    alone = not gpu and torch.get_num_threads() == 1
+    clock = time.process_time if alone else time.perf_counter
     least = [float("inf")] * len(steps)
     for attempt in range(times + 1):
         for place, step in enumerate(steps):
