@@ -47,7 +47,7 @@ def read_plan(path: Path) -> Plan:
     """Read a plan.
 
     Raises:
-        UserError: no such file, or keys that a plan does not have.
+        UserError: no such file, keys that a plan does not have, or = in the name of a row.
     """
     if not path.is_file():
         found = ", ".join(
@@ -56,9 +56,13 @@ def read_plan(path: Path) -> Plan:
         raise UserError(f"{path}: no plan for this table; there are plans for: {found or 'none'}")
     content = yaml.safe_load(path.read_text())
     try:
-        return Plan(**content)
+        plan = Plan(**content)
     except TypeError as error:
         raise UserError(f"{path}: {error}; a plan has {', '.join(Plan.__annotations__)}") from None
+    for row in plan.runs:
+        if "=" in row:  # after --only it would be taken for an override
+            raise UserError(f"{path}: the row {row!r} needs another name, without =")
+    return plan
 
 
 def run_all(

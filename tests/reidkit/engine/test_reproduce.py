@@ -78,6 +78,9 @@ def test_unknown_plans_keys_and_rows(tmp_path, finished):
     (tmp_path / "bad.yaml").write_text("title: x\nseeds: [0]\nruns: {}\nseed: 3\n")
     with pytest.raises(UserError, match="a plan has title, seeds, runs, retests, directions"):
         read_plan(tmp_path / "bad.yaml")
+    (tmp_path / "bad.yaml").write_text("title: x\nseeds: [0]\nruns: {K=1: {config: a.py}}\n")
+    with pytest.raises(UserError, match="the row 'K=1' needs another name, without ="):
+        read_plan(tmp_path / "bad.yaml")
     plan, folder = finished
     with pytest.raises(UserError, match="no row named 'Frist'; rows: First, Second, Third"):
         run_all(plan, folder, [], 1, only=["Frist"])
