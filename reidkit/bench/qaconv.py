@@ -70,12 +70,13 @@ def run(n_query: int = 64, n_gallery: int = 256, times: int = 3) -> list[Row]:
                 higher_is_better=False,
             )
         )
-        rows.append(_bfloat16(rate["plain"], matcher))
+        sizes = max(1, n_query // 4), 16 * n_gallery  # so many that comparing again is little
+        rows.append(_bfloat16(rate["plain"], matcher, *sizes))
     _shortlists(matcher, query, gallery)
     return rows
 
 
-def _bfloat16(plain_rate: float, matcher: Any, n_query: int = 16, n_gallery: int = 4096) -> Row:
+def _bfloat16(plain_rate: float, matcher: Any, n_query: int, n_gallery: int) -> Row:
     """Products in bfloat16 with the nearest compared again, and how they change the ranking."""
     query, gallery = (Embedding(maps=_smooth(count)) for count in (n_query, n_gallery))
     lower = MATCHERS.build(dict(type="qaconv/QAConvMatcher", map_size=SIZE, products="bf16")).eval()

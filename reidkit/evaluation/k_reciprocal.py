@@ -95,15 +95,31 @@ class KReciprocal(Reranker):
         if inner.bounds[0] < 0:
             inner = UnitRange(inner, self.scale)
         images = Embedding.cat([query.to(device), gallery])
-        kept = None
-        if 4 * len(query) * len(gallery) <= self.keep_mb * MEGABYTE:
-            kept = _Kept(torch.empty(len(query), len(gallery), device=device))
-        near = nearest(images, inner, max(self.k1 + 1, self.k2), self.block_mb, kept)
-        distance = _Normalised(images, inner, near.farthest, kept)
-        weights = self._weights(near, distance)
-        weights = weights.means(near.index[:, : self.k2])
-        found = JaccardMatcher(weights, distance, len(query), self.weight)
+        near, distance = self.search(images, inner, len(query))
+        found = self.matcher(near, distance, len(query))
         return positions(len(query), device), positions(len(gallery), device), found
+
+    def search(
+        self, images: Embedding, matcher: Matcher, n_query: int
+    ) -> tuple[Neighbours, _Normalised]:
+        """The first half, nearly all products: each image's nearest ones, and distances at hand.
+
+        Args:
+            images: Q queries, then G gallery images.
+            matcher: of distances that are not negative.
+            n_query: Q.
+        """
+        n_gallery, device = len(images) - n_query, tensor_of(images).device
+        kept = None
+        if 4 * n_query * n_gallery <= self.keep_mb * MEGABYTE:
+            kept = _Kept(torch.empty(n_query, n_gallery, device=device))
+        near = nearest(images, matcher, max(self.k1 + 1, self.k2), self.block_mb, kept)
+        return near, _Normalised(images, matcher, near.farthest, kept)
+
+    def matcher(self, near: Neighbours, distance: _Normalised, n_query: int) -> JaccardMatcher:
+        """The second half: weights of shared neighbours from what `search` found."""
+        weights = self._weights(near, distance).means(near.index[:, : self.k2])
+        return JaccardMatcher(weights, distance, n_query, self.weight)
 
     def _weights(self, near: Neighbours, distance: _Normalised) -> Sparse:
         """V: for each image, weights exp(-d) on its expanded reciprocal neighbours, sum 1."""

@@ -9,6 +9,9 @@ def test_a_small_run(capsys):
         "einsum, max with places",
         "bare product of the blocks",
         "einsum, max with places",
+        "einsum, max with places",
     ]
     assert all(row.baseline > 0 and row.ours > 0 for row in rows)
-    assert "shortlist of 32 of 64: keeps" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "of the top 50 places as in float32" in out
+    assert "shortlist of 32 of 64: keeps" in out
