@@ -31,7 +31,7 @@ def main(argv: list[str]) -> int:
 
     refuse_misfits(cfg, args.config)
     if args.check:
-        print(f"{args.config}: no problems")
+        print(f"{args.config}: no problems (data is looked at when training starts)")
         return 0
     from reidkit.engine.folder import new_folder, run_name
     from reidkit.engine.resume import resumable

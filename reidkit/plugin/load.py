@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.metadata
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from packaging.specifiers import SpecifierSet
 
 import reidkit
 from reidkit.plugin.discover import PACKAGE, Discovery, discover, find
-from reidkit.plugin.errors import PluginError, line_of
+from reidkit.plugin.errors import PluginError, line_of, shown
 from reidkit.plugin.manifest import Manifest
 from reidkit.registry import KINDS, registering
 
@@ -110,10 +111,10 @@ def _import(manifest: Manifest) -> None:
             with registering(f"{manifest.name}/"):
                 importlib.import_module(manifest.module)
         except (Exception, SystemExit) as error:  # a plugin that quits must not end the program
-            cause = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             line = line_of(error, [manifest.location])
             raise PluginError(
-                f"{manifest} could not be imported: {cause}" + (f"\n  {line}" if line else "")
+                f"{manifest} could not be imported: {_cause(error)}"
+                + (f"\n  {line}" if line else "")
             ) from error
         _refuse_other_plugins(manifest, set(sys.modules) - modules)
         problems = list(compare(manifest))
@@ -122,6 +123,21 @@ def _import(manifest: Manifest) -> None:
                 f"{manifest} does not register what its plugin.yaml says\n"
                 + "\n".join(f"  {problem}" for problem in problems)
             )
+
+
+def _cause(error: BaseException) -> str:
+    """Type and text of an error; Python calls a module that is not there a circular import."""
+    name = type(error).__name__
+    half = r"cannot import name '(\w+)' from partially initialized module"
+    if isinstance(error, ImportError) and error.path and (wanted := re.match(half, str(error))):
+        file, module = Path(error.path), wanted[1]
+        there = (file.with_name(f"{module}.py"), file.with_name(module))
+        if file.name == "__init__.py" and not any(path.exists() for path in there):
+            return (
+                f"{name}: there is no module {module!r} in {shown(file.parent)}, and nothing of "
+                "that name has been defined there"
+            )
+    return f"{name}: {error}" if str(error) else name
 
 
 def _adopt(manifest: Manifest) -> None:

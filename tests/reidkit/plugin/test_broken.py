@@ -45,6 +45,7 @@ BROKEN: dict[str, dict] = {
             "others.py": "from .parts import One\n\n\nclass Two: ...\n",
         }
     ),
+    "gone": dict(files={"__init__.py": "from . import parts, removed\n"}),
     "halves": dict(files={"parts.py": PARTS + "\nraise OSError('the disk is full')\n"}),
     "twice": dict(files={"parts.py": PARTS + "\nMATCHERS.register_module()(Good)\n"}),
     "clashes": {},
@@ -93,6 +94,9 @@ def expected(route: str, root) -> dict[str, str]:
         f"from partially initialized module '{module(route, 'circles')}.parts' (most likely due to a "
         f"circular import) ({root}/{place(route, 'circles')}/parts.py)\n"
         f"{file('circles')}/others.py, line 1: from .parts import One",
+        "gone": f"{plugin('gone')} could not be imported: ImportError: there is no module 'removed' "
+        f"in {place(route, 'gone')}, and nothing of that name has been defined there\n"
+        f"{file('gone')}/__init__.py, line 1: from . import parts, removed",
         "halves": f"{plugin('halves')} could not be imported: OSError: the disk is full\n"
         f"{file('halves')}/parts.py, line 12: raise OSError('the disk is full')",
         "twice": f"{plugin('twice')} could not be imported: KeyError: \"matcher 'twice/Good' is "
