@@ -96,23 +96,23 @@ def train(cfg: Config, folder: Path, resume: bool = False, launcher: str = "auto
         seconds = dict(
             prepare=prepared - began, train=trained - prepared, test=time.time() - trained
         )
-        for test in tests:
-            write_queries(folder / f"queries_{test.domain}.csv", test.result.per_query)
-        result = dict(data=cfg.data.name, groups=dict(cfg.groups), seed=cfg.settings.seed)
-        write_json(
-            folder / "metrics.json",
-            dict(
-                result,
-                trained_on=trained_on,
-                device=str(device),
-                precision=precision,
-                seconds={k: round(v, 1) for k, v in seconds.items()},
-                tests=numbers(tests),
-                logs=last_logs(runner),
-            ),
+        notes = dict(
+            trained_on=trained_on, device=str(device), precision=precision, logs=last_logs(runner)
         )
+        record(cfg, folder, tests, seconds, notes)
         say(closing(cfg, folder, text, seconds))
     return Finished(folder, tests, text)
+
+
+def record(
+    cfg: Config, folder: Path, tests: list[TestRun], seconds: dict[str, float], notes: dict
+) -> None:
+    """Write a run's numbers: a table of the queries of each test set, and ``metrics.json``."""
+    for test in tests:
+        write_queries(folder / f"queries_{test.domain}.csv", test.result.per_query)
+    result = dict(data=cfg.data.name, groups=dict(cfg.groups), seed=cfg.settings.seed, **notes)
+    rounded = {name: round(value, 1) for name, value in seconds.items()}
+    write_json(folder / "metrics.json", dict(result, seconds=rounded, tests=numbers(tests)))
 
 
 def last_logs(runner: ReIDRunner) -> dict[str, float]:
@@ -169,19 +169,9 @@ def build_runner(
     if train_cfg.get("losses"):
         model.use_losses(list(train_cfg.losses))
     loader = domains.train_loader(model.domains, train_cfg)
-    steps = len(loader)
-    hooks: list[Hook] = [RandomnessHook(settings.seed), ProgressHook(), FiniteLossHook()]
-    hooks.append(RefreshSamplerHook(settings.workers))
-    hooks.append(LastCheckpointHook(train_cfg.get("checkpoint_every", 1)))
-    if train_cfg.get("eval_every"):
-        hooks.append(EvaluateHook(cfg, domains, train_cfg.eval_every))
-    if settings.ema:
-        from mmengine.hooks import EMAHook
-
-        hooks.append(EMAHook(momentum=0.001))
-    hooks += [HOOKS.build(dict(hook)) for hook in cfg.get("hooks", [])]
     backends = [dict(type="TensorboardVisBackend")] if settings.tensorboard else []
     backends += [dict(type="WandbVisBackend")] if settings.wandb else []
+    schedule = build_schedule(train_cfg.get("schedule"), train_cfg.epochs, len(loader))
     last = folder / CHECKPOINT
     return ReIDRunner(
         device,
@@ -190,11 +180,11 @@ def build_runner(
         train_dataloader=loader,
         train_cfg=dict(by_epoch=True, max_epochs=train_cfg.epochs),
         optim_wrapper=build_optim(model, train_cfg, precision),
-        param_scheduler=build_schedule(train_cfg.get("schedule"), train_cfg.epochs, steps) or None,
+        param_scheduler=schedule or None,
         default_hooks=dict(
             logger=dict(type="LoggerHook", interval=10), checkpoint=None, sampler_seed=None
         ),
-        custom_hooks=hooks,
+        custom_hooks=custom_hooks(cfg, domains),
         visualizer=dict(type="Visualizer", vis_backends=backends),
         randomness=dict(seed=settings.seed, deterministic=settings.deterministic),
         env_cfg=dict(dist_cfg=dict(backend="nccl" if device.type == "cuda" else "gloo")),
@@ -206,6 +196,21 @@ def build_runner(
             dict(find_unused_parameters=bool(train_cfg.get("freeze") or train_cfg.get("losses")))
         ),
     )
+
+
+def custom_hooks(cfg: Config, domains: Domains) -> list[Hook]:
+    """What happens around steps and epochs: the core's hooks, then those that the config names."""
+    settings, train_cfg = cfg.settings, cfg.train
+    hooks: list[Hook] = [RandomnessHook(settings.seed), ProgressHook(), FiniteLossHook()]
+    hooks.append(RefreshSamplerHook(settings.workers))
+    hooks.append(LastCheckpointHook(train_cfg.get("checkpoint_every", 1)))
+    if train_cfg.get("eval_every"):
+        hooks.append(EvaluateHook(cfg, domains, train_cfg.eval_every))
+    if settings.ema:
+        from mmengine.hooks import EMAHook
+
+        hooks.append(EMAHook(momentum=0.001))
+    return hooks + [HOOKS.build(dict(hook)) for hook in cfg.get("hooks", [])]
 
 
 class EvaluateHook(Hook):
