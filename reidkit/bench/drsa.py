@@ -92,6 +92,11 @@ def _gating(frames: int, repeats: int, device: str) -> list[Row]:
             against = "features expanded to every part"
             numbers = (found["released"], found["ours"], unit)
             rows.append(Row(f"{name}{kind}", against, *numbers, higher_is_better=False))
+        if trained:  # both must return it, and it is most of what ours needs
+            kind = "memory beyond the features' gradient"
+            gradient = features.numel() * features.element_size() * MB
+            beyond = memory["released"] - gradient, memory["ours"] - gradient
+            rows.append(Row(f"{name}, {kind}", against, *beyond, "MB", higher_is_better=False))
     return rows
 
 
