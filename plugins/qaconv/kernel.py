@@ -36,11 +36,11 @@ def fused_sums(
         query, gallery, weights, out, lengths: as for `weighted_sums`.
 
     Shape:
-        as `weighted_sums`; maps of at most 256 cells and channels a power of two from 16 to 256,
-        else the plain way is taken.
+        as `weighted_sums`; maps of at most 256 cells and channels a power of two from 16 to 128,
+        else the plain way is taken (256 channels do not fit every card's shared memory).
     """
     channels, cells = query.shape[1], query[0, 0].numel()
-    fits = channels in (16, 32, 64, 128, 256) and cells <= 256
+    fits = channels in (16, 32, 64, 128) and cells <= 256
     if not fits or gallery[0, 0].numel() != cells or (launch := _kernel()) is None:
         return weighted_sums(query, gallery, weights, out, lengths)
     device = weights[0].device
@@ -95,24 +95,26 @@ def _kernel() -> Any:
             other=0.0,
         )
         worth = tl.load(weight_q + s, mask=inside, other=0.0)
-        for j in range(first, min(first + images, n_gallery)):
-            best = tl.full((padded,), float("-inf"), tl.float32)
-            total = 0.0
-            for start in range(0, cells, step):
-                r = start + tl.arange(0, step)
-                there = r < cells
-                tile = tl.load(
-                    gallery + (j * cells + r)[None, :] * channels + k[:, None],
-                    mask=there[None, :],
-                    other=0.0,
-                )
-                scores = tl.dot(kernels, tile)  # (padded, step) float32
-                best = tl.maximum(best, tl.max(tl.where(there[None, :], scores, -2.0), 1))
-                back = tl.max(tl.where(inside[:, None], scores, -2.0), 0)
-                other = tl.load(weight_g + r, mask=there, other=0.0)
-                total += tl.sum(tl.where(there, back * other, 0.0), 0)
-            total += tl.sum(tl.where(inside, best * worth, 0.0), 0)
-            tl.store(out + i * n_gallery + j, total)
+        for ahead in range(images):
+            j = first + ahead
+            if j < n_gallery:
+                best = tl.full((padded,), float("-inf"), tl.float32)
+                total = 0.0
+                for start in range(0, cells, step):
+                    r = start + tl.arange(0, step)
+                    there = r < cells
+                    tile = tl.load(
+                        gallery + (j * cells + r)[None, :] * channels + k[:, None],
+                        mask=there[None, :],
+                        other=0.0,
+                    )
+                    scores = tl.dot(kernels, tile)  # (padded, step) float32
+                    best = tl.maximum(best, tl.max(tl.where(there[None, :], scores, -2.0), 1))
+                    back = tl.max(tl.where(inside[:, None], scores, -2.0), 0)
+                    other = tl.load(weight_g + r, mask=there, other=0.0)
+                    total += tl.sum(tl.where(there, back * other, 0.0), 0)
+                total += tl.sum(tl.where(inside, best * worth, 0.0), 0)
+                tl.store(out + i * n_gallery + j, total)
 
     def launch(left: Tensor, right: Tensor, weights: tuple[Tensor, Tensor], out: Tensor) -> None:
         cells, channels = left.shape[1:]

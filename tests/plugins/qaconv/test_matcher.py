@@ -10,7 +10,6 @@ from torch import nn
 from reidkit.evaluation import blocks
 from reidkit.evaluation.matchers import CosineMatcher
 from reidkit.structures import Embedding
-from reidkit_plugins.qaconv.kernel import fused_sums
 from reidkit_plugins.qaconv.matcher import QAConvMatcher
 from reidkit_plugins.qaconv.matching import best_matches, unit_cells, weighted_sums
 
@@ -271,19 +270,6 @@ def test_wrong_embeddings_are_refused_in_words():
         matcher(maps(1, size=(2, 6)), maps(1, size=(2, 6)))
     with pytest.raises(ValueError, match="got 2 and 1 images$"):
         matcher.correspondences(maps(2), maps(1))
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_the_fused_kernel_agrees_with_the_plain_way():
-    torch.manual_seed(0)
-    query, gallery = torch.randn(5, 128, 24, 8), torch.randn(37, 128, 24, 8)
-    lengths = tuple(side.flatten(2).norm(dim=1).reciprocal() for side in (query, gallery))
-    weights = torch.rand(192), torch.rand(192)
-    plain = weighted_sums(query, gallery, weights, torch.empty(5, 37), lengths)
-    on_card = tuple(w.cuda() for w in weights)
-    fused = fused_sums(query, gallery, on_card, torch.empty(5, 37), lengths)
-    torch.testing.assert_close(fused, plain, atol=5e-2, rtol=1e-3)
 
 
 def clutter_world(seed, people=60, parts=10, channels=32, size=(12, 4), noise=0.15):
