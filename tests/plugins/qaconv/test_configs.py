@@ -29,7 +29,7 @@ def load(name, *overrides):
 
 def test_no_variant_is_missing_and_none_is_unknown():
     found = {path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_")}
-    assert found == set(VARIANTS)
+    assert found == {*VARIANTS, "pooled_softmax"}
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -60,7 +60,16 @@ def test_every_variant_trains_embeds_and_is_read_back(name):
         assert before.argmin(1).tolist() == list(range(8))
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+def test_the_usual_way_has_the_same_backbone_and_as_many_images():
+    usual, gs = load("pooled_softmax"), load("qaconv_gs")
+    assert usual.model.backbone == gs.model.backbone
+    assert usual.model.transforms == gs.model.transforms
+    # a graph-sampled epoch is a batch per identity, 90; a shuffled one goes once over 1,080 images
+    assert usual.train.epochs * (1080 // 24) == gs.train.epochs * 90
+    assert (usual.model.head.type, usual.model.matcher.type) == ("BNNeckHead", "CosineMatcher")
+
+
+@pytest.mark.parametrize("name", [*VARIANTS, "pooled_softmax"])
 def test_header_says_how_to_run_and_to_change_it(name):
     lines = (FOLDER / f"{name}.py").read_text().splitlines()
     comment = [line for line in lines if line.startswith("#")]
