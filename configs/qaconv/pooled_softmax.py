@@ -1,5 +1,5 @@
-# The usual way with the same backbone: the mean cell behind a batch-norm neck, trained by classifying
-# the identities, compared by cosine. As many steps as QAConv-GS. Needs no part labels.
+# The usual way with the same backbone: the mean cell behind a batch-norm neck, trained by
+# classifying the identities, compared by cosine. As many steps as QAConv-GS. No part labels.
 # python tools/train.py configs/qaconv/pooled_softmax.py
 # python tools/train.py configs/qaconv/pooled_softmax.py recipe=paper data=market1501_to_msmt17
 # With graph sampling: train.sampler=qaconv/GraphSampler
