@@ -8,6 +8,7 @@ import torch
 import torch.distributed
 
 from reidkit.errors import UserError
+from reidkit.utils.processor import has_bf16_units
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
@@ -65,8 +66,7 @@ def choose_precision(name: str, device: torch.device) -> str:
         return name
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
-    has_units = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return "bf16" if has_units else "fp32"
+    return "bf16" if has_bf16_units() else "fp32"
 
 
 def start_processes(launcher: str, device: torch.device) -> str:

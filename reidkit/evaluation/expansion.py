@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from reidkit.errors import UserError
 from reidkit.evaluation.matchers import join_parts, tensor_of, unit_parts
-from reidkit.evaluation.neighbours import smallest
+from reidkit.evaluation.nearest_lists import smallest
 from reidkit.evaluation.ranking import blocks
 from reidkit.evaluation.rerank import Reranked, Reranker
 from reidkit.registry import RERANKERS

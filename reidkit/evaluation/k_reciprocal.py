@@ -113,7 +113,7 @@ class KReciprocal(Reranker):
         kept = None
         if 4 * n_query * n_gallery <= self.keep_mb * MEGABYTE:
             kept = _Kept(torch.empty(n_query, n_gallery, device=device))
-        near = nearest(images, matcher, max(self.k1 + 1, self.k2), self.block_mb, kept)
+        near = nearest(images, matcher, max(self.k1 + 1, self.k2), self.block_mb, kept, n_query)
         return near, _Normalised(images, matcher, near.farthest, kept)
 
     def matcher(self, near: Neighbours, distance: _Normalised, n_query: int) -> JaccardMatcher:
@@ -181,17 +181,14 @@ def _places(mask: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class _Kept:
-    """Takes the distances of Q queries to G gallery images from tiles of all N with each other."""
+    """Takes the distances of Q queries to G gallery images from tiles of N = Q + G images."""
 
     def __init__(self, table: Tensor):
         self.table = table
 
     def __call__(self, rows: slice, columns: slice, tile: Tensor) -> None:
         first = len(self.table)
-        high, left = min(rows.stop, first), max(columns.start, first)
-        if rows.start < high and left < columns.stop:
-            part = tile[: high - rows.start, left - columns.start :]
-            self.table[rows.start : high, left - first : columns.stop - first] = part
+        self.table[rows, columns.start - first : columns.stop - first] = tile
 
 
 class _Normalised:

@@ -47,6 +47,7 @@ class NearestLists:
         self.bound = np.full(count, np.nan, np.float32)  # NaN: there is none yet
         self.farthest = np.full(count, -np.inf, np.float32)
         self.waiting: list[tuple[NDArray, NDArray]] = []
+        self.n_waiting = 0
 
     def add(self, rows: slice, columns: slice, tile: Tensor, both: bool) -> None:
         """Take in a tile for its rows and, if ``both``, for its columns.
@@ -70,7 +71,7 @@ class NearestLists:
                 np.maximum(far, part.max(0), out=far)
                 row, column = _not_from(part, self.bound[columns])
                 self._wait(columns.start + column, part[row, column], at.start + row)
-            if sum(len(keys) for _, keys in self.waiting) > WAITING:
+            if self.n_waiting > WAITING:
                 self._merge()
         self._merge()
 
@@ -93,13 +94,14 @@ class NearestLists:
     def _wait(self, images: NDArray, values: NDArray, index: NDArray) -> None:
         if len(images):
             self.waiting.append((images, _keys(values, index)))
+            self.n_waiting += len(images)
 
     def _merge(self) -> None:
         """Sort what waits into the lists."""
         if not self.waiting:
             return
         images, keys = (np.concatenate(parts) for parts in zip(*self.waiting, strict=True))
-        self.waiting = []
+        self.waiting, self.n_waiting = [], 0
         k = self.keys.shape[1]
         turn = np.argsort(images, kind="stable")
         images, keys = images[turn], keys[turn]
@@ -148,3 +150,28 @@ def _values(keys: NDArray[np.uint64]) -> NDArray[np.float32]:
     """The values of `_keys`."""
     bits = (keys >> np.uint64(32)).astype(np.uint32)
     return np.where(bits >> 31, bits & np.uint32(0x7FFFFFFF), ~bits).view(np.float32)
+
+
+def smallest(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k smallest of each row and their columns, ascending; equal values by column.
+
+    Example:
+        >>> [x.tolist() for x in smallest(torch.tensor([[2.0, 1.0, 1.0, 1.0]]), 2)]
+        [[[1.0, 1.0]], [[1, 2]]]
+    """
+    k = min(k, values.shape[1])
+    taken, index = values.topk(min(k + 1, values.shape[1]), largest=False)
+    taken, index = sorted_rows(taken, index)
+    if taken.shape[1] > k:
+        tied = torch.nonzero(taken[:, k] == taken[:, k - 1]).flatten()
+        if len(tied):  # which of the tied ones topk took is chance
+            whole = values[tied].sort(dim=1, stable=True)
+            taken[tied], index[tied] = whole.values[:, : k + 1], whole.indices[:, : k + 1]
+    return taken[:, :k], index[:, :k]
+
+
+def sorted_rows(values: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows ascending by value, then by index."""
+    index, turn = index.sort(dim=1)
+    values, turn = values.gather(1, turn).sort(dim=1, stable=True)
+    return values, index.gather(1, turn)

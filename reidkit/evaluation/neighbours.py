@@ -6,14 +6,16 @@ Shape letters: N images, k neighbours, r rows and c columns of a tile.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from reidkit.evaluation.matchers import Matcher, tensor_of
 from reidkit.evaluation.memory import empty
-from reidkit.evaluation.nearest_lists import NearestLists, Neighbours
+from reidkit.evaluation.nearest_lists import NearestLists, Neighbours, smallest, sorted_rows
 from reidkit.evaluation.ranking import MEGABYTE
+from reidkit.evaluation.rough import RoughCosine, RoughLists, rough_distances
 from reidkit.structures import Embedding
 
 STEP = 512  # rows of a tile on the diagonal that are compared together
@@ -25,6 +27,7 @@ def nearest(
     k: int,
     block_mb: float = 64,
     visit: Callable[[slice, slice, Tensor], None] | None = None,
+    n_visited: int = 0,
 ) -> Neighbours:
     """Neighbours of every image as a query among all of them as a gallery.
 
@@ -33,8 +36,9 @@ def nearest(
         matcher: where it is symmetric, a tile above the diagonal serves both its sides.
         k: length of the lists; N if there are fewer images.
         block_mb: memory of a tile of distances, megabytes.
-        visit: called with (rows, columns, distances (r, c)) of every tile that is made, to take
-            copies; all pairs with row < column are among them, all others where not symmetric.
+        visit: called with (rows, columns, distances (r, c) in float32) of every tile between the
+            first ``n_visited`` images and the others, to take copies.
+        n_visited: how many images' distances to the others are visited.
 
     Example:
         >>> from reidkit.evaluation import EuclideanMatcher
@@ -42,47 +46,66 @@ def nearest(
         >>> nearest(line, EuclideanMatcher(), 2).index.tolist()
         [[0, 1], [1, 0], [2, 1], [3, 2]]
     """
-    device = tensor_of(images).device
-    lists = NearestLists if device.type == "cpu" else _Merged
-    found = lists(len(images), min(k, len(images)), device)
-    for rows, columns, tile in _tiles(images, matcher, block_mb):
-        if visit is not None:
+    device, count = tensor_of(images).device, len(images)
+    k, size = min(k, count), max(1, min(count, int((block_mb * MEGABYTE / 4) ** 0.5)))
+    exact, rough = _Exact(images, matcher), rough_distances(images, matcher, k)
+    memory = empty(size * size, device=device)
+    found: NearestLists | RoughLists | _Merged
+    if rough is not None:
+        found = RoughLists(rough, k)
+    else:
+        found = NearestLists(count, k) if device.type == "cpu" else _Merged(count, k, device)
+    for rows, columns in _spans(count, size, n_visited, matcher.symmetric):
+        visited = visit is not None and rows.stop <= n_visited <= columns.start
+        source = exact if visited or rough is None else rough
+        shape = rows.stop - rows.start, columns.stop - columns.start
+        tile = memory[: shape[0] * shape[1]].view(shape)
+        mirrored = matcher.symmetric and rows == columns
+        if mirrored:
+            _mirrored(source, rows, tile)
+        else:
+            tile = source.compare(rows, columns, tile)
+        if visit is not None and visited:
             visit(rows, columns, tile)
-        both = matcher.symmetric and rows != columns
-        found.add(rows, columns, tile, both)
+        found.add(rows, columns, tile, matcher.symmetric and not mirrored)
     return found.result()
 
 
-def _tiles(
-    images: Embedding, matcher: Matcher, block_mb: float
-) -> Iterator[tuple[slice, slice, Tensor]]:
-    """Tiles (rows, columns, distances): all of them, or those on and above the diagonal."""
-    count = len(images)
-    size = max(1, min(count, int((block_mb * MEGABYTE / 4) ** 0.5)))
-    ready = matcher.prepare(images, "gallery")
-    memory = empty(size * size, device=tensor_of(images).device)
-    for top in range(0, count, size):
-        rows = slice(top, min(top + size, count))
-        queries = matcher.prepare(images[rows], "query")
-        for left in range(top if matcher.symmetric else 0, count, size):
-            columns = slice(left, min(left + size, count))
-            shape = rows.stop - rows.start, columns.stop - columns.start
-            out = memory[: shape[0] * shape[1]].view(shape)
-            if matcher.symmetric and rows == columns:
-                tile = _mirrored(queries, ready[columns], matcher, out)
-            else:
-                tile = matcher.compare(queries, ready[columns], out)
-            yield rows, columns, tile
+def _spans(count: int, size: int, first: int, symmetric: bool) -> Iterator[tuple[slice, slice]]:
+    """Rows and columns of all tiles, or of those on and above the diagonal.
+
+    The ``first`` images and the others never share a side of a tile.
+    """
+    edges = [*range(0, first, size), *range(first, count, size), count]
+    spans = [slice(start, stop) for start, stop in pairwise(edges)]
+    for place, rows in enumerate(spans):
+        for columns in spans[place:] if symmetric else spans:
+            yield rows, columns
 
 
-def _mirrored(queries: Embedding, ready: Embedding, matcher: Matcher, out: Tensor) -> Tensor:
-    """The distances of images among themselves: those above the diagonal, copied below it."""
-    for start in range(0, len(queries), STEP):
-        rows = slice(start, min(start + STEP, len(queries)))
-        part = matcher.compare(queries[rows], ready[start:])
-        out[rows, start:] = part
-        out[rows.stop :, rows] = part[:, rows.stop - start :].T
-    return out
+class _Exact:
+    """The matcher's distances of N images among themselves."""
+
+    def __init__(self, images: Embedding, matcher: Matcher):
+        self.images, self.matcher = images, matcher
+        self.ready = matcher.prepare(images, "gallery")
+        self.rows, self.queries = slice(0, 0), images[:0]
+
+    def compare(self, rows: slice, columns: slice, out: Tensor | None = None) -> Tensor:
+        """Distances (r, c), in ``out`` where the matcher uses it."""
+        if rows != self.rows:  # the same for many tiles
+            self.rows, self.queries = rows, self.matcher.prepare(self.images[rows], "query")
+        return self.matcher.compare(self.queries, self.ready[columns], out)
+
+
+def _mirrored(source: _Exact | RoughCosine, images: slice, out: Tensor) -> None:
+    """The distances of some images among themselves: those above the diagonal, copied below it."""
+    for start in range(images.start, images.stop, STEP):
+        rows = slice(start, min(start + STEP, images.stop))
+        here = slice(rows.start - images.start, rows.stop - images.start)
+        part = source.compare(rows, slice(start, images.stop))
+        out[here, here.start :] = part
+        out[here.stop :, here] = part[:, rows.stop - rows.start :].T
 
 
 class _Merged:
@@ -104,34 +127,9 @@ class _Merged:
         distance, index = smallest(tile, k)
         distance = torch.cat([self.distance[rows], distance], 1)
         index = torch.cat([self.index[rows], index + offset], 1)
-        self.distance[rows], self.index[rows] = (x[:, :k] for x in _sorted(distance, index))
+        self.distance[rows], self.index[rows] = (x[:, :k] for x in sorted_rows(distance, index))
         self.farthest[rows] = torch.maximum(self.farthest[rows], tile.amax(1))
 
     def result(self) -> Neighbours:
         """The lists."""
         return Neighbours(self.index, self.distance, self.farthest)
-
-
-def smallest(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k smallest of each row and their columns, ascending; equal values by column.
-
-    Example:
-        >>> [x.tolist() for x in smallest(torch.tensor([[2.0, 1.0, 1.0, 1.0]]), 2)]
-        [[[1.0, 1.0]], [[1, 2]]]
-    """
-    k = min(k, values.shape[1])
-    taken, index = values.topk(min(k + 1, values.shape[1]), largest=False)
-    taken, index = _sorted(taken, index)
-    if taken.shape[1] > k:
-        tied = torch.nonzero(taken[:, k] == taken[:, k - 1]).flatten()
-        if len(tied):  # which of the tied ones topk took is chance
-            whole = values[tied].sort(dim=1, stable=True)
-            taken[tied], index[tied] = whole.values[:, : k + 1], whole.indices[:, : k + 1]
-    return taken[:, :k], index[:, :k]
-
-
-def _sorted(values: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows ascending by value, then by index."""
-    index, turn = index.sort(dim=1)
-    values, turn = values.gather(1, turn).sort(dim=1, stable=True)
-    return values, index.gather(1, turn)

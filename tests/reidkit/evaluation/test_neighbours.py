@@ -69,19 +69,22 @@ def test_both_ways_of_keeping_lists_agree():
         assert torch.equal(getattr(one, name), getattr(two, name))
 
 
+@pytest.mark.parametrize("n_visited", [0, 1, 13, 32, 50])
 @pytest.mark.parametrize("symmetric", [False, True])
-def test_every_pair_is_visited(symmetric):
+def test_every_pair_between_the_first_and_the_others_is_visited(symmetric, n_visited):
     table = np.random.default_rng(0).random((50, 50), np.float32)
     table = table + table.T if symmetric else table
     seen = np.full_like(table, np.nan)
 
     def visit(rows, columns, tile):
+        assert np.isnan(seen[rows, columns]).all()
         seen[rows, columns] = tile
 
     matcher = (Symmetric if symmetric else TableMatcher)(table)
-    nearest(positions(50), matcher, 3, 4 * 16**2 / 2**20, visit)
-    wanted = np.triu(table) if symmetric else table
-    np.testing.assert_array_equal(np.triu(seen) if symmetric else seen, wanted)
+    nearest(positions(50), matcher, 3, 4 * 16**2 / 2**20, visit, n_visited)
+    wanted = np.full_like(table, np.nan)
+    wanted[:n_visited, n_visited:] = table[:n_visited, n_visited:]
+    np.testing.assert_array_equal(seen, wanted)
 
 
 def test_tiles_on_the_diagonal_are_made_in_steps():
