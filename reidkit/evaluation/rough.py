@@ -30,6 +30,7 @@ class RoughCosine:
 
     Attributes:
         error: no rough distance differs from the matcher's by more; NaN if a vector is no number.
+        rounding: float32 distances added up in another order hardly ever differ by more.
     """
 
     def __init__(self, images: Embedding, matcher: CosineMatcher):
@@ -44,8 +45,10 @@ class RoughCosine:
             taken[rows] = (exact - self.units[rows]).norm(dim=1)
         # |x.y - x'.y'| <= |x - x'| |y| + |x'| |y - y'|, the product is rounded to 8 bits, and both
         # ways add D terms in float32
-        lost, added = float(taken.max()), 4 * vectors.shape[1] * torch.finfo(torch.float32).eps
+        lost, eps = float(taken.max()), torch.finfo(torch.float32).eps
+        added = 4 * vectors.shape[1] * eps
         self.error = lost * (2 + lost) + (1 + lost) ** 2 * (2**-8 + added)
+        self.rounding = vectors.shape[1] ** 0.5 * eps
 
     def __len__(self) -> int:
         return len(self.images)
@@ -95,6 +98,7 @@ def rough_distances(images: Embedding, matcher: Matcher, k: int) -> RoughCosine 
     sample = torch.linspace(0, len(images) - 1, SAMPLE).long()
     nearest = smallest(rough.all(sample), k + SPARE)[0]
     decided = nearest[:, -1] - nearest[:, k - 1] > 2 * rough.error
+    decided &= (nearest[:, : k + 1].diff() > rough.rounding).all(1)
     return rough if decided.float().mean() >= 0.9 else None
 
 
@@ -105,7 +109,8 @@ class RoughLists:
     of the k-th smallest are compared again in float32; the others cannot be among the first k. The
     list is right if its last image is nearer than the last candidate's rough distance less the
     error, for whatever is no candidate lies beyond that; else the image is compared again with all.
-    The farthest image is found alike.
+    So it is where two distances are so close that rounding decides: the order is then that of the
+    product which everything else is computed with. The farthest image is found alike.
 
     Args:
         rough: distances of N images.
@@ -131,8 +136,9 @@ class RoughLists:
         for rows in _parts(count):
             distance, index = sorted_rows(self._exact(near, rows, k, torch.inf), near.index[rows])
             found.distance[rows], found.index[rows] = distance[:, :k], index[:, :k]
+            sure[rows] = (distance[:, : k + 1].diff() > self.rough.rounding).all(1)
             found.farthest[rows] = self._exact(far, rows, 1, -torch.inf).amax(1)
-            sure[rows] = found.distance[rows, -1] < near.distance[rows, -1] - self.rough.error
+            sure[rows] &= found.distance[rows, -1] < near.distance[rows, -1] - self.rough.error
             sure[rows] &= found.farthest[rows] > self.rough.error - far.distance[rows, -1]
         for again in (~sure).nonzero().flatten().split(ROWS):
             exact = self.rough.all(again)

@@ -85,13 +85,14 @@ def test_the_same_lists_whether_decided_or_made_again(at_once, made, noise, n_vi
     assert (sum(made) > 800) == (noise == 0.02)  # there, hundreds lie within the error
 
 
-def test_equal_images_stand_by_index(at_once):
+def test_equal_images_stand_by_index(at_once, made):
     images = Embedding(clusters(90, noise=0.5).vectors.repeat(3, 1, 1))
     found = nearest(images, CosineMatcher(), 12, 4 * 100**2 / 2**20)
     for image, row in enumerate(found.index.tolist()):
         assert row[:3] == [image % 90, image % 90 + 90, image % 90 + 180]
         for first in range(0, 12, 3):
             assert [i - row[first] for i in row[first : first + 3]] == [0, 90, 180]
+    assert sum(made) == 270  # rounding would decide
 
 
 def test_used_only_where_it_is_faster_and_decides(monkeypatch):
