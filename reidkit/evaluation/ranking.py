@@ -102,6 +102,7 @@ def _prepared_blocks(
                 f"got {tuple(values.shape)} {values.dtype}"
             )
         yield rows, values.contiguous(), part
+        del part  # before the next ones are prepared
 
 
 def _refuse(values: Tensor, first: int, matcher: nn.Module | None) -> None:
@@ -154,15 +155,15 @@ def rank_positives(
         limits = starts[rows.start : rows.stop + 1]
         members = taken[rows]
         closer[:, limits[0] : limits[-1]], right = count(values, members, relations, matcher)
-        if verification is None:
-            continue
-        counts = relations.n_good[members]
-        if finishes:
-            assert isinstance(matcher, Matcher)
-            right = _finished(right, counts, ready, matcher)
-            values = matcher.finish(values, ready)
-            _leave_out(values, members, relations)  # finish may have brought them back
-        verification.add(members, values, right, counts)
+        if verification is not None:
+            counts = relations.n_good[members]
+            if finishes:
+                assert isinstance(matcher, Matcher)
+                right = _finished(right, counts, ready, matcher)
+                values = matcher.finish(values, ready)
+                _leave_out(values, members, relations)  # finish may have brought them back
+            verification.add(members, values, right, counts)
+        del ready  # before the next ones are prepared
     counts = np.diff(starts)
     nth = np.arange(starts[-1]) - np.repeat(starts[:-1], counts) + 1
     starts = np.concatenate([[0], np.cumsum(counts[counts > 0])])
