@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from reidkit.errors import UserError
-from reidkit.evaluation.ranking import blocks
+from reidkit.evaluation.blocks import blocks
 from reidkit.evaluation.rerank import Reranked, Reranker, unit_range
 from reidkit.evaluation.table import TableMatcher, positions
 from reidkit.registry import RERANKERS

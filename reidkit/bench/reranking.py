@@ -19,9 +19,10 @@ from reidkit.evaluation import (
     positions,
     relate,
 )
+from reidkit.evaluation.blocks import blocks
 from reidkit.evaluation.metrics import average_precision
 from reidkit.evaluation.protocols import PROTOCOLS
-from reidkit.evaluation.ranking import blocks, rank_positives
+from reidkit.evaluation.ranking import rank_positives
 from reidkit.evaluation.verification import Verification
 from reidkit.evaluation.visible_parts import VisiblePartsMatcher
 from reidkit.structures import Embedding, Sight

@@ -8,12 +8,13 @@ from blocks of distances), `single_shot` (chances of ranks), `metrics` (numbers 
 """
 
 from reidkit.evaluation.arrange import arrange, pool_queries, random_halves
+from reidkit.evaluation.blocks import blocks
 from reidkit.evaluation.evaluator import RankingEvaluator
 from reidkit.evaluation.expansion import DatabaseAugmentation, QueryExpansion
 from reidkit.evaluation.k_reciprocal import KReciprocal
 from reidkit.evaluation.matchers import CosineMatcher, EuclideanMatcher, Matcher
 from reidkit.evaluation.protocols import PROTOCOLS, Protocol, Relations, relate
-from reidkit.evaluation.ranking import Ranks, blocks, rank_positives, top_matches
+from reidkit.evaluation.ranking import Ranks, rank_positives, top_matches
 from reidkit.evaluation.rerank import Reranker, UnitRange, as_matcher, unit_range
 from reidkit.evaluation.result import RankingResult
 from reidkit.evaluation.score import mean_over_trials, score

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from reidkit.errors import UserError
+from reidkit.evaluation.blocks import blocks
 from reidkit.evaluation.matchers import join_parts, tensor_of, unit_parts
 from reidkit.evaluation.nearest_lists import smallest
-from reidkit.evaluation.ranking import blocks
 from reidkit.evaluation.rerank import Reranked, Reranker
 from reidkit.registry import RERANKERS
 from reidkit.structures import Embedding, Sight

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from reidkit.evaluation.matchers import Matcher, tensor_of
+from reidkit.evaluation.memory import MEGABYTE
 from reidkit.evaluation.neighbours import Neighbours, nearest
-from reidkit.evaluation.ranking import MEGABYTE
 from reidkit.evaluation.rerank import Reranked, Reranker, UnitRange, as_matcher
 from reidkit.evaluation.sparse import Sparse
 from reidkit.evaluation.table import places, positions

@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+MEGABYTE = 1 << 20
+
 
 def empty(*shape: int, device: torch.device | str = "cpu") -> Tensor:
     """Float32 memory that is not filled, for blocks that are written again and again.

@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 
 from reidkit.evaluation.matchers import Matcher, tensor_of
-from reidkit.evaluation.memory import empty
+from reidkit.evaluation.memory import MEGABYTE, empty
 from reidkit.evaluation.nearest_lists import NearestLists, Neighbours, smallest, sorted_rows
-from reidkit.evaluation.ranking import MEGABYTE
 from reidkit.evaluation.rough import RoughCosine, RoughLists, rough_distances
 from reidkit.structures import Embedding
 

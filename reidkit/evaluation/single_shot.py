@@ -21,8 +21,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from reidkit.evaluation.blocks import blocks
 from reidkit.evaluation.protocols import DISTRACTOR, JUNK, Relations
-from reidkit.evaluation.ranking import blocks
 from reidkit.evaluation.sides import Labels
 from reidkit.structures import Embedding
 

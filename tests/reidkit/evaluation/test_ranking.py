@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from torch import nn
 
 from reidkit.errors import UserError
-from reidkit.evaluation import CosineMatcher, EuclideanMatcher, Labels, ranking, relate, score
+from reidkit.evaluation import (
+    CosineMatcher,
+    EuclideanMatcher,
+    Labels,
+    counting,
+    ranking,
+    relate,
+    score,
+)
 from reidkit.evaluation.protocols import PROTOCOLS
 from reidkit.evaluation.table import TableMatcher, positions
 from reidkit.structures import Embedding
@@ -117,8 +125,8 @@ def test_whole_block_operations_count_the_same(case):
     members = relations.valid
     if len(members):
         values = torch.from_numpy(table[members])
-        wanted = ranking._count_cpu(values.clone(), members, relations)
-        found = ranking._count_device(values.clone(), members, relations)
+        wanted = counting.count_cpu(values.clone(), members, relations)
+        found = counting.count_device(values.clone(), members, relations)
         for one, two in zip(wanted, found, strict=True):
             np.testing.assert_array_equal(one, two)
 
