@@ -1,12 +1,13 @@
 """Data: readers of real layouts, decoding, batch samplers, loaders, transforms on the device.
 
 In reading order: ``split`` (what a list of crops is), ``reader`` and the readers of the layouts,
-``decode`` and ``crops`` (files to uint8 batches), ``tracklets``, ``frames`` and ``clips`` (video), ``samplers``, ``loader`` (also over several
-domains), ``transforms`` (on the device). Importing this package registers them all.
+``decode`` and ``crops`` (files to uint8 batches), ``tracklets``, ``frames`` and ``clips`` (video),
+``samplers``, ``loader`` (also over several domains), ``transforms`` (on the device). Importing this
+package registers them all.
 """
 
-from reidkit.data.coco_persons import CocoPersons
 from reidkit.data.clips import ClipBatches, ClipDataset
+from reidkit.data.coco_persons import CocoPersons
 from reidkit.data.crops import CropDataset
 from reidkit.data.cuhk01 import CUHK01
 from reidkit.data.cuhk03 import CUHK03

@@ -101,7 +101,6 @@ class ClipDataset(Dataset):
             together=length if self.augment == "tracklet" else 1,
         )
 
-
     def _clip(self, row: int) -> Clip:
         if self.sampler is None:
             raise ValueError("tracklets are asked for as (row, frames): there is no frame sampler")

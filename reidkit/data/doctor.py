@@ -48,7 +48,9 @@ def find_reader(folder: Path, name: str | None = None) -> Reader:
     folder = Path(folder).resolve()
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder")
-    names = [name] if name else [n for n in DATASETS.names() if n not in ("SynthPed", "ImageFolder")]
+    names = (
+        [name] if name else [n for n in DATASETS.names() if n not in ("SynthPed", "ImageFolder")]
+    )
     fitting, wanted = [], []
     for one in names:
         try:
@@ -66,9 +68,11 @@ def find_reader(folder: Path, name: str | None = None) -> Reader:
         return max(fitting, key=lambda reader: _fit(reader, folder))
     if name is None and _is_image_folder(folder):
         return _build("ImageFolder", folder)
+    held = ", ".join(sorted(path.name for path in folder.iterdir())[:12])
     raise UserError(
-        f"{folder}: no known layout; it holds {', '.join(sorted(p.name for p in folder.iterdir())[:12])}"
-        "\nlayouts:\n" + "\n".join(wanted)
+        f"{folder}: no known layout; it holds {held}"
+        "\nlayouts:\n"
+        + "\n".join(wanted)
         + "\n  ImageFolder: {train,query,gallery}/<identity>/*.jpg, or <identity>/*.jpg"
     )
 
@@ -167,7 +171,9 @@ def _duplicates(splits: Mapping[str, Split]) -> list[Finding]:
     for group in (g for g in same.values() if len(g) > 1):
         places = [files[file] for file in group]
         people = {int(splits[name].identities[row]) for name, row in places}
-        text = " = ".join(f"{name}/{file.name}" for (name, _), file in zip(places, group, strict=True))
+        text = " = ".join(
+            f"{name}/{file.name}" for (name, _), file in zip(places, group, strict=True)
+        )
         if len(people) > 1:
             conflicting.append(text)
         elif {"train"} < {name for name, _ in places}:
@@ -186,8 +192,7 @@ def _duplicates(splits: Mapping[str, Split]) -> list[Finding]:
 def _leaks(splits: Mapping[str, Split]) -> list[Finding]:
     """People of the training set who are tested on; needs numbers that mean the same everywhere."""
     people = {
-        name: set(split.identities[split.identities > 0].tolist())
-        for name, split in splits.items()
+        name: set(split.identities[split.identities > 0].tolist()) for name, split in splits.items()
     }
     found = []
     for name in ("query", "gallery"):
@@ -215,7 +220,9 @@ def _mates(splits: Mapping[str, Split]) -> list[Finding]:
     for name in ("train", "gallery"):
         if name not in splits:
             continue
-        joined = [splits[name]] + ([splits["query"]] if name == "gallery" and "query" in splits else [])
+        joined = [splits[name]] + (
+            [splits["query"]] if name == "gallery" and "query" in splits else []
+        )
         identities = np.concatenate([s.identities for s in joined])
         cameras = np.concatenate([s.cameras for s in joined])
         pairs = np.unique(np.stack([identities, cameras], 1)[identities > 0], axis=0)
@@ -224,7 +231,10 @@ def _mates(splits: Mapping[str, Split]) -> list[Finding]:
         where = "train" if name == "train" else "the test"
         if alone and len(alone) == len(people):
             found.append(
-                Finding("warning", f"every person of {where} is seen by one camera: use protocol single-camera")
+                Finding(
+                    "warning",
+                    f"every person of {where} is seen by one camera: use protocol single-camera",
+                )
             )
         elif alone:
             text = f"{len(alone)} of {len(people)} people of {where} are seen by one camera only: "
@@ -242,9 +252,14 @@ def _histogram(splits: Mapping[str, Split]) -> list[Finding]:
     for low, high in zip(edges, edges[1:], strict=False):
         people = int(((counts >= low) & (counts < high)).sum())
         if people:
-            label = f"{low}" if high == low + 1 else f"{low}+" if high == np.inf else f"{low}-{int(high) - 1}"
+            label = (
+                f"{low}"
+                if high == low + 1
+                else f"{low}+"
+                if high == np.inf
+                else f"{low}-{int(high) - 1}"
+            )
             bars.append(f"    {label:>6} images: {people:>6,} people")
-    text = (
-        f"train: {counts.min()} to {counts.max()} images per person, median {int(np.median(counts))}\n"
-    )
+    span = f"{counts.min()} to {counts.max()} images per person"
+    text = f"train: {span}, median {int(np.median(counts))}\n"
     return [Finding("info", text + "\n".join(bars))]

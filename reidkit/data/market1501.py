@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +52,11 @@ class Market1501(Reader):
         "Market-1501-v15.09.15/Market-1501-v15.09.15",
         "Market1501",
     )
-    counts: Mapping[str, tuple[int, int | None]] = {"train": (12936, 751), "query": (3368, 750), "gallery": (15913, 751)}
+    counts: Mapping[str, tuple[int, int | None]] = {
+        "train": (12936, 751),
+        "query": (3368, 750),
+        "gallery": (15913, 751),
+    }
     junk_gallery = 19732  # with identity -1 kept; 0 where the set has no junk
     how = "unpack Market-1501-v15.09.15.zip there"
     example = "0002_c1s1_000451_03.jpg"

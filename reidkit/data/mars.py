@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,7 +54,11 @@ class MARS(Reader):
         "info/tracks_test_info.mat",
     )
     nestings: tuple[str, ...] = ("MARS", "MARS-v160809")
-    counts: Mapping[str, tuple[int, int | None]] = {"train": (8298, 625), "query": (1980, 626), "gallery": (12180, 635)}
+    counts: Mapping[str, tuple[int, int | None]] = {
+        "train": (8298, 625),
+        "query": (1980, 626),
+        "gallery": (12180, 635),
+    }
     how = (
         "unpack bbox_train.zip and bbox_test.zip there, and the folder info of the authors' "
         "MARS-evaluation repository"

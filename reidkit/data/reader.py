@@ -133,8 +133,8 @@ class Reader:
         lines = []
         for key, split in self.splits().items():
             line = (
-                f"{self.name}/{key}: {len(split):,} {self.unit}, {split.num_identities:,} identities, "
-                f"{len(np.unique(split.cameras))} cameras"
+                f"{self.name}/{key}: {len(split):,} {self.unit}, "
+                f"{split.num_identities:,} identities, {len(np.unique(split.cameras))} cameras"
             )
             if key in self.counts and len(split) != self.counts[key][0]:
                 line += f" (the published set has {self.counts[key][0]:,} {self.unit})"

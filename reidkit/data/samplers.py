@@ -229,7 +229,7 @@ class PKSampler(BatchSampler):
         return np.minimum(visits, total), total
 
     def _refusal(self, counts: np.ndarray, size: int, fixed: bool) -> str:
-        """Why there are no batches of this size, and which there could be; ``fixed``: p is given."""
+        """Why there are no batches of this size, and which could be; ``fixed``: p is given."""
         tried = range(self.p if fixed else self.p + 1, 0, -1)
         most = next((p for p in tried if self._count_visits(counts, p, self.k)[1]), 0)
         made, key = self.p * self.k, "train.batch_size"

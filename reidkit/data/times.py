@@ -40,9 +40,7 @@ def with_times(splits: dict[str, Split], seconds: Seconds) -> dict[str, Split]:
     }
 
 
-def market_seconds(
-    names: Sequence[str], doubled: bool = False
-) -> NDArray[np.float64] | None:
+def market_seconds(names: Sequence[str], doubled: bool = False) -> NDArray[np.float64] | None:
     """Seconds from names such as ``0002_c1s1_000451_03.jpg``: camera 1, session 1, frame 451.
 
     Frames count from the start of a session, so the sessions of each camera are put one after

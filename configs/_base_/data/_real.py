@@ -1,5 +1,5 @@
-# What real photographs share: COCO persons as second part-label set, and an official COCO pose model,
-# both of which you fetch yourself: docs/data.md.
+# What real photographs share: COCO persons as second part-label set, and an official COCO pose
+# model, both of which you fetch yourself: docs/data.md.
 data = dict(
     domains=dict(parts=dict(type="CocoPersons", masks="masks_7_parts/train")),
     labeller=dict(

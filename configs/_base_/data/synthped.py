@@ -1,4 +1,5 @@
-# SynthPed, the benchmark that reidkit renders itself: source A, target B, each with its own cameras.
+# SynthPed, the benchmark that reidkit renders itself: source A, target B, each with cameras of its
+# own.
 data = dict(
     name="synthped",
     domains=dict(

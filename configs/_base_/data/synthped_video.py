@@ -1,5 +1,5 @@
-# SynthPed video, tracklets that reidkit renders itself in MARS's layout: people, cameras and domains
-# are those of SynthPed, things in front come and go part by part.
+# SynthPed video, tracklets that reidkit renders itself in MARS's layout: people, cameras and
+# domains are those of SynthPed, things in front come and go part by part.
 data = dict(
     name="synthped_video",
     domains=dict(

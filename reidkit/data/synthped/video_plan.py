@@ -144,7 +144,11 @@ def contents(preset: str, domain: str, seed: int = 0, style: str | None = None) 
     Raises:
         ValueError: unknown preset, domain or style.
     """
-    allowed: tuple = (("preset", preset, VIDEO), ("domain", domain, DOMAINS), ("style", style, STYLES))
+    allowed: tuple = (
+        ("preset", preset, VIDEO),
+        ("domain", domain, DOMAINS),
+        ("style", style, STYLES),
+    )
     for option, value, names in allowed:
         if value not in names and not (option == "style" and value is None):
             raise ValueError(

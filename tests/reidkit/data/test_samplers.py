@@ -168,8 +168,7 @@ TOO_FEW = (
         ),
         (
             dict(batch_size=3),
-            NO_PRODUCT.format(3, 0, 0)
-            + "train.batch_size=4 would fit, or change train.sampler.k",
+            NO_PRODUCT.format(3, 0, 0) + "train.batch_size=4 would fit, or change train.sampler.k",
         ),
         (
             dict(batch_size=64),
@@ -196,11 +195,10 @@ def test_batches_that_cannot_be_filled_name_what_would_do(options, text):
     assert str(error.value) == text
 
 
-@given(
-    st.integers(1, 12), st.integers(1, 6), st.integers(1, 80), st.integers(1, 3), st.booleans()
-)
+@given(st.integers(1, 12), st.integers(1, 6), st.integers(1, 80), st.integers(1, 3), st.booleans())
 def test_what_a_refusal_names_is_taken(people, k, batch_size, processes, per_image):
     """Every batch size, p and k that the message names fills a batch, whatever was refused."""
+
     def make(**options):
         epoch = "images" if per_image else "identities"
         return PKSampler(identities([5] * people), world_size=processes, epoch=epoch, **options)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from reidkit.data import LSVID, MARS, PRID2011, DukeMTMCVideoReID, ILIDSVID, TrackletSplit
+from reidkit.data import ILIDSVID, LSVID, MARS, PRID2011, DukeMTMCVideoReID, TrackletSplit
 from reidkit.data.tracklets import in_time
 from reidkit.errors import UserError
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from reidkit.cli.synthped import main
-from reidkit.data.synthped import layout, plan
+from reidkit.data.synthped import layout, plan, shards
 from reidkit.data.synthped.reader import SynthPed
 from reidkit.data.synthped.world import render
 from reidkit.errors import UserError
@@ -102,7 +102,7 @@ def test_truth_and_files_are_those_of_the_world(root):
             np.testing.assert_array_equal(truth[key][index], value)
         assert truth["heading"][index] == np.float32(crop.heading)
         assert tuple(truth["image_sizes"][index]) == crop.image.shape[:2]
-        assert split.file(index).read_bytes() == layout.encode(crop)
+        assert split.file(index).read_bytes() == shards.encode(crop)
         assert (
             np.abs(cv2.imread(str(split.file(index)))[:, :, ::-1] - crop.image.astype(int)).mean()
             < 9
@@ -123,7 +123,7 @@ def test_a_second_call_does_nothing(root):
     before = {e.name: e.stat().st_mtime_ns for e in os.scandir(folder / "query")}
     assert layout.write_domain(root, "easy", "A", show=False) == folder
     assert before == {e.name: e.stat().st_mtime_ns for e in os.scandir(folder / "query")}
-    assert not (folder / layout.UNFINISHED).exists()
+    assert not (folder / shards.UNFINISHED).exists()
     assert layout.is_complete(folder, plan.plan("easy", "A"), thorough=True)
 
 
@@ -135,7 +135,7 @@ def test_killed_and_started_again_ends_with_the_same_bytes(root, tmp_path):
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 120
-        while not (folder / layout.UNFINISHED / "00000.npz").exists():
+        while not (folder / shards.UNFINISHED / "00000.npz").exists():
             assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.002)
     finally:
@@ -143,7 +143,7 @@ def test_killed_and_started_again_ends_with_the_same_bytes(root, tmp_path):
         process.wait()
     items = plan.plan("easy", "P")
     assert not (folder / "manifest.json").exists() and not layout.is_complete(folder, items)
-    done = (folder / layout.UNFINISHED / "00000.npz").stat().st_mtime_ns
+    done = (folder / shards.UNFINISHED / "00000.npz").stat().st_mtime_ns
     first = folder / items[0].path
     written = first.stat().st_mtime_ns
     (folder / plan.TRAIN).mkdir(exist_ok=True)
@@ -161,8 +161,8 @@ def test_a_lost_or_cut_file_is_noticed_and_mended(root, tmp_path):
     folder = layout.domain_folder(tmp_path, "easy", "P")
     shutil.copytree(source, folder)
     items = plan.plan("easy", "P")
-    (folder / layout.UNFINISHED).mkdir()  # left by a run killed in its last step
-    (folder / layout.UNFINISHED / "00000.npz").write_bytes(b"old")
+    (folder / shards.UNFINISHED).mkdir()  # left by a run killed in its last step
+    (folder / shards.UNFINISHED / "00000.npz").write_bytes(b"old")
     for damage in (Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:-40])):
         damage(folder / items[7].path)
         assert not layout.is_complete(folder, items)

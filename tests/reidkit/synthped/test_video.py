@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from reidkit.data.synthped import layout
+from reidkit.data.synthped import layout, shards
 from reidkit.data.synthped.video import STEP
 from reidkit.data.synthped.video_plan import VIDEO, contents, tracks, video_folder
 from reidkit.data.synthped.video_reader import SynthPedVideo
@@ -60,7 +60,7 @@ def test_rendering_again_changes_nothing_and_other_arguments_do(reader):
     assert contents("easy", "A").tables == reader.contents.tables
     assert contents("easy", "B").tables != reader.contents.tables
     item = reader.contents.items[7]
-    assert (reader.folder / item.path).read_bytes() == layout.encode(render(item.shot))
+    assert (reader.folder / item.path).read_bytes() == shards.encode(render(item.shot))
     assert video_folder("x", "easy", "A").name == "A_video1"
     for wrong in (dict(preset="huge"), dict(domain="C"), dict(style="Q")):
         with pytest.raises(ValueError, match="SynthPed video: .* must be one of"):
