@@ -12,6 +12,7 @@ MODULES = (
     "reidkit.pose",
     "reidkit.engine.hooks",
     "reidkit.engine.refresh",
+    "reidkit.engine.image_quality_hook",
     "reidkit.engine.samples",
 )
 

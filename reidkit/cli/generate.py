@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from reidkit.cli.common import parse_with_overrides, parser
@@ -27,7 +26,8 @@ def main(argv: list[str]) -> int:
     from reidkit.engine.composites import Composer
     from reidkit.engine.load import load_run
 
-    composer = Composer(load_run(args.run, overrides), args.split, args.domain)
+    run = load_run(args.run, overrides)
+    composer = Composer.of_run(run, args.split, args.domain)
     if args.grid:
         rows = args.rows or composer.choose(args.count, args.seed)
         _save(composer.grid(rows), args.grid)
@@ -37,10 +37,12 @@ def main(argv: list[str]) -> int:
             raise UserError(f"--interpolate goes between two crops; --rows has {len(rows)}")
         _save(composer.interpolation(rows[0], rows[1], args.steps), args.interpolate)
     if args.dataset:
-        count = composer.write_dataset(args.dataset, args.copies, args.seed, args.with_real)
+        originals = run.domains.splits(args.domain)
+        options = args.copies, args.seed, args.with_real
+        count = composer.write_dataset(args.dataset, originals, *options)
         print(f"{args.dataset}: {count:,} composites; who gave what: composites.csv")
     if args.quality:
-        _quality(composer, args)
+        _quality(composer, run.cfg, args)
     return 0
 
 
@@ -79,17 +81,21 @@ def _save(picture, path: Path) -> None:
     print(f"{path}: {picture.shape[1]} x {picture.shape[0]} pixels")
 
 
-def _quality(composer, args) -> None:
+def _quality(composer, cfg, args) -> None:
     from reidkit.engine.folder import write_json
-    from reidkit.engine.image_quality import measure
+    from reidkit.engine.image_quality import ImageQuality, first_run
 
-    features = args.features
-    if features is None:
-        needs = composer.cfg.get("needs", {})
-        features = next((Path(need["run"]) for need in needs.values() if need.get("run")), None)
-    numbers = measure(composer, features, args.inception, args.lpips, args.copies, args.seed)
+    runs = {role: need.get("run") for role, need in cfg.get("needs", {}).items()}
+    features = args.features or first_run(runs)
+    quality = ImageQuality(features, args.inception, args.lpips, args.copies, args.seed)
+    numbers = quality.measure(composer)
+    counts = {"real crops": len(composer.split), "composites": args.copies * len(composer.split)}
+    data = f"{composer.split.dataset}/{composer.split.name}"
     width = max(map(len, numbers))
     for name, value in numbers.items():
-        print(f"{name:<{width}}  {value:.4g}" if isinstance(value, float) else f"{name}: {value}")
+        print(f"{name:<{width}}  {value:.4g}")
+    for name, count in counts.items():
+        print(f"{name:<{width}}  {count:,}")
+    print(f"data: {data}\nfeatures: {features}")
     if args.out:
-        write_json(args.out, json.loads(json.dumps(numbers)))
+        write_json(args.out, dict(numbers, **counts, data=data, features=str(features)))

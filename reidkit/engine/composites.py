@@ -8,8 +8,9 @@ from __future__ import annotations
 import csv
 import io
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,28 +30,36 @@ LAYOUT = ("bounding_box_train", "query", "bounding_box_test")  # Market-1501's
 
 
 class Composer:
-    """A run's model as a maker of images.
+    """A generative model as a maker of images from the crops of one split.
 
     Args:
-        run: of ``load_run``.
-        split: whose crops are taken apart and put together: "train", "query" or "gallery".
-        domain: which data set of the run.
+        model: has ``appearance``, ``structure`` and ``generate``.
+        dataset: the crops that are taken apart and put together.
 
     Raises:
-        UserError: the run's model generates no images.
+        UserError: the model generates no images.
     """
 
-    def __init__(self, run: LoadedRun, split: str = "train", domain: str = "source"):
-        missing = [n for n in ("appearance", "structure", "generate") if not hasattr(run.model, n)]
+    def __init__(self, model: Any, dataset: CropDataset):
+        missing = [n for n in ("appearance", "structure", "generate") if not hasattr(model, n)]
         if missing:
             raise UserError(
-                f"{type(run.model).__name__} generates no images (it has no {missing[0]}); take a "
+                f"{type(model).__name__} generates no images (it has no {missing[0]}); take a "
                 "run of configs/dgnet/dgnet.py"
             )
-        self.model, self.cfg = run.model, run.cfg
-        self.split = run.domains.split(domain, split)
-        self.splits = run.domains.splits(domain)
-        self.dataset = CropDataset(self.split, tuple(run.cfg.input.size), run.cfg.input.resize)
+        self.model, self.dataset, self.split = model, dataset, dataset.split
+
+    @classmethod
+    def of_run(cls, run: LoadedRun, split: str = "train", domain: str = "source") -> Composer:
+        """The model of a finished run with the crops of "train", "query" or "gallery".
+
+        Args:
+            run: of ``load_run``.
+            split: whose crops.
+            domain: which data set of the run.
+        """
+        size, resize = tuple(run.cfg.input.size), run.cfg.input.resize
+        return cls(run.model, CropDataset(run.domains.split(domain, split), size, resize))
 
     def load(self, rows: Sequence[int]) -> ReIDBatch:
         """These crops of the split.
@@ -133,7 +142,12 @@ class Composer:
             yield self.model.generate(appearance, structure).cpu()
 
     def write_dataset(
-        self, folder: Path, copies: int = 1, seed: int = 0, with_real: bool = False
+        self,
+        folder: Path,
+        originals: Mapping[str, Split],
+        copies: int = 1,
+        seed: int = 0,
+        with_real: bool = False,
     ) -> int:
         """Write composites as a data set in Market-1501's layout, for any method to train on.
 
@@ -142,6 +156,7 @@ class Composer:
 
         Args:
             folder: must not hold anything; appears whole or not at all.
+            originals: the data set's "query" and "gallery".
             copies: composites per training crop.
             seed: of the shuffled structures.
             with_real: put the real training crops beside the composites.
@@ -152,7 +167,7 @@ class Composer:
         Raises:
             UserError: the folder is not empty, or a set without query and gallery.
         """
-        absent = [name for name in ("query", "gallery") if name not in self.splits]
+        absent = [name for name in ("query", "gallery") if name not in originals]
         if absent:
             raise UserError(f"{self.split.dataset} has no {absent[0]}: the layout needs it")
         pairs = self.pairs(copies, seed)
@@ -163,8 +178,8 @@ class Composer:
                 self._write_composites(place, pairs)
                 if with_real:
                     self._copy(self.split, place / LAYOUT[0])
-                self._copy(self.splits["query"], place / LAYOUT[1])
-                self._copy(self.splits["gallery"], place / LAYOUT[2])
+                self._copy(originals["query"], place / LAYOUT[1])
+                self._copy(originals["gallery"], place / LAYOUT[2])
         except FileExistsError:
             raise UserError(f"{folder}: holds something already; name a new folder") from None
         return len(pairs)

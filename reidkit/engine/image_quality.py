@@ -5,7 +5,7 @@ Shapes: N images, H W pixels, D feature dims.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +68,15 @@ def frechet(features: nn.Module | str | Path) -> Any:
     """
     fid = _torchmetrics("torchmetrics.image.fid").FrechetInceptionDistance
     if isinstance(features, nn.Module):
-        return fid(feature=features, normalize=False)
+        return fid(feature=features, normalize=False, reset_real_features=False)
     if not Path(features).is_file():
         raise UserError(f"{features}: no such file of Inception weights")
     try:
-        return fid(feature=2048, feature_extractor_weights_path=str(features))
+        return fid(
+            feature=2048,
+            feature_extractor_weights_path=str(features),
+            reset_real_features=False,
+        )
     except ModuleNotFoundError:
         raise UserError(MISSING.format("torch-fidelity")) from None
 
@@ -120,61 +124,73 @@ class LPIPS(nn.Module):
         return self.net(*scaled).flatten()
 
 
-def measure(
-    composer: Composer,
-    features: str | Path | None,
-    inception: str | Path | None = None,
-    lpips: str | Path | None = None,
-    copies: int = 1,
-    seed: int = 10,
-) -> dict[str, Any]:
-    """Numbers of one run's composites against the real crops of its split.
+class ImageQuality:
+    """Numbers of a model's composites against the real crops that they are made from.
 
     Every real crop gives its appearance to ``copies`` composites, the structures are shuffled
     (the generation set of DG-Net). Similarities within an identity are of pairs of composites, or
-    of real crops, of one appearance's identity: the lower, the more diverse.
+    of real crops, of one appearance's identity: the lower, the more diverse. Of several
+    measurements on the same crops, the first computes what is of the real crops alone.
 
     Args:
-        composer: of the run.
         features: run folder for the re-id Frechet distance; None leaves it out.
         inception: Inception weights for the FID; None leaves it out.
         lpips: AlexNet weights; None leaves LPIPS out.
         copies: composites per crop.
         seed: of shuffling and pairing.
-
-    Returns:
-        name -> number, with what it was measured on beside.
     """
-    distances = {}
-    if features is not None:
-        distances["re-id Frechet distance (not FID)"] = frechet(ReIDFeatures(features))
-    if inception is not None:
-        distances["FID"] = frechet(inception)
-    own = np.arange(len(composer.split))
-    pairs = composer.pairs(copies, seed)
-    mates = within_identity(composer.split.identities, np.random.default_rng(seed))
-    made = torch.cat(list(composer.composites(pairs)))
-    real = torch.cat(list(_crops(composer, own)))
-    rebuilt = torch.cat(list(composer.composites(np.stack([own, own], 1), label="rebuilding")))
-    for metric in distances.values():
-        for images, is_real in ((real, True), (made, False)):
-            for part in images.split(64):
-                metric.update(part, real=is_real)
-    numbers: dict[str, Any] = {n: float(metric.compute()) for n, metric in distances.items()}
-    compare: dict[str, Callable] = {"SSIM": ssim}
-    if lpips is not None:
-        compare["LPIPS"] = LPIPS(lpips)
-    for name, measured in compare.items():
-        for what, one, two in (
-            ("within identity, composites", made[mates[:, 0]], made[mates[:, 1]]),
-            ("within identity, real", real[mates[:, 0]], real[mates[:, 1]]),
-            ("self-reconstruction", rebuilt, real),
-        ):
-            numbers[f"{name} {what}"] = _mean(measured, one, two)
-    numbers["real crops"], numbers["composites"] = float(len(real)), float(len(made))
-    numbers["data"] = f"{composer.split.dataset}/{composer.split.name}"
-    numbers["features"] = str(features)
-    return numbers
+
+    def __init__(
+        self,
+        features: str | Path | None = None,
+        inception: str | Path | None = None,
+        lpips: str | Path | None = None,
+        copies: int = 1,
+        seed: int = 10,
+    ):
+        self.distances: dict[str, Any] = {}
+        if features is not None:
+            self.distances["re-id Frechet distance (not FID)"] = frechet(ReIDFeatures(features))
+        if inception is not None:
+            self.distances["FID"] = frechet(inception)
+        self.similarities: dict[str, Callable] = {"SSIM": ssim}
+        if lpips is not None:
+            self.similarities["LPIPS"] = LPIPS(lpips)
+        self.copies, self.seed = copies, seed
+        self._real: dict[str, float] = {}
+
+    def measure(self, composer: Composer) -> dict[str, float]:
+        """Name -> number, for the model as it is now; the same composites are asked for each time.
+
+        Args:
+            composer: the model with its crops, the same crops in every call.
+        """
+        own = np.arange(len(composer.split))
+        mates = within_identity(composer.split.identities, np.random.default_rng(self.seed))
+        made = torch.cat(list(composer.composites(composer.pairs(self.copies, self.seed))))
+        real = torch.cat(list(_crops(composer, own)))
+        rebuilt = torch.cat(list(composer.composites(np.stack([own, own], 1), label="rebuilding")))
+        if not self._real:
+            for metric in self.distances.values():
+                _update(metric, real, True)
+            for name, measured in self.similarities.items():
+                self._real[name] = _mean(measured, real[mates[:, 0]], real[mates[:, 1]])
+        numbers = {}
+        for name, metric in self.distances.items():
+            _update(metric, made, False)
+            numbers[name] = float(metric.compute())
+            metric.reset()  # the real crops stay
+        for name, measured in self.similarities.items():
+            pairs = made[mates[:, 0]], made[mates[:, 1]]
+            numbers[f"{name} within identity, composites"] = _mean(measured, *pairs)
+            numbers[f"{name} within identity, real"] = self._real[name]
+            numbers[f"{name} self-reconstruction"] = _mean(measured, rebuilt, real)
+        return numbers
+
+
+def first_run(runs: Mapping[str, str | None]) -> str | None:
+    """The first finished run that a config builds on, by role: whose eyes judge its images."""
+    return next((run for run in runs.values() if run), None)
 
 
 def within_identity(identities: NDArray[np.int64], rng: np.random.Generator) -> Pairs:
@@ -195,6 +211,11 @@ def within_identity(identities: NDArray[np.int64], rng: np.random.Generator) -> 
 def _crops(composer: Composer, rows: NDArray[np.int64], size: int = 64) -> Iterator[Tensor]:
     for start in range(0, len(rows), size):
         yield composer.load(rows[start : start + size].tolist()).images
+
+
+def _update(metric: Any, images: Tensor, real: bool) -> None:
+    for part in images.split(64):
+        metric.update(part, real=real)
 
 
 def _mean(measured: Callable, first: Tensor, second: Tensor) -> float:

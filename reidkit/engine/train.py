@@ -193,7 +193,10 @@ def build_runner(
         resume=bool(resume and last.exists()),
         experiment_name=folder.name,
         cfg=Config(
-            dict(find_unused_parameters=bool(train_cfg.get("freeze") or train_cfg.get("losses")))
+            dict(
+                find_unused_parameters=bool(train_cfg.get("freeze") or train_cfg.get("losses")),
+                needs=runs,  # hooks may want the runs that this one builds on
+            )
         ),
     )
 

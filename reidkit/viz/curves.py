@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -40,7 +41,6 @@ def curve(
         >>> target.read_bytes()[1:4]
         b'PNG'
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     series = _checked(scalars)
@@ -61,6 +61,48 @@ def curve(
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(title="running mean, last value", frameon=False)
+    _save(figure, path)
+
+
+def panels(
+    path: str | Path,
+    iterations: Sequence[float],
+    groups: Mapping[str, Mapping[str, Sequence[float]]],
+) -> None:
+    """Draw series that were measured now and then, a panel for each kind of number.
+
+    Args:
+        path: of the PNG file.
+        iterations: at which was measured.
+        groups: title -> name -> a value per measurement.
+
+    Example:
+        >>> import tempfile
+        >>> target = Path(tempfile.mkdtemp()) / "quality.png"
+        >>> panels(target, [100, 200], {"FID": {"composites": [80.0, 40.0]}})
+        >>> target.exists()
+        True
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.5 * len(groups), 4), dpi=120, layout="constrained")
+    for axes, (title, series) in zip(
+        figure.subplots(1, len(groups), squeeze=False)[0], groups.items(), strict=True
+    ):
+        for colour, (name, values) in zip(COLOURS, series.items(), strict=False):
+            label = f"{name}  {values[-1]:.4g}"
+            axes.plot(iterations, values, color=colour, linewidth=1.8, marker="o", label=label)
+        axes.set(title=title, xlabel="iteration")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(title="last value", frameon=False)
+    _save(figure, path)
+
+
+def _save(figure: Any, path: str | Path) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     memory = io.BytesIO()
     FigureCanvasAgg(figure).print_png(memory)
     with atomic_write(path) as file:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -18,6 +19,11 @@ import torch
 from reidkit.cli.common import run_cli
 from reidkit.cli.generate import main as generate
 from reidkit.cli.train import main as train
+from reidkit.data.crops import CropDataset
+from reidkit.data.market1501 import Market1501
+from reidkit.engine.image_quality_hook import ImageQualityHook
+from reidkit.engine.load import load_run
+from reidkit.errors import UserError
 from reidkit.utils.checkpoint import load_checkpoint
 
 pytestmark = pytest.mark.slow
@@ -155,8 +161,6 @@ def test_pictures_and_data_sets_from_a_run(unbroken, root, monkeypatch):
     assert generate([str(unbroken), *asked, "--steps", "5", "--dataset", str(data)]) == 0
     assert cv2.imread(str(grid)).shape[1] > 3 * 32
     assert cv2.imread(str(steps)).shape[1] > 5 * 32
-    from reidkit.data.market1501 import Market1501
-
     splits = Market1501(str(root / "made")).splits()
     assert {name: len(split) for name, split in splits.items()} == {
         "train": 24, "query": 3, "gallery": 6,
@@ -192,6 +196,42 @@ def test_quality_of_the_composites(unbroken, root, monkeypatch):
     assert numbers["re-id Frechet distance (not FID)"] > 0 and numbers["composites"] == 24
     for what in ("within identity, composites", "within identity, real", "self-reconstruction"):
         assert -1 <= numbers[f"SSIM {what}"] <= 1
+
+
+def test_quality_over_time(unbroken, root, monkeypatch):
+    """A row per measurement, the last as the tool gives it, the training as without."""
+    monkeypatch.chdir(ROOT)
+    folder, out = root / "measured", root / "end.json"
+    hook = "+hooks.1=ImageQualityHook", "+hooks.1.every=2"
+    assert train(arguments(root, "measured", *hook)) == 0
+    ours, theirs = (load_checkpoint(f / "checkpoints/last.pth") for f in (folder, unbroken))
+    for name, value in theirs["state_dict"].items():
+        assert torch.equal(ours["state_dict"][name], value), name
+    rows = list(csv.DictReader((folder / "image_quality.csv").open()))
+    assert [row.pop("iteration") for row in rows] == ["4", "6"]
+    assert generate([str(folder), "--quality", "--out", str(out)]) == 0
+    numbers = json.loads(out.read_text())
+    for name, value in rows[-1].items():
+        assert float(value) == pytest.approx(numbers[name], rel=0.02), name  # bf16
+    distance = "re-id Frechet distance (not FID)"
+    assert rows[0][distance] != rows[1][distance]
+    assert cv2.imread(str(folder / "image_quality.png")).shape[1] > 1000
+
+    model = load_run(folder).model
+    data = Market1501(str(root / "data")).splits()["train"]
+    runner = SimpleNamespace(
+        model=model, work_dir=folder, iter=4, cfg={},
+        train_dataloader=SimpleNamespace(dataset=CropDataset(data, (64, 32))),
+    )  # fmt: skip
+    hook = ImageQualityHook()
+    hook.before_train(runner)  # resumed after iteration 4: what came later is made again
+    assert [row["iteration"] for row in hook.rows] == [4]
+    assert not hook.quality.distances  # this config needs no run
+    runner.model = torch.nn.Linear(1, 1)
+    with pytest.raises(UserError, match="Linear generates no images"):
+        hook.before_train(runner)
+    with pytest.raises(ValueError, match="at least 1"):
+        ImageQualityHook(every=0)
 
 
 def test_a_teacher_of_other_data_is_refused(unbroken, root, capsys, monkeypatch):
