@@ -48,6 +48,13 @@ def test_the_dense_reference_is_what_we_compute():
     np.testing.assert_allclose(matcher(query, gallery).numpy(), wanted, atol=1e-5)
 
 
+def test_rows_of_a_device_are_the_same_kind_on_a_cpu():
+    data = bench.make_features(**SMALL)
+    names = [row.name for row in bench.on_device(data, "cpu")]
+    assert names == ["features -> metrics on cpu", "k-reciprocal on cpu"]
+    assert all(row.ours > 0 for row in bench.on_device(data, "cpu", ", small"))
+
+
 def test_a_small_run_gives_every_row(capsys):
     rows = bench.run(quick=True)
     names = " | ".join(row.name for row in rows)
