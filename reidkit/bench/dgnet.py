@@ -1,7 +1,7 @@
 """One whole iteration of DG-Net, all terms on, against the same in plain eager float32.
 
-With a GPU at the paper's size (ResNet-50, 256x128, 8 crops per side, 751 identities), with peak
-memory; on a CPU with the quick recipe's networks, where only a ratio is to be had.
+Full size is the paper's (ResNet-50, 256x128, 8 crops per side, 751 identities), for a GPU; on a CPU
+its iterations take minutes, so there the quick recipe's networks are measured.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from reidkit.bench.measure import peak_bytes
 from reidkit.bench.table import Row
 from reidkit.config import prepare_config
 from reidkit.engine.devices import choose_device, choose_precision
@@ -21,57 +22,66 @@ from reidkit.structures import ReIDBatch
 PHASE_TWO = 10**6  # an iteration at which every ramp has ended
 
 
-def run(steps: int = 5) -> list[Row]:
-    """Measure the ways in turn.
+def run(steps: int = 5, full: bool | None = None) -> list[Row]:
+    """Measure the ways in turn, memory apart from times.
 
     Args:
         steps: timed iterations of each; the fastest counts, after two that are not measured.
+        full: measure at full size; default: with a GPU.
     """
     device = choose_device("auto")
     precision = choose_precision("auto", device)
-    full = device.type == "cuda"
+    full = device.type == "cuda" if full is None else full
     plain = dict(precision="fp32", channels_last=False)
     fast: dict[str, Any] = dict(precision=precision, channels_last=True)
     ways = {"plain": plain, "ours": fast}
-    if full:
+    if device.type == "cuda":
         ways["compiled"] = dict(fast, compile=True)
     ways["checkpointed"] = dict(fast, checkpoint=True)
-    found = {name: _measure(options, full, device, steps) for name, options in ways.items()}
+    found = {
+        name: (_seconds(options, full, device, steps), _peak(options, full, device))
+        for name, options in ways.items()
+    }
     size = "full size" if full else "quick size"
     rows = []
     for name in list(ways)[1:]:
         how = f"{precision} + channels_last" + ("" if name == "ours" else f", {name}")
         title = f"iteration, {size}, {how}"
-        rows.append(
-            Row(title, f"plain fp32 on {device}", 1 / found["plain"][0], 1 / found[name][0], "it/s")
-        )
-        if full:
-            peaks = found["plain"][1], found[name][1]
-            rows.append(Row(f"{title}, memory", "plain fp32", *peaks, "MB", higher_is_better=False))
+        (usual, most), (seconds, peak) = found["plain"], found[name]
+        rows.append(Row(title, f"plain fp32 on {device}", 1 / usual, 1 / seconds, "it/s"))
+        memory = f"{title}, memory"
+        rows.append(Row(memory, "plain fp32", most, peak, "MB", higher_is_better=False))
     return rows
 
 
-def _measure(
-    options: dict[str, Any], full: bool, device: torch.device, steps: int
-) -> tuple[float, float]:
-    """Seconds of the fastest iteration, and the peak of allocated memory in MB."""
-    model, optim, batch = _build(options, full, device)
-    if full:
-        torch.cuda.reset_peak_memory_stats(device)
-    seconds = []
-    for step in range(steps + 2):
-        batch.generator = torch.Generator().manual_seed(step)
+def _seconds(options: dict[str, Any], full: bool, device: torch.device, steps: int) -> float:
+    """Seconds of the fastest iteration."""
+    parts = _build(options, full, device)
+    times = []
+    for number in range(steps + 2):
         start = time.perf_counter()
-        model.train_step({"source": batch}, optim)  # ends by reading the losses back
-        if full:
-            torch.cuda.synchronize(device)
-        seconds.append(time.perf_counter() - start)
-    peak = torch.cuda.max_memory_allocated(device) / 2**20 if full else 0.0
-    del model, optim
-    return min(seconds[2:]), peak
+        _step(*parts, number)
+        times.append(time.perf_counter() - start)
+    return min(times[2:])
 
 
-def _build(options: dict[str, Any], full: bool, device: torch.device):
+def _peak(options: dict[str, Any], full: bool, device: torch.device) -> float:
+    """Megabytes at the peak of two iterations, with networks, teacher and optimisers."""
+
+    def work() -> None:
+        parts = _build(options, full, device)
+        for number in range(2):  # the optimisers' state is there from the second on
+            _step(*parts, number)
+
+    return peak_bytes(work, device.type) / 2**20
+
+
+def _step(model: Any, optim: Any, batch: ReIDBatch, number: int) -> None:
+    batch.generator = torch.Generator().manual_seed(number)
+    model.train_step({"source": batch}, optim)  # ends by reading the losses back: all is done
+
+
+def _build(options: dict[str, Any], full: bool, device: torch.device) -> tuple[Any, Any, ReIDBatch]:
     """The model of configs/dgnet/dgnet.py with a random teacher, its optimisers and a batch."""
     recipe = ["recipe=paper", "model.backbone.pretrained=None"] if full else ["recipe=quick"]
     cfg = prepare_config("dgnet/dgnet", recipe)

@@ -19,6 +19,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from reidkit.bench.measure import peak_bytes
 from reidkit.bench.table import Row
 from reidkit.data.clips import ClipDataset
 from reidkit.data.frames import RandomFrames
@@ -86,7 +87,7 @@ def _gating(frames: int, repeats: int, device: str) -> list[Row]:
                 raise RuntimeError("fused and expanded gating disagree")
         del results, one, other
         seconds = {way: _least(lambda w=way: step(w), repeats, device) for way in ways}  # type: ignore[misc]
-        memory = {way: _peak(lambda w=way: step(w), device) * MB for way in ways}  # type: ignore[misc]
+        memory = {way: peak_bytes(lambda w=way: step(w), device) * MB for way in ways}  # type: ignore[misc]
         name = f"gating, {frames} frames, K={PARTS}, {'trained' if trained else 'frozen'} CNN"
         for kind, unit, found in (("", "s", seconds), (", memory", "MB", memory)):
             against = "features expanded to every part"
@@ -111,26 +112,6 @@ def _least(work: Callable[[], object], repeats: int, device: str) -> float:
             torch.cuda.synchronize()
         best = min(best, clock() - start)
     return best
-
-
-def _peak(work: Callable[[], object], device: str) -> float:
-    """Bytes allocated at the peak of a piece of work beyond what was there before."""
-    if device == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        work()
-        torch.cuda.synchronize()
-        return torch.cuda.max_memory_allocated() - before
-    from torch.profiler import ProfilerActivity, profile
-
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
-        work()
-    held = peak = 0
-    for event in seen.profiler.kineto_results.events():  # type: ignore[union-attr]
-        if event.name() == "[memory]":
-            held += event.nbytes()
-            peak = max(peak, held)
-    return peak
 
 
 def _clips(tracklets: int, repeats: int) -> list[Row]:

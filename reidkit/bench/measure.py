@@ -58,3 +58,30 @@ def extra_mb(work: Callable[[], object]) -> float:
         done.set()
         watcher.join()
     return max(peak, resident()) - before
+
+
+def peak_bytes(work: Callable[[], object], device: str) -> float:
+    """Bytes allocated at the peak of a piece of work beyond what was there before.
+
+    Args:
+        device: "cuda" takes the GPU's own count; "cpu" the sum over the profiler's events, which
+            sees what torch allocates and nothing else.
+    """
+    import torch
+
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        work()
+        torch.cuda.synchronize()
+        return torch.cuda.max_memory_allocated() - before
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as seen:
+        work()
+    held = peak = 0
+    for event in seen.profiler.kineto_results.events():  # type: ignore[union-attr]
+        if event.name() == "[memory]":
+            held += event.nbytes()
+            peak = max(peak, held)
+    return peak
