@@ -5,9 +5,10 @@ Shapes: N images, C channels, h w feature cells.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from .norms import LayerNorm, adain, instance_norm
 
 SLOPE = 0.2
 NORMS = ("none", "instance", "layer")
@@ -115,65 +116,6 @@ class AdaINBlock(nn.Module):
         """The block."""
         y = F.leaky_relu(adain(self.first(x), weights[:, 0], biases[:, 0]), SLOPE)
         return x + adain(self.second(y), weights[:, 1], biases[:, 1])
-
-
-def instance_norm(x: Tensor, eps: float = 1e-5) -> Tensor:
-    """Every channel of every image to mean 0 and (biased) variance 1 over its cells.
-
-    The layout in memory is kept, unlike by ``torch.nn.functional.instance_norm``.
-    """
-    variance, mean = torch.var_mean(x.float(), dim=(2, 3), correction=0, keepdim=True)
-    scale = torch.rsqrt(variance + eps)
-    return torch.addcmul(-mean * scale, x, scale).to(x.dtype)
-
-
-def adain(x: Tensor, weight: Tensor, bias: Tensor, eps: float = 1e-5) -> Tensor:
-    """Adaptive instance norm: each channel gets the mean ``bias`` and the deviation ``|weight|``.
-
-    Shape:
-        x (N, C, h, w); weight and bias (N, C): ``weight`` multiplies directly, it is no 1 + weight.
-
-    Source:
-        Huang and Belongie, arXiv 1703.06868, Eq. 8.
-
-    Example:
-        >>> x = torch.tensor([[[[0.0, 2.0, 4.0, 6.0]]]])
-        >>> y = adain(x, torch.tensor([[3.0]]), torch.tensor([[1.0]]))
-        >>> y.mean(), y.std(correction=0)
-        (tensor(1.), tensor(3.0000))
-    """
-    variance, mean = torch.var_mean(x.float(), dim=(2, 3), correction=0)
-    scale = weight.float() * torch.rsqrt(variance + eps)
-    shift = bias.float() - mean * scale
-    return torch.addcmul(shift[..., None, None], x, scale[..., None, None]).to(x.dtype)
-
-
-class LayerNorm(nn.Module):
-    """Every image to mean 0 and deviation 1 over all its numbers, then an affine map per channel.
-
-    Args:
-        channels: C.
-
-    Shape:
-        (N, C, h, w) -> (N, C, h, w).
-
-    Source:
-        MUNIT (arXiv 1804.04732), as DG-Net's code uses it: unbiased deviation, 1e-5 added to it,
-        gamma starts from U(0, 1). Departure: per image in every precision; the released fp16 path
-        takes the statistics of the whole batch.
-    """
-
-    def __init__(self, channels: int):
-        super().__init__()
-        self.gamma = nn.Parameter(torch.rand(channels))
-        self.beta = nn.Parameter(torch.zeros(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The norm."""
-        deviation, mean = torch.std_mean(x.float(), dim=(1, 2, 3), keepdim=True)
-        scale = self.gamma.view(1, -1, 1, 1) / (deviation + 1e-5)
-        shift = self.beta.view(1, -1, 1, 1) - mean * scale
-        return torch.addcmul(shift, x, scale).to(x.dtype)
 
 
 def start_kaiming(module: nn.Module) -> None:

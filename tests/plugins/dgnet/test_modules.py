@@ -11,7 +11,7 @@ from reidkit.structures import FeatureSpec
 from reidkit_plugins.dgnet.appearance import AppearanceEncoder, BottleneckHead
 from reidkit_plugins.dgnet.decoder import CodeMLPs, Decoder
 from reidkit_plugins.dgnet.discriminator import Discriminator
-from reidkit_plugins.dgnet.layers import LayerNorm, adain, instance_norm
+from reidkit_plugins.dgnet.norms import LayerNorm, adain, instance_norm
 from reidkit_plugins.dgnet.structure import StructureEncoder, grey
 
 RESNET50 = dict(type="ResNet", depth=50, last_stride=1)
@@ -128,8 +128,7 @@ def test_adain_sets_mean_and_deviation(seed):
     y = adain(x, weight, bias)
     assert (y.mean((2, 3)) - bias).abs().max() < 3e-5
     assert (y.std((2, 3), correction=0) - weight.abs()).abs().max() < 3e-5
-    slow = F.instance_norm(x) * weight[..., None, None] + bias[..., None, None]
-    assert torch.allclose(y, slow, atol=1e-5)
+    assert torch.allclose(y, plain_adain(x, weight, bias), atol=1e-5)
     assert torch.allclose(instance_norm(x), F.instance_norm(x), atol=1e-5)
 
 
@@ -139,6 +138,69 @@ def test_layer_norm_by_hand():
     rows = x.flatten(1)
     plain = (x - rows.mean(1).view(2, 1, 1, 1)) / (rows.std(1).view(2, 1, 1, 1) + 1e-5)
     assert torch.allclose(norm(x), plain * norm.gamma.view(1, 3, 1, 1), atol=1e-6)
+
+
+def plain_adain(x, weight, bias):
+    return F.instance_norm(x) * weight[..., None, None] + bias[..., None, None]
+
+
+def plain_layer_norm(x, gamma, beta):
+    deviation, mean = torch.std_mean(x, dim=(1, 2, 3), keepdim=True)
+    y = (x - mean) / (deviation + 1e-5)
+    return y * gamma.view(1, -1, 1, 1) + beta.view(1, -1, 1, 1)
+
+
+@given(seed=st.integers(0, 999), n=st.integers(1, 3), c=st.integers(1, 4), side=st.integers(2, 5))
+@settings(max_examples=25, deadline=None)
+def test_gradients_of_the_norms_are_those_of_the_formulas(seed, n, c, side):
+    """Against autograd through the plain formulas in float64."""
+    random = torch.Generator().manual_seed(seed)
+    x = 3 * torch.randn(n, c, side, 3, generator=random) + 1
+    outer = torch.randn(n, c, side, 3, generator=random)
+    each, every = torch.randn(2, n, c, generator=random), torch.randn(2, c, generator=random)
+
+    def ours(x, gamma, beta):
+        norm = LayerNorm(c)
+        return torch.func.functional_call(norm, dict(gamma=gamma, beta=beta), (x,))
+
+    cases = [
+        (adain, plain_adain, (x, *each)),
+        (ours, plain_layer_norm, (x, *every)),
+        (instance_norm, F.instance_norm, (x,)),
+    ]
+    for fast, slow, inputs in cases:
+        found = gradients(fast, inputs, outer)
+        wanted = gradients(slow, [t.double() for t in inputs], outer.double())
+        for one, two in zip(found, wanted, strict=True):
+            assert torch.allclose(one.double(), two, rtol=1e-3, atol=2e-4)
+
+
+def gradients(function, inputs, outer):
+    leaves = [t.clone().requires_grad_() for t in inputs]
+    return torch.autograd.grad((function(*leaves) * outer).sum(), leaves)
+
+
+def test_norms_in_bfloat16_and_of_a_flat_image():
+    x = torch.randn(2, 4, 6, 5).to(torch.bfloat16).to(memory_format=torch.channels_last)
+    weight, bias = torch.randn(2, 2, 4).to(torch.bfloat16).unbind(0)
+    for y in (adain(x, weight, bias), LayerNorm(4)(x), instance_norm(x)):
+        assert y.dtype == torch.bfloat16 and y.is_contiguous(memory_format=torch.channels_last)
+    exact = plain_adain(x.float(), weight.float(), bias.float())
+    assert (adain(x, weight, bias) - exact).abs().max() < 0.02 * exact.abs().max()
+    found = gradients(adain, (x, weight, bias), torch.ones_like(x))
+    assert [g.dtype for g in found] == [torch.bfloat16] * 3
+    flat = torch.full((1, 4, 6, 5), 2.0)
+    for norm in (instance_norm, LayerNorm(4)):
+        assert torch.isfinite(gradients(norm, (flat,), torch.randn(1, 4, 6, 5))[0]).all()
+
+
+def test_only_the_input_is_kept_for_the_gradient():
+    x = torch.randn(2, 4, 16, 8).to(torch.bfloat16).requires_grad_()
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):
+        adain(x, torch.ones(2, 4), torch.zeros(2, 4))
+    large = [t for t in kept if t.numel() == x.numel()]
+    assert len(large) == 1 and large[0].dtype == torch.bfloat16
 
 
 @pytest.mark.parametrize("slices", ["channel", "stripe"])
