@@ -7,6 +7,8 @@ Shape letters: G gallery images, b queries of a block, n right images of a query
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -15,7 +17,8 @@ from torch import Tensor, nn
 from reidkit.evaluation.blocks import refuse
 from reidkit.evaluation.protocols import Relations
 
-SORTED = 2048  # as few distances are sorted; of more, those below each right image are counted
+EIGHT = 8  # truth values in the bytes of one integer
+SORTED = 1024  # as few distances are sorted; of more, those below each right image are counted
 
 
 def leave_out(values: Tensor, queries: NDArray, relations: Relations) -> None:
@@ -43,40 +46,33 @@ def count_cpu(
     Raises:
         UserError: NaN or infinite values.
     """
-    table = values.numpy()
-    total = int(relations.n_good[queries].sum())
-    out, right = np.empty((3, total), np.int64), np.empty(total, np.float32)
+    table, counts = values.numpy(), relations.n_good[queries]
+    out = np.empty((3, counts.sum()), np.int64)
+    right, columns = np.empty(out.shape[1], np.float32), np.empty(out.shape[1], np.int64)
     start = 0
-    for i, (row, query) in enumerate(zip(table, queries.tolist(), strict=True)):
-        # row by row, so that a row is read from memory once and all else is done in the cache
-        with np.errstate(over="ignore", invalid="ignore"):
-            finite = np.isfinite(row.dot(row))  # one pass; nothing is refused for large squares
-        if not finite:
-            refuse(values, i, matcher)
-        if len(relations.junk):
-            row[relations.junk] = np.inf
-        own, good = relations.of(query)
-        stop = start + int(relations.n_good[query])
-        if stop > start:
-            right[start:stop] = _count_row(row, own, good, out[:, start:stop])
-        elif len(own):
-            row[own] = np.inf
-        start = stop
-    return out, right
-
-
-def _count_row(row: NDArray, own: NDArray, good: NDArray, out: NDArray) -> NDArray:
-    right = row[own][good]
-    row[own] = np.inf  # what is left are the bad images
-    turn = right.argsort(kind="stable")  # columns ascend: ties stay in gallery order
-    right = right[turn]
-    _count_closer(row, right, out)
+    with np.errstate(over="ignore", invalid="ignore"):  # nothing is refused for large squares
+        for i, (row, query, count) in enumerate(
+            zip(table, queries.tolist(), counts.tolist(), strict=True)
+        ):
+            # row by row, so that a row is read from memory once and all else is done in the cache
+            if not math.isfinite(row.dot(row)):
+                refuse(values, i, matcher)
+            if len(relations.junk):
+                row[relations.junk] = np.inf
+            own, good = relations.of(query)
+            near = row[own][good]
+            row[own] = np.inf  # what is left are the bad images
+            if count:
+                turn = near.argsort(kind="stable")  # columns ascend: ties stay in gallery order
+                part = slice(start, start + count)
+                right[part], columns[part] = near[turn], own[good][turn]
+                _count_closer(row, right[part], out[:, part])
+            start += count
     out[0] = out[1]
-    if (out[1] < out[2]).any():
-        columns = own[good][turn]
-        for i in np.flatnonzero(out[1] < out[2]):
-            out[0, i] += np.count_nonzero(row[: columns[i]] == right[i])
-    return right
+    rows = np.repeat(np.arange(len(queries)), counts)
+    for j in np.flatnonzero(out[1] < out[2]):  # bad images at exactly the same distance
+        out[0, j] += np.count_nonzero(table[rows[j], : columns[j]] == right[j])
+    return out, right
 
 
 def _count_closer(row: NDArray, right: NDArray, out: NDArray) -> None:
@@ -85,7 +81,7 @@ def _count_closer(row: NDArray, right: NDArray, out: NDArray) -> None:
     From the farthest right value down: those beyond it are dropped. Counting is a hundredth of the
     work of sorting the same values, so only the last few are sorted.
     """
-    closer, left = row.compress(row <= right[-1]), len(right)
+    closer, left = _at_most(row, right[-1]), len(right)
     while left and len(closer) > SORTED:
         left -= 1
         within = closer <= right[left]
@@ -97,6 +93,18 @@ def _count_closer(row: NDArray, right: NDArray, out: NDArray) -> None:
         closer.sort()
         out[1, :left] = closer.searchsorted(right[:left], "left")
         out[2, :left] = closer.searchsorted(right[:left], "right")
+
+
+def _at_most(row: NDArray, limit: np.float32) -> NDArray:
+    """The values of a row that are at most ``limit``, in order.
+
+    Which eights of truth values hold a true one takes half the time of looking at each.
+    """
+    even = len(row) - len(row) % EIGHT
+    eights = np.flatnonzero((row <= limit)[:even].view(np.uint64) != 0)
+    near = row[:even].reshape(-1, EIGHT).take(eights, 0).ravel()
+    near = np.concatenate([near, row[even:]])
+    return near.compress(near <= limit)
 
 
 def count_device(
