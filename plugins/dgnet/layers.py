@@ -36,6 +36,7 @@ class ConvBlock(nn.Module):
         DG-Net, arXiv 1904.07223, as released: reflect padding and biases everywhere.
 
     Example:
+        >>> import torch
         >>> ConvBlock(1, 16, 3, stride=2, norm="instance")(torch.rand(2, 1, 8, 4)).shape
         torch.Size([2, 16, 4, 2])
     """
