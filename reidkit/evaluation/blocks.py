@@ -58,13 +58,18 @@ def prepared_blocks(
             values = (matcher.compare if distances else matcher.order)(part, ready, out)
         else:
             values = matcher(part, ready)
-        if values.shape != (count, len(gallery)) or values.dtype != torch.float32:
-            raise ValueError(
-                f"matcher {type(matcher).__name__} must return ({count}, {len(gallery)}) float32, "
-                f"got {tuple(values.shape)} {values.dtype}"
-            )
+        check(values, (count, len(gallery)), matcher)
         yield rows, values.contiguous(), part
         del part  # before the next ones are prepared
+
+
+def check(values: Tensor, shape: tuple[int, int], matcher: nn.Module) -> None:
+    """Raise if a matcher returned another shape or type than it must."""
+    if values.shape != shape or values.dtype != torch.float32:
+        raise ValueError(
+            f"matcher {type(matcher).__name__} must return {shape} float32, "
+            f"got {tuple(values.shape)} {values.dtype}"
+        )
 
 
 def refuse(values: Tensor, first: int, matcher: nn.Module | None) -> None:

@@ -253,6 +253,7 @@ class JaccardMatcher(Matcher):
     """
 
     bounds = (0.0, 1.0)
+    whole_rows = True
 
     def __init__(self, weights: Sparse, distance: _Normalised, n_query: int, weight: float):
         super().__init__()

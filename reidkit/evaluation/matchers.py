@@ -37,6 +37,7 @@ class Matcher(nn.Module):
         symmetric: the distance of a and b is that of b and a; saves re-ranking half its work.
         squared: the distance is the square of a metric or proportional to one, as 1 - cosine is of
             unit vectors; k-reciprocal re-ranking squares those that are not.
+        whole_rows: a part of the gallery costs as much as all of it; ranking then asks for all.
 
     Example:
         >>> class CityBlockMatcher(Matcher):
@@ -50,6 +51,7 @@ class Matcher(nn.Module):
     bounds: tuple[float, float] = (-math.inf, math.inf)
     symmetric: bool = False
     squared: bool = True
+    whole_rows: bool = False
 
     def __init__(self) -> None:  # closes the signature of nn.Module for the registry
         super().__init__()

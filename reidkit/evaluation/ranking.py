@@ -20,6 +20,7 @@ from reidkit.evaluation.blocks import blocks, prepared_blocks
 from reidkit.evaluation.counting import count_cpu, count_device, leave_out
 from reidkit.evaluation.matchers import Matcher, tensor_of
 from reidkit.evaluation.protocols import Relations
+from reidkit.evaluation.tiles import count_in_tiles, tiled
 from reidkit.evaluation.verification import Verification
 from reidkit.structures import Embedding
 
@@ -82,6 +83,34 @@ def rank_positives(
         ValueError: the matcher returns another shape or type.
     """
     taken = relations.valid if queries is None else queries
+    owner = np.repeat(np.arange(len(taken)), relations.n_good[taken])  # of each right image
+    closer = np.zeros((3, len(owner)), np.int64)
+    left = np.ones(len(taken), bool)
+    if verification is None and tiled(gallery, matcher, block_mb, len(taken)):
+        assert isinstance(matcher, Matcher)
+        left = relations.n_good[taken] > 0
+        for done, counted in count_in_tiles(query, gallery, relations, matcher, block_mb, taken):
+            closer[:, np.isin(owner, done)] = counted
+            left[done] = False
+    if left.any():
+        rest = (matcher, block_mb, taken[left], verification)
+        closer[:, left[owner]] = _count_blocks(query, gallery, relations, *rest)
+    counts = relations.n_good[taken]
+    nth = np.arange(closer.shape[1]) - np.repeat(np.cumsum(counts) - counts, counts) + 1
+    starts = np.concatenate([[0], np.cumsum(counts[counts > 0])])
+    return Ranks(starts, *(closer + nth))
+
+
+def _count_blocks(
+    query: Embedding,
+    gallery: Embedding,
+    relations: Relations,
+    matcher: nn.Module,
+    block_mb: float,
+    taken: NDArray[np.int64],
+    verification: Verification | None,
+) -> NDArray[np.int64]:
+    """Bad images closer than each right one (3, n), from blocks of whole rows."""
     starts = np.concatenate([[0], np.cumsum(relations.n_good[taken])])
     closer = np.zeros((3, starts[-1]), np.int64)
     chosen = query if len(taken) == len(query) else query[torch.from_numpy(taken)]
@@ -98,13 +127,10 @@ def rank_positives(
                 assert isinstance(matcher, Matcher)
                 right = _finished(right, counts, ready, matcher)
                 values = matcher.finish(values, ready)
-                leave_out(values, members, relations)  # finish may have brought them back
+            leave_out(values, members, relations)
             verification.add(members, values, right, counts)
         del ready  # before the next ones are prepared
-    counts = np.diff(starts)
-    nth = np.arange(starts[-1]) - np.repeat(starts[:-1], counts) + 1
-    starts = np.concatenate([[0], np.cumsum(counts[counts > 0])])
-    return Ranks(starts, *(closer + nth))
+    return closer
 
 
 def _finished(right: NDArray, counts: NDArray, ready: Embedding, matcher: Matcher) -> NDArray:

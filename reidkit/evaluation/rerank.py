@@ -79,6 +79,8 @@ def as_matcher(module: nn.Module) -> Matcher:
 class _Plain(Matcher):
     """A plain module behind the interface of a matcher."""
 
+    whole_rows = True  # it prepares both sides whenever it is called
+
     def __init__(self, module: nn.Module):
         super().__init__()
         self.module = module
@@ -116,7 +118,7 @@ class UnitRange(Matcher):
     def __init__(self, matcher: Matcher, scale: float = 10.0):
         super().__init__()
         self.matcher, self.scale = matcher, scale
-        self.symmetric = matcher.symmetric
+        self.symmetric, self.whole_rows = matcher.symmetric, matcher.whole_rows
 
     def prepare(self, embedding: Embedding, side: str) -> Embedding:
         """As the matcher within does."""

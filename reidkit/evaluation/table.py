@@ -46,6 +46,7 @@ class TableMatcher(Matcher):
     """
 
     bounds = (-math.inf, math.inf)
+    whole_rows = True
 
     def __init__(self, table: ArrayLike):
         super().__init__()

@@ -153,6 +153,10 @@ def check_matcher(build: Build) -> str:
         require(inside, f"distances leave the bounds {matcher.bounds}")
         part = matcher(query[1:3], gallery[2:6])
         require(torch.allclose(part, block[1:3, 2:6], atol=1e-4), "a block differs from the whole")
+        ready = matcher.prepare(query, "query"), matcher.prepare(gallery, "gallery")
+        ordered, part = matcher.order(*ready), matcher.order(ready[0][1:3], ready[1][2:6])
+        same = torch.allclose(part, ordered[1:3, 2:6], atol=1e-4)
+        require(same, "order gives slices of what prepare returned another order than the whole")
         both = Embedding.cat([query, gallery])
         own = matcher(query, both)
         nearest = own.diagonal()
@@ -185,6 +189,8 @@ def check_reranker(build: Build) -> str:
         require(inside, f"distances leave the bounds {matcher.bounds}")
         part = torch.cat([matcher(query[rows], gallery) for rows in (slice(0, 1), slice(1, 6))])
         require(torch.allclose(part, found, atol=1e-4), "a block differs from the whole")
+        part = matcher(query, gallery[5:21])
+        require(torch.allclose(part, found[:, 5:21], atol=1e-4), "part of the gallery differs")
     return "distances checked"
 
 
