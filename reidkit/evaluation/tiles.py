@@ -35,7 +35,7 @@ def tiled(gallery: Embedding, matcher: nn.Module, block_mb: float, n_queries: in
     """Whether `count_in_tiles` pays: on the CPU, where a tile has more queries than whole rows."""
     if not isinstance(matcher, Matcher) or matcher.whole_rows:
         return False
-    rows, _, whole_rows = _shape(n_queries, len(gallery), block_mb)
+    rows, _, whole_rows = _shape(n_queries, gallery, block_mb)
     return tensor_of(gallery).device.type == "cpu" and rows > whole_rows
 
 
@@ -90,7 +90,7 @@ class _Tiles:
     ):
         self.query, self.relations, self.matcher = query, relations, matcher
         self.ready = matcher.prepare(gallery, "gallery")
-        self.rows, width, self.whole_rows = _shape(n_queries, len(gallery), block_mb)
+        self.rows, width, self.whole_rows = _shape(n_queries, gallery, block_mb)
         self.spans = [
             slice(start, min(start + width, len(gallery)))
             for start in range(0, len(gallery), width)
@@ -101,7 +101,9 @@ class _Tiles:
     def gather(self, queries: NDArray) -> Closer:
         """The bad images that matter to the first few of these queries, as fit the memory."""
         queries = queries[: self.rows]
-        part = self.query[torch.from_numpy(queries)].to(tensor_of(self.ready).device)
+        together = queries[-1] - queries[0] + 1 == len(queries)  # no copy of them then
+        chosen = slice(queries[0], queries[-1] + 1) if together else torch.from_numpy(queries)
+        part = self.query[chosen].to(tensor_of(self.ready).device)
         part = self.matcher.prepare(part, "query")
         found = Closer(queries, self.relations, self.beyond_right_images(part, queries))
         for number, span in enumerate(self.spans, 1):
@@ -131,12 +133,14 @@ class _Tiles:
         return out
 
 
-def _shape(n_queries: int, n_gallery: int, block_mb: float) -> tuple[int, int, int]:
+def _shape(n_queries: int, gallery: Embedding, block_mb: float) -> tuple[int, int, int]:
     """Rows and columns of a tile, which takes half the memory, and whole rows that would fit it.
 
-    Tiles are about equal: none is left that is so small that its product would be another kind.
+    The tile's queries themselves take as much at most. Tiles are about equal: none is left that is
+    so small that its product would be another kind.
     """
     numbers = int(block_mb * MEGABYTE) // 4
-    columns = -(-n_gallery // max(1, round(n_gallery / COLUMNS)))
+    columns = -(-len(gallery) // max(1, round(len(gallery) / COLUMNS)))
     rows = -(-n_queries // max(1, round(n_queries / ROWS)))
-    return max(1, min(rows, numbers // 2 // columns)), columns, numbers // n_gallery
+    most = numbers // 2 // max(columns, tensor_of(gallery)[0].numel())
+    return max(1, min(rows, most)), columns, numbers // len(gallery)

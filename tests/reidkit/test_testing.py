@@ -11,6 +11,7 @@ from torch import nn
 
 from reidkit.components import import_core
 from reidkit.errors import UserError
+from reidkit.evaluation import CosineMatcher
 from reidkit.registry import KINDS
 from reidkit.structures import Embedding, HeadOutput
 from reidkit.testing import (
@@ -57,6 +58,14 @@ class Similarity(NoBounds):
 
     def forward(self, query, gallery):
         return query.vectors.flatten(1) @ gallery.vectors.flatten(1).T
+
+
+class Relative(CosineMatcher):
+    """A matcher whose values depend on the gallery images beside."""
+
+    def order(self, query, gallery, out=None):
+        values = super().order(query, gallery, out)
+        return values - values.mean(1, keepdim=True)
 
 
 class Detached(nn.Module):
@@ -231,6 +240,11 @@ class Still(nn.Module):
         ("models", Still, "a step changes no weight"),
         ("matchers", NoBounds, "distances leave the bounds (0.0, 0.5)"),
         ("matchers", Similarity, "another image is closer than the same one"),
+        (
+            "matchers",
+            Relative,
+            "order differs between all that prepare returned and a slice of it",
+        ),
         ("losses", Detached, "no gradient reaches the inputs"),
         ("losses", PerImage, "expected a scalar, of shape (), got shape (8,); take the mean"),
         (

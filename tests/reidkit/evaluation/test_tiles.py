@@ -154,6 +154,8 @@ def test_who_is_counted_in_tiles():
     assert tiles.tiled(large, CosineMatcher(), 64, 2000)
     assert not tiles.tiled(small, CosineMatcher(), 64, 2000)  # its rows fit the memory
     assert not tiles.tiled(large, CosineMatcher(), 64, 1000)  # all rows do
+    heavy = Embedding(torch.zeros(1, 1, 1).expand(16000, 1, 10000))
+    assert not tiles.tiled(heavy, CosineMatcher(), 64, 2000)  # fewer such queries fit it
     assert not tiles.tiled(large, TableMatcher(np.zeros((1, 16000))), 64, 2000)
     assert not tiles.tiled(large, torch.nn.Identity(), 64, 2000)
 
