@@ -61,7 +61,10 @@ class Similarity(NoBounds):
 
 
 class Relative(CosineMatcher):
-    """A matcher whose values depend on the gallery images beside."""
+    """A matcher whose order depends on the gallery images beside."""
+
+    def compare(self, query, gallery, out=None):
+        return self.finish(super().order(query, gallery, out), query)
 
     def order(self, query, gallery, out=None):
         values = super().order(query, gallery, out)
