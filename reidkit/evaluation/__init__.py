@@ -12,7 +12,7 @@ from reidkit.evaluation.blocks import blocks
 from reidkit.evaluation.evaluator import RankingEvaluator
 from reidkit.evaluation.expansion import DatabaseAugmentation, QueryExpansion
 from reidkit.evaluation.k_reciprocal import KReciprocal
-from reidkit.evaluation.matchers import CosineMatcher, EuclideanMatcher, Matcher
+from reidkit.evaluation.matchers import Matcher
 from reidkit.evaluation.protocols import PROTOCOLS, Protocol, Relations, relate
 from reidkit.evaluation.ranking import Ranks, rank_positives, top_matches
 from reidkit.evaluation.rerank import Reranker, UnitRange, as_matcher, unit_range
@@ -21,6 +21,7 @@ from reidkit.evaluation.score import mean_over_trials, score
 from reidkit.evaluation.sides import Labels, Side
 from reidkit.evaluation.single_shot import single_shot_cmc
 from reidkit.evaluation.table import TableMatcher, positions
+from reidkit.evaluation.vector_distances import CosineMatcher, EuclideanMatcher
 from reidkit.evaluation.visible_parts import VisiblePartsMatcher
 
 __all__ = [

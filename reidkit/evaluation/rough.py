@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reidkit.evaluation.matchers import CosineMatcher, Matcher, tensor_of
+from reidkit.evaluation.matchers import Matcher, tensor_of
 from reidkit.evaluation.nearest_lists import NearestLists, Neighbours, smallest, sorted_rows
+from reidkit.evaluation.vector_distances import CosineMatcher
 from reidkit.structures import Embedding
 from reidkit.utils.processor import has_bf16_units
 

@@ -13,7 +13,7 @@ from reidkit.config.check import prepare_config
 from reidkit.engine.evaluate import TestRun
 from reidkit.engine.fit import refuse_misfits
 from reidkit.engine.train import train
-from reidkit.evaluation.matchers import EuclideanMatcher
+from reidkit.evaluation.vector_distances import EuclideanMatcher
 from reidkit.registry import EVALUATORS
 from reidkit.structures import Embedding
 

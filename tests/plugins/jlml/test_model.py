@@ -7,7 +7,7 @@ import torch
 
 from reidkit.engine.build import classifier_names
 from reidkit.engine.optim import build_optim
-from reidkit.evaluation.matchers import CosineMatcher, EuclideanMatcher
+from reidkit.evaluation.vector_distances import CosineMatcher, EuclideanMatcher
 from reidkit.models.reid_model import ReIDModel
 from reidkit.structures import Embedding, FeatureSpec, HeadOutput, ReIDBatch
 from reidkit_plugins.jlml.heads import JLMLHead
