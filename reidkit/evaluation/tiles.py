@@ -141,6 +141,7 @@ def _shape(n_queries: int, gallery: Embedding, block_mb: float) -> tuple[int, in
     """
     numbers = int(block_mb * MEGABYTE) // 4
     columns = -(-len(gallery) // max(1, round(len(gallery) / COLUMNS)))
+    columns += 16 * (columns % 1024 == 0)  # else rows meet in the cache: a tenth slower
     rows = -(-n_queries // max(1, round(n_queries / ROWS)))
     most = numbers // 2 // max(columns, tensor_of(gallery)[0].numel())
     return max(1, min(rows, most)), columns, numbers // len(gallery)

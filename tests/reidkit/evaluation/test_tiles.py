@@ -111,6 +111,7 @@ def test_tiles_are_even_and_limits_need_few_values():
         arguments = positions(30), positions(101), relations, matcher
         rank_positives(*arguments, 800 * 4 / 2**20)
     assert max(columns for _, columns in matcher.shapes) == 26  # not 25 and one more of 1
+    assert tiles._shape(2000, positions(1 << 14), 64)[1] == 4112  # not a power of two apart
     blocks = [rows for rows, columns in matcher.shapes if columns in (23, 26)]
     assert sum(blocks) == 4 * len(relations.valid) and max(blocks) <= 15
 
