@@ -12,15 +12,18 @@ from reidkit.data.split import Split
 from reidkit.errors import UserError
 from reidkit.registry import DATASETS
 
+SPLITS = ("train", "query", "gallery")
+
 
 @DATASETS.register_module()
 class ImageFolder(Reader):
     """A plain folder of crops: ``<root>/{train,query,gallery}/<identity>/<anything>.jpg``.
 
     Those of the three folders that exist are read. The same sub-folder name is the same identity
-    everywhere: its number when all names are numbers, else its place in the sorted names. Without
-    any of the three folders, the sub-folders of ``root`` are divided: a share of the identities
-    for testing, of which one image per camera is a query and the rest gallery.
+    everywhere: its number when all names are numbers (0 marks distractors, as everywhere), else its
+    place in the sorted names, from 1. Without any of the three folders, the sub-folders of ``root``
+    are divided: a share of the identities for testing, of which one image per camera is a query and
+    the rest gallery.
 
     Args:
         data_root: the folder in which all data sets lie.
@@ -34,8 +37,8 @@ class ImageFolder(Reader):
 
     Raises:
         ValueError: ``camera`` without exactly one group, or ``holdout`` outside (0, 1).
-        UserError: see ``Reader.prepare``; images that are in no sub-folder; a name without
-            camera; too few identities to divide.
+        UserError: see ``Reader.prepare``; images that are in no sub-folder, or in one of another;
+            a name without camera; too few identities to divide.
     """
 
     title = "Image folder"
@@ -74,11 +77,12 @@ class ImageFolder(Reader):
 
     def read(self, folder: Path) -> dict[str, Split]:
         """List the folders, or divide; see ``Reader.read``."""
-        given = [s for s in ("train", "query", "gallery") if (folder / s).is_dir()]
+        given = [s for s in SPLITS if (folder / s).is_dir()]
         listed = {s: [f"{s}/{file}" for file in list_images(folder / s, True)] for s in given}
         if not given:
             listed = {"": list_images(folder, recursive=True)}
-        people = {path: self._person(path) for paths in listed.values() for path in paths}
+        depth = 1 if given else 0
+        people = {path: self._person(path, depth) for paths in listed.values() for path in paths}
         numbers = _numbers(set(people.values()))
         splits = {}
         for split, paths in listed.items():
@@ -89,14 +93,16 @@ class ImageFolder(Reader):
             )
         return splits if given else self._divide(splits[""])
 
-    def _person(self, path: str) -> str:
-        parent = path.rpartition("/")[0].rpartition("/")[2]
-        if path.count("/") < (2 if path.startswith(("train/", "query/", "gallery/")) else 1):
+    def _person(self, path: str, depth: int) -> str:
+        """Name of the folder that lies ``depth`` folders down and holds the image."""
+        folders = path.split("/")[depth:-1]
+        if len(folders) != 1:
+            where = f"{len(folders)} sub-folders, one in another" if folders else "no sub-folder"
             raise UserError(
-                f"{self.title}: {path} is in no sub-folder; the name of the sub-folder is the "
+                f"{self.title}: {path} is in {where}; the name of the sub-folder is the "
                 "identity, as in train/0001/a.jpg"
             )
-        return parent
+        return folders[0]
 
     def _cameras(self, paths: list[str], unknown: int) -> np.ndarray:
         if self.camera is None:
@@ -140,7 +146,7 @@ class ImageFolder(Reader):
 
 
 def _numbers(names: set[str]) -> dict[str, int]:
-    """Identity of every sub-folder name."""
+    """Identity of every sub-folder name; 0 is left to distractors."""
     if all(name.isdigit() for name in names) and len({int(n) for n in names}) == len(names):
         return {name: int(name) for name in names}
-    return {name: place for place, name in enumerate(sorted(names))}
+    return {name: place for place, name in enumerate(sorted(names), 1)}

@@ -94,6 +94,14 @@ def test_plain_folders_and_unknown_layouts(tmp_path, capsys):
     (tmp_path / "nothing").mkdir()
     status, _, err = diagnose(tmp_path / "nothing", capsys)
     assert status == 2 and "no known layout" in err and "Market1501: bounding_box_train/" in err
+    status, _, err = diagnose(tmp_path, capsys)
+    assert status == 2 and "no known layout; it holds nothing, plain" in err  # not one of "plain"
+    write(tmp_path / "sets/v1/one", "query", 1, 1, 0)
+    for split in ("bounding_box_train", "bounding_box_test"):
+        (tmp_path / "sets/v1/one" / split).mkdir(exist_ok=True)
+    status, _, err = diagnose(tmp_path, capsys)
+    assert status == 2 and "no data set itself, but holds some" in err
+    assert str(tmp_path / "sets/v1/one") in err
     status, _, err = diagnose(tmp_path / "absent", capsys)
     assert status == 2 and "no such folder" in err
     status, _, err = diagnose(tmp_path / "plain", capsys, "--reader", "Market151")

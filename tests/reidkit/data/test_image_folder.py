@@ -3,6 +3,8 @@ import pytest
 
 from reidkit.data import ImageFolder
 from reidkit.errors import UserError
+from reidkit.evaluation import Labels, relate
+from reidkit.evaluation.protocols import PROTOCOLS
 
 
 def test_three_folders_share_their_identities(tmp_path, write_images):
@@ -10,10 +12,10 @@ def test_three_folders_share_their_identities(tmp_path, write_images):
     write_images(root, ["train/ann/1_c4.jpg", "train/bob/1_c1.png", "train/bob/2_c2.png"])
     write_images(root, ["query/cid/1_c1.jpg", "gallery/cid/2_c3.jpg", "gallery/dan/9_c3.jpg"])
     splits = ImageFolder(str(tmp_path), "mine", camera=r"_c(\d+)").splits()
-    assert splits["train"].identities.tolist() == [0, 1, 1]
+    assert splits["train"].identities.tolist() == [1, 2, 2]
     assert splits["train"].cameras.tolist() == [4, 1, 2]
-    assert splits["query"].identities.tolist() == [2]
-    assert splits["gallery"].identities.tolist() == [2, 3]
+    assert splits["query"].identities.tolist() == [3]
+    assert splits["gallery"].identities.tolist() == [3, 4]
     assert splits["train"].label_key == "mine/train"
 
 
@@ -65,6 +67,9 @@ def test_what_is_wrong_is_named(tmp_path, write_images):
         "identity, as in train/0001/a.jpg"
     )
     (tmp_path / "mine/train/2.jpg").unlink()
+    write_images(tmp_path / "deep", ["cam1/ann/1.jpg", "cam2/ann/2.jpg"])
+    with pytest.raises(UserError, match="cam1/ann/1.jpg is in 2 sub-folders, one in another"):
+        ImageFolder(str(tmp_path), "deep").prepare()
     with pytest.raises(UserError, match=r"train/ann/1.jpg has no camera number after 'cam"):
         ImageFolder(str(tmp_path), "mine", camera=r"cam(\d)").prepare()
     write_images(tmp_path / "one", ["ann/1.jpg", "ann/2.jpg"])
@@ -74,3 +79,11 @@ def test_what_is_wrong_is_named(tmp_path, write_images):
         ImageFolder(str(tmp_path), "one", camera="c")
     with pytest.raises(ValueError, match="holdout must be between 0 and 1"):
         ImageFolder(str(tmp_path), "one", holdout=1)
+
+
+def test_nobody_of_a_named_folder_is_a_distractor(tmp_path, write_images):
+    names = [f"{split}/{name}/{split}.jpg" for split in ("query", "gallery") for name in "abc"]
+    write_images(tmp_path / "mine", names)
+    splits = ImageFolder(str(tmp_path), "mine").splits()
+    labels = [Labels(s.identities, s.cameras) for s in (splits["query"], splits["gallery"])]
+    assert relate(PROTOCOLS["market"], *labels).valid.tolist() == [0, 1, 2]
