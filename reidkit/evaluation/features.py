@@ -108,7 +108,7 @@ def _two_sided(path: Path, arrays: Mapping[str, NDArray]) -> TestSet:
             embedding = positions(table.shape[0 if name == "query" else 1])
         else:
             embedding = _embedding(path, own, f"{name}_features")
-        sides[name] = _side(path, own, embedding, name)
+        sides[name] = _side(str(path), own, embedding, name)
     meta: dict[str, Any] = {} if table is None else {"table_matcher": TableMatcher(table)}
     return TestSet(sides, meta=dict(meta, dataset=path.name))
 
@@ -126,7 +126,7 @@ def _one_list(path: Path, arrays: Mapping[str, NDArray], where: str) -> TestSet:
         raise UserError(
             f"{where}: split {unknown[0]!r}; use query, gallery, both, multi_query or train"
         )
-    whole = _side(path, arrays, embedding, "all")
+    whole = _side(where, arrays, embedding, "all")
     rows = {
         name: np.isin(split, (name, "both") if name != "multi_query" else (name,))
         for name in SPLITS
@@ -163,7 +163,7 @@ def _embedding(path: Path, arrays: Mapping[str, NDArray], called: str) -> Embedd
         raise UserError(f"{path}: {error}") from None
 
 
-def _side(path: Path, arrays: Mapping[str, NDArray], embedding: Embedding, name: str) -> Side:
+def _side(where: str, arrays: Mapping[str, NDArray], embedding: Embedding, name: str) -> Side:
     for column in ("identity", "camera"):
         if column not in arrays:
             hint = (
@@ -172,16 +172,35 @@ def _side(path: Path, arrays: Mapping[str, NDArray], embedding: Embedding, name:
                 else ""
             )
             raise UserError(
-                f"{path}: no column '{column}' for {name}{hint}; it has: {', '.join(arrays)}"
+                f"{where}: no column '{column}' for {name}{hint}; it has: {', '.join(arrays)}"
             )
     files = arrays.get("file")
     try:
         labels = Labels(
-            arrays["identity"],
-            arrays["camera"],
+            _whole_numbers(where, "identity", arrays["identity"]),
+            _whole_numbers(where, "camera", arrays["camera"]),
             None if files is None else [str(file) for file in files],
             arrays.get("time"),
         )
         return Side(embedding, labels, name)
     except ValueError as error:
-        raise UserError(f"{path}: {error}") from None
+        raise UserError(f"{where}: {error}") from None
+
+
+def _whole_numbers(where: str, column: str, values: NDArray) -> NDArray:
+    """A column of integers, which may be written as floats."""
+    values = np.asarray(values)
+    if values.ndim != 1 or np.issubdtype(values.dtype, np.integer):
+        return values
+    if np.issubdtype(values.dtype, np.floating):
+        whole = np.isfinite(values) & (values == np.round(values))
+        if whole.all():
+            return values.astype(np.int64)
+    else:
+        whole = np.zeros(len(values), bool)
+    first = int(np.argmin(whole))
+    people = " (people from 1, 0 for distractors, -1 for junk)" if column == "identity" else ""
+    raise UserError(
+        f"{where}: column '{column}' must hold whole numbers{people}; "
+        f"row {first + 1} has {values[first].item()!r}"
+    )

@@ -120,7 +120,9 @@ def test_parquet_features(files, capsys):
         (dict(split=["gallery"] * 60), "the query is empty, no row has split 'query' or 'both'"),
         (dict(split=["test"] * 60), "split 'test'; use query, gallery, both, multi_query or train"),
         (dict(pid=list(range(59))), "labels of one side differ in length"),
-        (dict(camid=["c1"] * 60), "cameras must be one integer per image"),
+        (dict(camid=["c1"] * 60), "column 'camera' must hold whole numbers; row 1 has 'c1'"),
+        (dict(pid=[1.0, 2.5] * 30), "(people from 1, 0 for distractors, -1 for junk); row 2 has 2"),
+        (dict(pid=[[1]] * 60), "identities must be one integer per image, got int64 (60, 1)"),
     ],
 )
 def test_missing_and_odd_labels_are_refused(files, change, message):
@@ -132,6 +134,20 @@ def test_missing_and_odd_labels_are_refused(files, change, message):
     with pytest.raises(UserError) as caught:
         read_features("labelled.npz")
     assert message in str(caught.value)
+
+
+def test_labels_beside_are_named_and_may_be_floats(files):
+    text = Path("labels.csv").read_text()
+    wanted = read_features("features.npz", "labels.csv").sides["gallery"].labels
+    head, *rows = text.splitlines()
+    at = head.split(",").index("camid")
+    floats = [",".join([*c[:at], c[at] + ".0", *c[at + 1 :]]) for c in (r.split(",") for r in rows)]
+    Path("floats.csv").write_text("\n".join([head, *floats]))
+    found = read_features("features.npz", "floats.csv").sides["gallery"].labels
+    np.testing.assert_array_equal(found.cameras, wanted.cameras)
+    Path("short.csv").write_text("\n".join([head, *rows[:-1]]))
+    with pytest.raises(UserError, match="short.csv: all: 60 embeddings for 59 identities"):
+        read_features("features.npz", "short.csv")
 
 
 def test_other_files_are_refused(files, tmp_path):
