@@ -57,7 +57,8 @@ def data_set(folder: Path, reader_name: str | None, every: int) -> int:
     from reidkit.components import import_core
 
     import_core()
-    from reidkit.data.doctor import Finding, examine, find_reader
+    from reidkit.data.doctor import Finding, examine
+    from reidkit.data.layouts import find_reader
 
     reader = find_reader(folder, reader_name)
     splits = reader.splits()

@@ -108,6 +108,26 @@ def test_plain_folders_and_unknown_layouts(tmp_path, capsys):
     assert status == 2 and "did you mean 'Market1501'" in err
 
 
+@pytest.mark.parametrize("more", [(), ("--reader", "ImageFolder")])
+def test_plain_folders_of_three_splits(healthy, capsys, more):
+    for path in sorted(healthy.glob("*/*.jpg")):
+        split = {"bounding_box_train": "train", "bounding_box_test": "gallery"}
+        into = healthy / split.get(path.parent.name, "query") / path.name[:4]
+        into.mkdir(parents=True, exist_ok=True)
+        path.rename(into / path.name)
+    for name in ("bounding_box_train", "bounding_box_test"):
+        (healthy / name).rmdir()
+    status, out, err = diagnose(healthy, capsys, *more)
+    assert status == 0 and "layout of ImageFolder" in out, err
+    assert "train: 6 images, 3 people" in out and "gallery: 2 images, 2 people" in out
+
+
+def test_a_set_that_lacks_a_folder_is_not_read_as_crops_per_person(healthy, capsys):
+    shutil.rmtree(healthy / "query")
+    status, out, err = diagnose(healthy, capsys)
+    assert status == 2 and not out and "closest: Market1501, without query/\n" in err
+
+
 def test_the_environment_is_listed(capsys):
     status = main(["doctor", "env"])
     out = capsys.readouterr().out
