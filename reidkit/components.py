@@ -7,13 +7,14 @@ import importlib
 MODULES = (
     "reidkit.models",
     "reidkit.data",
-    "reidkit.data.synthped.reader",
+    "reidkit.synthped.reader",
+    "reidkit.synthped.video_reader",
     "reidkit.evaluation",
     "reidkit.pose",
     "reidkit.engine.hooks",
     "reidkit.engine.refresh",
-    "reidkit.engine.image_quality_hook",
-    "reidkit.engine.samples",
+    "reidkit.engine.products.image_quality_hook",
+    "reidkit.engine.products.samples",
 )
 
 

@@ -272,7 +272,7 @@ MATCHERS = Registry(
 )
 RERANKERS = Registry(
     "re-ranker",
-    "rerank(query: Embedding [Q], gallery: Embedding [G], matcher, query_sight, gallery_sight) -> "
+    "rerank(query: Embedding [Q], gallery: Embedding [G], matcher, query_meta, gallery_meta) -> "
     "(query, gallery, matcher): new embeddings of the same images, and a matcher of them. A sight "
     "holds cameras and times, never identities. The constructor may declare ``block_mb``.",
 )

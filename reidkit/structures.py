@@ -64,7 +64,7 @@ class ReIDBatch:
         times: (N,) float64 seconds on the cameras' clock.
         generator: source of randomness of the batch transforms; the engine seeds it by step.
         frames: number T of frames of every clip; 1 for single images.
-        together: neighbouring images that share the random numbers of the batch transforms.
+        augment_group: neighbouring images that share the random numbers of the batch transforms.
 
     Example:
         >>> batch = ReIDBatch(images=torch.zeros(2, 3, 8, 4, dtype=torch.uint8))
@@ -90,7 +90,7 @@ class ReIDBatch:
     times: Tensor | None = None
     generator: torch.Generator | None = None
     frames: int = 1
-    together: int = 1
+    augment_group: int = 1
 
     def __len__(self) -> int:
         return len(self.images)
@@ -264,7 +264,7 @@ class Embedding:
 
 
 @dataclass(frozen=True)
-class Sight:
+class ImageMeta:
     """What a re-ranker may know of the images of one side: never identities, nor file names.
 
     Attributes:
@@ -272,7 +272,7 @@ class Sight:
         times: (N,) float64 seconds on the cameras' clock, or None.
 
     Example:
-        >>> Sight(cameras=[0, 0, 1]).times is None
+        >>> ImageMeta(cameras=[0, 0, 1]).times is None
         True
     """
 

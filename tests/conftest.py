@@ -23,7 +23,7 @@ def shared_folder(tmp_path_factory, worker_id) -> Path:
 @pytest.fixture(scope="session")
 def easy_data(shared_folder) -> Path:
     """A data root with SynthPed's easy preset, domains A and B, rendered once."""
-    from reidkit.data.synthped.reader import SynthPed
+    from reidkit.synthped.reader import SynthPed
 
     root = shared_folder / "data"
     with open(shared_folder / "lock", "w") as lock:

@@ -9,7 +9,7 @@ import pytest
 
 from reidkit.cli.components import everything
 from reidkit.config import prepare_config
-from reidkit.engine.fit import fit_problems
+from reidkit.engine.dry_run import dry_run_problems
 from reidkit.plugin import discover
 from reidkit.registry import HEADS
 from reidkit.structures import Embedding, HeadOutput
@@ -71,7 +71,7 @@ def test_verdicts_agree_with_configs_by_override_alone(matrix, runs):
         base = [f"plugins={plugins!r}", "~model.losses.ps", "~model.aux_heads",
                 "settings.data_root=/nowhere"]  # fmt: skip
         cfg = prepare_config("eanet/pap_s_ps", [*base, *overrides])
-        problems = [str(problem) for problem in fit_problems(cfg)]
+        problems = [str(problem) for problem in dry_run_problems(cfg)]
         assert bool(problems) == (not runs), f"{parts}: {reason or 'runs'}, but {problems}"
 
 

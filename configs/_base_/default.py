@@ -14,7 +14,7 @@ train = dict(
     accumulate=1,  # batches per optimiser step
     optimizer=dict(type="SGD", lr=0.01, momentum=0.9, weight_decay=5e-4),
     optimizers=dict(),  # by part, for models that train parts on their own; then optimizer=None
-    new_lr_mult=1.0,  # learning rate of heads relative to the backbone's
+    head_lr_mult=1.0,  # learning rate of heads relative to the backbone's
     schedule=None,
     clip_grad=None,  # largest gradient norm
     eval_every=0,  # epochs between tests during training, 0 for never
@@ -22,7 +22,7 @@ train = dict(
     load_from=None,  # another run's checkpoint to start from
     freeze=[],  # modules that are not trained; "!classifiers": all but the classifiers
     losses=[],  # roles of losses that count; "!name" leaves one out; empty: all
-    new="heads",  # what new_lr_mult applies to: heads | classifiers
+    new="heads",  # what head_lr_mult applies to: heads | classifiers
     stages=[],  # changes to these keys, one dict per stage; each starts from the one before
 )
 evaluation = dict(

@@ -8,7 +8,7 @@ plugins = ["dgnet"]
 model = dict(
     type="ReIDModel",
     head=dict(type="dgnet/BottleneckHead", pool="max"),
-    losses=dict(id=dict(on="source", loss=dict(type="CrossEntropyLoss"))),
+    losses=dict(id=dict(domain="source", loss=dict(type="CrossEntropyLoss"))),
     matcher=dict(type="CosineMatcher"),
 )
 train = dict(sampler=dict(type="dgnet/PairSampler"))

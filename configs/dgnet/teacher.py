@@ -7,6 +7,6 @@ plugins = ["dgnet"]
 model = dict(
     type="ReIDModel",
     head=dict(type="dgnet/BottleneckHead", pool="avg"),
-    losses=dict(id=dict(on="source", loss=dict(type="CrossEntropyLoss"))),
+    losses=dict(id=dict(domain="source", loss=dict(type="CrossEntropyLoss"))),
     matcher=dict(type="CosineMatcher"),
 )

@@ -14,8 +14,8 @@ model = dict(
     # classification of single frames, for the stage that trains the CNN
     aux_heads=dict(image=dict(type="BNNeckHead")),
     losses=dict(
-        id=dict(on="source", loss=dict(type="OIMLoss", scale=30.0, momentum=0.5)),
-        image=dict(on="source", head="image", loss=dict(type="CrossEntropyLoss")),
+        id=dict(domain="source", loss=dict(type="OIMLoss", scale=30.0, momentum=0.5)),
+        image=dict(domain="source", head="image", loss=dict(type="CrossEntropyLoss")),
     ),
     matcher=dict(type="EuclideanMatcher"),  # of unit vectors: ranks as the cosine does
 )

@@ -6,7 +6,7 @@ _base_ = ["spatial_only.py"]
 model = dict(
     losses=dict(
         diversity=dict(
-            on="source",
+            domain="source",
             weight=1.0,
             loss=dict(type="drsa/DiversityLoss", penalty="Q", reduction="frame_sqrt"),
         )

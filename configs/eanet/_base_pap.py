@@ -5,6 +5,6 @@ labels = dict(test=["keypoints"])
 model = dict(
     type="ReIDModel",
     head=dict(type="eanet/PAPHead", regions=9),  # width per part: the recipe
-    losses=dict(id=dict(on="source", loss=dict(type="eanet/VisibleIDLoss"))),
+    losses=dict(id=dict(domain="source", loss=dict(type="eanet/VisibleIDLoss"))),
     matcher=dict(type="eanet/VisibilityMatcher"),
 )

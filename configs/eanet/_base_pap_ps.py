@@ -4,6 +4,6 @@ labels = dict(train=dict(source=["keypoints", "part_map"]))
 model = dict(
     aux_heads=dict(ps=dict(type="eanet/PartSegHead")),
     losses=dict(
-        ps=dict(on="source", head="ps", weight=1.0, loss=dict(type="eanet/PartSegLoss")),
+        ps=dict(domain="source", head="ps", weight=1.0, loss=dict(type="eanet/PartSegLoss")),
     ),
 )

@@ -9,6 +9,6 @@ labels = dict(train=dict(source=["keypoints"], parts=["part_map"]))
 model = dict(
     aux_heads=dict(ps=dict(type="eanet/PartSegHead")),
     losses=dict(
-        ps_parts=dict(on="parts", head="ps", weight=1.0, loss=dict(type="eanet/PartSegLoss")),
+        ps_parts=dict(domain="parts", head="ps", weight=1.0, loss=dict(type="eanet/PartSegLoss")),
     ),
 )

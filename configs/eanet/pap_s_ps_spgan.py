@@ -11,7 +11,7 @@ labels = dict(train=dict(source_styled=["keypoints", "part_map"]))
 model = dict(
     aux_heads=dict(ps=dict(type="eanet/PartSegHead")),
     losses=dict(
-        id=dict(on="source_styled"),
-        ps=dict(on="source_styled", head="ps", weight=1.0, loss=dict(type="eanet/PartSegLoss")),
+        id=dict(domain="source_styled"),
+        ps=dict(domain="source_styled", head="ps", weight=1.0, loss=dict(type="eanet/PartSegLoss")),
     ),
 )

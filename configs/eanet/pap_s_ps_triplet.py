@@ -7,7 +7,7 @@
 _base_ = ["_base_pap_ps.py"]
 model = dict(
     losses=dict(
-        triplet=dict(on="source", weight=0.1, loss=dict(type="eanet/PartGroupTripletLoss")),
+        triplet=dict(domain="source", weight=0.1, loss=dict(type="eanet/PartGroupTripletLoss")),
     ),
 )
 train = dict(sampler=dict(type="PKSampler"))  # p identities of k images: the recipe

@@ -8,6 +8,6 @@ _base_ = ["_base_pap_ps.py"]
 labels = dict(train=dict(target=["part_map"]))
 model = dict(
     losses=dict(
-        ps_target=dict(on="target", head="ps", weight=1.0, loss=dict(type="eanet/PartSegLoss")),
+        ps_target=dict(domain="target", head="ps", weight=1.0, loss=dict(type="eanet/PartSegLoss")),
     ),
 )

@@ -12,8 +12,10 @@ labels = dict(train=dict(target_clusters=["keypoints", "part_map"]))
 model = dict(
     aux_heads=dict(ps=dict(type="eanet/PartSegHead")),
     losses=dict(
-        id=dict(on="target_clusters"),
-        ps=dict(on="target_clusters", head="ps", weight=1.0, loss=dict(type="eanet/PartSegLoss")),
+        id=dict(domain="target_clusters"),
+        ps=dict(
+            domain="target_clusters", head="ps", weight=1.0, loss=dict(type="eanet/PartSegLoss")
+        ),
     ),
 )
 train = dict(load_from="runs/spgan/checkpoints/last.pth")

@@ -10,9 +10,9 @@ labels = dict(train=dict(parts=["part_map"], parts_styled=["part_map"]))
 model = dict(
     losses=dict(
         # halves of one set with weight 1: the paper mixes both in one batch
-        ps_parts=dict(on="parts", head="ps", weight=0.5, loss=dict(type="eanet/PartSegLoss")),
+        ps_parts=dict(domain="parts", head="ps", weight=0.5, loss=dict(type="eanet/PartSegLoss")),
         ps_parts_styled=dict(
-            on="parts_styled", head="ps", weight=0.5, loss=dict(type="eanet/PartSegLoss")
+            domain="parts_styled", head="ps", weight=0.5, loss=dict(type="eanet/PartSegLoss")
         ),
     ),
 )

@@ -8,6 +8,6 @@ plugins = ["eanet"]
 model = dict(
     type="ReIDModel",
     head=dict(type="eanet/PCBHead", stripes=6),
-    losses=dict(id=dict(on="source", loss=dict(type="CrossEntropyLoss"))),
+    losses=dict(id=dict(domain="source", loss=dict(type="CrossEntropyLoss"))),
     matcher=dict(type="CosineMatcher"),
 )

@@ -2,7 +2,7 @@
 _base_ = ["_base_jlml.py"]
 model = dict(
     losses=dict(
-        id_global=dict(on="source", weight=1.0, loss=dict(type="jlml/BranchLoss", branch=0)),
-        id_local=dict(on="source", weight=1.0, loss=dict(type="jlml/BranchLoss", branch=1)),
+        id_global=dict(domain="source", weight=1.0, loss=dict(type="jlml/BranchLoss", branch=0)),
+        id_local=dict(domain="source", weight=1.0, loss=dict(type="jlml/BranchLoss", branch=1)),
     ),
 )

@@ -3,7 +3,7 @@ model = dict(
     head=dict(feature_decay=False),
     losses=dict(
         sparse_global=dict(
-            on="source", weight=5e-4, loss=dict(type="jlml/GroupLasso", layer="global")
+            domain="source", weight=5e-4, loss=dict(type="jlml/GroupLasso", layer="global")
         ),
     ),
 )

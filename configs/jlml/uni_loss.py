@@ -5,5 +5,5 @@
 _base_ = ["_base_jlml.py", "_base_sparse_global.py", "_base_sparse_local.py"]
 model = dict(
     head=dict(loss="uni"),
-    losses=dict(id=dict(on="source", loss=dict(type="CrossEntropyLoss"))),
+    losses=dict(id=dict(domain="source", loss=dict(type="CrossEntropyLoss"))),
 )

@@ -4,6 +4,8 @@ plugins = ["qaconv"]
 model = dict(
     type="ReIDModel",
     head=dict(type="qaconv/QAConvHead"),  # channels of the map: the recipe
-    losses=dict(match=dict(on="source", loss=dict(type="qaconv/ScoreTripletLoss", margin=16.0))),
+    losses=dict(
+        match=dict(domain="source", loss=dict(type="qaconv/ScoreTripletLoss", margin=16.0))
+    ),
     matcher=dict(type="qaconv/QAConvMatcher"),
 )

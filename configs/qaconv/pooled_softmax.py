@@ -8,7 +8,7 @@ plugins = ["qaconv"]
 model = dict(
     type="ReIDModel",
     head=dict(type="BNNeckHead"),
-    losses=dict(id=dict(on="source", loss=dict(type="CrossEntropyLoss"))),
+    losses=dict(id=dict(domain="source", loss=dict(type="CrossEntropyLoss"))),
     matcher=dict(type="CosineMatcher"),
 )
 train = dict(sampler=dict(type="ShuffleSampler"))

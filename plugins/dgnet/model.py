@@ -68,7 +68,7 @@ class DGNet(BaseModel):
         r1: weight of the gradient penalty on D.
         checkpoint: recompute activations of E_s, G and the frozen copy in backward: less memory.
         compile: run E_s and G through ``torch.compile``.
-        on: the training domain.
+        domain: the training domain.
         num_identities: K. Supplied by the framework.
         input_size: (height, width) in pixels. Supplied by the framework.
         settings: of the run, for transforms. Supplied by the framework.
@@ -107,7 +107,7 @@ class DGNet(BaseModel):
         r1: float = 0.01,
         checkpoint: bool = False,
         compile: bool = False,
-        on: str = "source",
+        domain: str = "source",
         num_identities: int = 1,
         input_size: tuple[int, int] = (256, 128),
         settings: Mapping | None = None,
@@ -148,7 +148,7 @@ class DGNet(BaseModel):
         self.terms = read_terms(terms)
         self.detach_code, self.passes, self.r1 = detach_code, passes, r1
         self.teacher_style, self.checkpoint = teacher_style, checkpoint
-        self.precision, self.on = precision, on
+        self.precision, self.domain = precision, domain
         self.register_buffer("iteration", torch.zeros((), dtype=torch.long))
         if channels_last:
             self.to(memory_format=torch.channels_last)
@@ -165,7 +165,7 @@ class DGNet(BaseModel):
     @property
     def domains(self) -> list[str]:
         """The training domain."""
-        return [self.on]
+        return [self.domain]
 
     def parameter_groups(self) -> dict[str, list[dict]]:
         """What each optimiser trains; E_a's heads are new layers, unlike its backbone."""
@@ -191,7 +191,7 @@ class DGNet(BaseModel):
 
         The generative and the re-id losses share no graph, so each goes backward on its own.
         """
-        batch = self.data_preprocessor(data, True)[self.on]
+        batch = self.data_preprocessor(data, True)[self.domain]
         step = Iteration(self, batch, int(self.iteration))
         losses = {"discriminator": step.discriminator_loss()}
         optim_wrapper["discriminator"].update_params(losses["discriminator"])

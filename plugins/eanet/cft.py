@@ -22,7 +22,7 @@ from reidkit.data.crops import CropDataset
 from reidkit.data.loader import make_loader
 from reidkit.data.split import Split
 from reidkit.errors import UserError
-from reidkit.evaluation.matchers import Matcher
+from reidkit.evaluation.matchers.base import Matcher
 from reidkit.registry import DATASETS
 from reidkit.structures import Embedding
 from reidkit.utils.io import atomic_write, sha256_file

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from reidkit.evaluation.matchers import Matcher, inner, unit_parts, vectors_of
+from reidkit.evaluation.matchers.base import Matcher, inner, unit_parts, vectors_of
 from reidkit.registry import MATCHERS
 from reidkit.structures import Embedding
 

@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor
 
-from reidkit.evaluation.matchers import Matcher, unit_parts, vectors_of
+from reidkit.evaluation.matchers.base import Matcher, unit_parts, vectors_of
 from reidkit.registry import MATCHERS
 from reidkit.structures import Embedding
 

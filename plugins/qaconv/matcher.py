@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from reidkit.evaluation.matchers import EPS, Matcher
+from reidkit.evaluation.matchers.base import EPS, Matcher
 from reidkit.registry import MATCHERS
 from reidkit.structures import Correspondences, Embedding
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from reidkit.data.samplers import BatchSampler, would_fit
 from reidkit.errors import UserError
-from reidkit.evaluation.matchers import Matcher
+from reidkit.evaluation.matchers.base import Matcher
 from reidkit.registry import SAMPLERS
 from reidkit.structures import Embedding
 from reidkit.utils.progress import track

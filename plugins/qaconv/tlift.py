@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from reidkit.errors import UserError
-from reidkit.evaluation.blocks import blocks
-from reidkit.evaluation.rerank import Reranked, Reranker, unit_range
-from reidkit.evaluation.table import TableMatcher, positions
+from reidkit.evaluation.matchers.precomputed import TableMatcher, positions
+from reidkit.evaluation.ranking.blocks import blocks
+from reidkit.evaluation.rerank.base import Reranked, Reranker, unit_range
 from reidkit.registry import RERANKERS
-from reidkit.structures import Embedding, Sight
+from reidkit.structures import Embedding, ImageMeta
 
 
 @RERANKERS.register_module()
@@ -55,11 +55,11 @@ class TLift(Reranker):
         query: Embedding,
         gallery: Embedding,
         matcher: nn.Module,
-        query_sight: Sight,
-        gallery_sight: Sight,
+        query_meta: ImageMeta,
+        gallery_meta: ImageMeta,
     ) -> Reranked:
         """See ``Reranker.rerank``."""
-        for side, sight in (("query", query_sight), ("gallery", gallery_sight)):
+        for side, sight in (("query", query_meta), ("gallery", gallery_meta)):
             if sight.times is None:
                 raise UserError(
                     f"TLift needs the time of every image, and the {side} has none: its data set's "
@@ -71,10 +71,10 @@ class TLift(Reranker):
             table[rows] = 1 - values.cpu().numpy()
         lifted = tlift(
             table,
-            query_sight.cameras,
-            query_sight.times,
-            gallery_sight.cameras,
-            gallery_sight.times,
+            query_meta.cameras,
+            query_meta.times,
+            gallery_meta.cameras,
+            gallery_meta.times,
             self.tau,
             self.sigma,
             self.k,

@@ -33,13 +33,13 @@ from reidkit.evaluation import (
     Matcher,
     RankingResult,
     TableMatcher,
+    match_labels,
     positions,
-    relate,
     score,
 )
-from reidkit.evaluation.metrics import average_precision
+from reidkit.evaluation.metrics.ranked import average_precision
 from reidkit.evaluation.protocols import PROTOCOLS
-from reidkit.evaluation.ranking import rank_positives
+from reidkit.evaluation.ranking.ranks import rank_positives
 from reidkit.structures import Embedding
 
 MARKET = PROTOCOLS["market"]
@@ -170,7 +170,7 @@ def run(quick: bool = False) -> list[Row]:
 
 def _end_to_end(data: Features, size: str = "") -> tuple[list[Row], RankingResult]:
     """Features to metrics against the bare product, and memory against keeping all distances."""
-    relations = relate(MARKET, data.q, data.g)
+    relations = match_labels(MARKET, data.q, data.g)
     query = Embedding(torch.from_numpy(data.query)[:, None])
     gallery = Embedding(torch.from_numpy(data.gallery)[:, None])
 
@@ -217,7 +217,7 @@ def on_device(data: Features, device: str = "cuda", size: str = "") -> list[Row]
         device: a GPU; on a CPU this is for tests.
         size: named in the rows; re-ranking is measured only without.
     """
-    relations = relate(MARKET, data.q, data.g)
+    relations = match_labels(MARKET, data.q, data.g)
     query, gallery = (torch.from_numpy(x).to(device) for x in (data.query, data.gallery))
     sides = Embedding(query[:, None]), Embedding(gallery[:, None])
     wait = torch.cuda.synchronize if query.is_cuda else (lambda: None)
@@ -251,7 +251,7 @@ def on_device(data: Features, device: str = "cuda", size: str = "") -> list[Row]
 def _scoring(data: Features, part: int) -> list[Row]:
     """Distances to metrics, against sorting whole rows."""
     table = -(data.query @ data.gallery.T)
-    relations = relate(MARKET, data.q, data.g)
+    relations = match_labels(MARKET, data.q, data.g)
     sides = positions(len(data.q)), positions(len(data.g))
     some = np.linspace(0, len(data.q) - 1, part).astype(int)
     few = Labels(data.q.identities[some], data.q.cameras[some])
@@ -281,7 +281,7 @@ def _float64(data: Features) -> float:
     for start in range(0, len(data.q), 256):
         rows = slice(start, start + 256)
         labels = Labels(data.q.identities[rows], data.q.cameras[rows])
-        relations = relate(MARKET, labels, data.g)
+        relations = match_labels(MARKET, labels, data.g)
         table = -(data.query[rows].astype(np.float64) @ gallery)
         part = len(relations.valid)
         total += argsort_scores(table, labels, data.g)[0] * part if part else 0.0

@@ -16,19 +16,19 @@ from reidkit.evaluation import (
     CosineMatcher,
     KReciprocal,
     TableMatcher,
+    match_labels,
     positions,
-    relate,
 )
-from reidkit.evaluation.blocks import blocks
-from reidkit.evaluation.metrics import average_precision
+from reidkit.evaluation.matchers.visible_parts import VisiblePartsMatcher
+from reidkit.evaluation.metrics.ranked import average_precision
+from reidkit.evaluation.metrics.verification import Verification
 from reidkit.evaluation.protocols import PROTOCOLS
-from reidkit.evaluation.ranking import rank_positives
-from reidkit.evaluation.verification import Verification
-from reidkit.evaluation.visible_parts import VisiblePartsMatcher
-from reidkit.structures import Embedding, Sight
+from reidkit.evaluation.ranking.blocks import blocks
+from reidkit.evaluation.ranking.ranks import rank_positives
+from reidkit.structures import Embedding, ImageMeta
 
 MARKET = PROTOCOLS["market"]
-SIGHTS = Sight(None), Sight(None)
+SIGHTS = ImageMeta(None), ImageMeta(None)
 
 
 def lower(name: str, against: str, baseline: float, ours: float, unit: str) -> Row:
@@ -147,7 +147,7 @@ class Dense:
 
 def mean_precision(table: NDArray[np.float32], data: Any) -> float:
     """mAP of given distances under the market rule."""
-    relations = relate(MARKET, data.q, data.g)
+    relations = match_labels(MARKET, data.q, data.g)
     sides = positions(len(data.q)), positions(len(data.g))
     ranks = rank_positives(*sides, relations, TableMatcher(table))
     return float(average_precision(ranks.ranks, ranks.starts).mean())
@@ -189,7 +189,7 @@ def verification_rows(data: Any) -> list[Row]:
     """TAR@FAR in the ranking's pass against scikit-learn's roc_curve over all pairs."""
     from sklearn.metrics import roc_curve
 
-    relations = relate(MARKET, data.q, data.g)
+    relations = match_labels(MARKET, data.q, data.g)
     table = 1 - data.query @ data.gallery.T
     sides = positions(len(data.q)), positions(len(data.g))
     rates = (1e-4, 1e-3, 1e-2)

@@ -54,7 +54,7 @@ def _model(depth: int, size: tuple[int, int], precision: str, channels_last: boo
     return ReIDModel(
         backbone=dict(type="ResNet", depth=depth),
         head=dict(type="BNNeckHead"),
-        losses=dict(id=dict(on="source", loss=dict(type="CrossEntropyLoss"))),
+        losses=dict(id=dict(domain="source", loss=dict(type="CrossEntropyLoss"))),
         matcher=dict(type="CosineMatcher"),
         transforms=dict(train=[dict(type="Normalize")], test=[dict(type="Normalize")]),
         num_identities=8,

@@ -44,7 +44,7 @@ def render(test: str, found: dict) -> str:
 
     Example:
         >>> import numpy as np
-        >>> from reidkit.evaluation.intervals import paired_test
+        >>> from reidkit.evaluation.metrics.intervals import paired_test
         >>> pair = paired_test(np.zeros(4), np.ones(4), 100)
         >>> print(render("target", {"R1": (0.0, 1.0, pair)}))
         target           first  second  difference        95 % interval       p  better  worse  same

@@ -13,7 +13,7 @@ from reidkit.config.problems import nearest
 from reidkit.errors import UserError
 from reidkit.plugin import Manifest, discover, load_plugins
 from reidkit.plugin.discover import find
-from reidkit.plugin.errors import PluginError, shown
+from reidkit.plugin.errors import PluginError, display_path
 from reidkit.registry import KINDS
 
 
@@ -58,7 +58,7 @@ def where(name: str) -> str:
         component = _get(kind, full)
         file = inspect.getsourcefile(component) or "?"
         line = inspect.getsourcelines(component)[1]
-        lines.append(f"{full}   {KINDS[kind].kind}   {shown(file)}:{line}")
+        lines.append(f"{full}   {KINDS[kind].kind}   {display_path(file)}:{line}")
     return "\n".join(lines)
 
 

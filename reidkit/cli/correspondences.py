@@ -38,7 +38,7 @@ def main(argv: list[str]) -> int:
             "matches to draw; this works for runs with a matcher such as qaconv/QAConvMatcher"
         )
     from reidkit.engine.evaluate import TestRun, build_evaluator, embed_test
-    from reidkit.engine.pictures import draw_matches
+    from reidkit.engine.products.pictures import draw_matches
 
     sides = embed_test(run.cfg, run.model, run.domains, test, build_evaluator(run.cfg))
     (query, query_split), (gallery, gallery_split) = sides["query"], sides["gallery"]

@@ -6,7 +6,7 @@ import difflib
 from pathlib import Path
 
 from reidkit.cli.common import parser
-from reidkit.plugin.errors import shown
+from reidkit.plugin.errors import display_path
 from reidkit.utils.io import atomic_write
 
 EXAMPLES = """examples:
@@ -39,7 +39,7 @@ def main(argv: list[str]) -> int:
         return _compare(old, new, path)
     with atomic_write(path, "w") as file:
         file.write(new)
-    print(f"{shown(path)}: written")
+    print(f"{display_path(path)}: written")
     return 0
 
 
@@ -47,5 +47,5 @@ def _compare(old: str, new: str, path: Path) -> int:
     lines = list(
         difflib.unified_diff(old.splitlines(), new.splitlines(), "the page", "made now", n=1)
     )
-    print("\n".join(lines) or f"{shown(path)}: up to date")
+    print("\n".join(lines) or f"{display_path(path)}: up to date")
     return 1 if lines else 0

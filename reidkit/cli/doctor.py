@@ -57,8 +57,8 @@ def data_set(folder: Path, reader_name: str | None, every: int) -> int:
     from reidkit.components import import_core
 
     import_core()
-    from reidkit.data.doctor import Finding, examine
-    from reidkit.data.layouts import find_reader
+    from reidkit.data.datasets.doctor import Finding, examine
+    from reidkit.data.datasets.layouts import find_reader
 
     reader = find_reader(folder, reader_name)
     splits = reader.splits()
@@ -74,10 +74,10 @@ def data_set(folder: Path, reader_name: str | None, every: int) -> int:
 
 def _random(reader) -> list:
     """What a model that knows nothing would score, and the queries that cannot be answered."""
-    from reidkit.data.doctor import SHOWN, Finding
-    from reidkit.evaluation.metrics import random_ranker
-    from reidkit.evaluation.protocols import find_protocol, relate
-    from reidkit.evaluation.sides import Labels
+    from reidkit.data.datasets.doctor import SHOWN, Finding
+    from reidkit.evaluation.labelled import Labels
+    from reidkit.evaluation.metrics.ranked import random_ranker
+    from reidkit.evaluation.protocols import find_protocol, match_labels
 
     splits, rules = reader.splits(), find_protocol(reader.protocol)
     if not {"query", "gallery"} <= set(splits):
@@ -86,7 +86,7 @@ def _random(reader) -> list:
         Labels(s.identities, s.cameras, [f"{s.root}/{path}" for path in s.paths])
         for s in (splits["query"], splits["gallery"])
     ]
-    relations = relate(rules, *sides)
+    relations = match_labels(rules, *sides)
     found = []
     if relations.invalid:
         first = "; ".join(

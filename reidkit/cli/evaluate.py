@@ -24,7 +24,7 @@ or both), and perhaps file and time. More: docs/evaluation.md"""
 def main(argv: list[str]) -> int:
     """Read features, evaluate, print the report."""
     args, overrides = parse_with_overrides(_parser(), argv)
-    from reidkit.evaluation.features import read_features
+    from reidkit.evaluation.io.features import read_features
 
     evaluator, matcher = _components(args, overrides)
     test = read_features(args.features, args.labels)
@@ -44,7 +44,7 @@ def main(argv: list[str]) -> int:
     if args.out:
         result.to_json(args.out)
     if args.queries:
-        from reidkit.evaluation.queries import write_queries
+        from reidkit.evaluation.io.queries import write_queries
 
         write_queries(args.queries, result.per_query)
     return 0

@@ -30,8 +30,8 @@ def main(argv: list[str]) -> int:
     from mmengine.dist import barrier, is_main_process
 
     from reidkit.engine.evaluate import build_evaluator, embed_test
-    from reidkit.evaluation.sides import Side
-    from reidkit.evaluation.store import TestSet, write_store
+    from reidkit.evaluation.io.store import TestSet, write_store
+    from reidkit.evaluation.labelled import LabelledEmbeddings
 
     evaluator = build_evaluator(run.cfg)
     tests = args.tests or list(run.cfg.data.tests)
@@ -49,7 +49,10 @@ def main(argv: list[str]) -> int:
             run=str(args.run),
             fingerprints={name: split.fingerprint() for name, split in splits.items()},
         )
-        sides = {n: Side.of(embedding, split, n) for n, (embedding, split) in embedded.items()}
+        sides = {
+            n: LabelledEmbeddings.of(embedding, split, n)
+            for n, (embedding, split) in embedded.items()
+        }
         if is_main_process():
             store = TestSet(sides, reader.protocol, reader.trials(), meta)
             write_store(args.out / test, store)

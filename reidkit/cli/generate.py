@@ -23,8 +23,8 @@ def main(argv: list[str]) -> int:
     args, overrides = _arguments(argv)
     if not (args.grid or args.interpolate or args.dataset or args.quality):
         raise UserError("say what to make: --grid, --interpolate, --dataset or --quality")
-    from reidkit.engine.composites import Composer
     from reidkit.engine.load import load_run
+    from reidkit.engine.products.composites import Composer
 
     run = load_run(args.run, overrides)
     composer = Composer.of_run(run, args.split, args.domain)
@@ -83,7 +83,7 @@ def _save(picture, path: Path) -> None:
 
 def _quality(composer, cfg, args) -> None:
     from reidkit.engine.folder import write_json
-    from reidkit.engine.image_quality import ImageQuality, first_run
+    from reidkit.engine.products.image_quality import ImageQuality, first_run
 
     runs = {role: need.get("run") for role, need in cfg.get("needs", {}).items()}
     features = args.features or first_run(runs)

@@ -65,7 +65,7 @@ def main(argv: list[str]) -> int:
 def _readers(args: argparse.Namespace, options: list[str]) -> list[Any]:
     """The readers asked for, prepared."""
     import reidkit.data  # registers the readers
-    import reidkit.data.synthped.reader  # noqa: F401
+    import reidkit.synthped.reader  # noqa: F401
     from reidkit.registry import DATASETS
 
     values = {}

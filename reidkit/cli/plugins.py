@@ -8,8 +8,8 @@ from reidkit.cli.common import parser
 from reidkit.errors import UserError
 from reidkit.plugin import Discovery, Manifest, discover
 from reidkit.plugin.discover import VARIABLE, find, path_problems, plugin_package
-from reidkit.plugin.errors import shown
-from reidkit.utils.commands import typed
+from reidkit.plugin.errors import display_path
+from reidkit.utils.commands import cli_command
 
 EXAMPLES = """examples:
   python tools/plugins.py list
@@ -61,7 +61,7 @@ def list_text(found: Discovery) -> str:
         kinds = ", ".join(
             f"{kind} {len(names)}" for kind, names in manifest.provides.items() if names
         )
-        place = f"{manifest.origin}: {shown(manifest.location)}"
+        place = f"{manifest.origin}: {display_path(manifest.location)}"
         lines.append(f"{name:<{width}}  {manifest.version:<8}  {kinds or 'nothing'}   ({place})")
     for name, error in sorted(found.broken.items()):
         text = str(error).replace("\n", "\n" + " " * (width + 2))
@@ -74,7 +74,8 @@ def manifest_text(manifest: Manifest) -> list[str]:
     """What a manifest says besides its components, settings with type, default and help."""
     paper = ", ".join(f"{key} {value}" for key, value in manifest.paper.items() if value)
     lines = [
-        f"{manifest.name} {manifest.version}   ({manifest.origin}: {shown(manifest.location)})",
+        f"{manifest.name} {manifest.version}   "
+        f"({manifest.origin}: {display_path(manifest.location)})",
         *([f"paper: {paper}"] if paper else []),
         *([manifest.description] if manifest.description else []),
         f"for reidkit {manifest.reidkit}, plugin API {manifest.api}",
@@ -114,16 +115,16 @@ def _new(name: str, folder: Path, bare: bool) -> int:
     found = discover()
     taken = found.plugins.get(name)
     if taken is not None or name in found.broken:
-        at = f" ({shown(taken.location)})" if taken else ""
+        at = f" ({display_path(taken.location)})" if taken else ""
         raise UserError(f"a plugin named {name!r} is there already{at}; choose another name")
     target = write_package(name, folder) if bare else write_project(name, folder)
-    print(f"{shown(target)}: written")
+    print(f"{display_path(target)}: written")
     searched = [Path(one).resolve() for one in plugin_package().__path__]
     place = target.parent if bare else target
     if place.resolve() not in searched:
-        at = shown(place)
+        at = display_path(place)
         where = at if Path(at).is_absolute() else f"$PWD/{at}".removesuffix("/.")
         print(f"next:  export {VARIABLE}={where}")
-    print(f"       {typed('plugins')} check {name}")
-    print(f"       {typed('train')} {name}/baseline")
+    print(f"       {cli_command('plugins')} check {name}")
+    print(f"       {cli_command('train')} {name}/baseline")
     return 0

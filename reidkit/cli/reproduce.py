@@ -29,7 +29,7 @@ def main(argv: list[str]) -> int:
     import torch
 
     from reidkit.config import config_path
-    from reidkit.engine import reproduce
+    from reidkit.engine.products import reproduce
     from reidkit.utils.io import atomic_write
 
     path = Path(args.plan)

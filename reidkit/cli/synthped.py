@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reidkit.cli.common import parser
-from reidkit.data.synthped.presets import DOMAINS, PRESETS
+from reidkit.synthped.presets import DOMAINS, PRESETS
 
 
 def main(argv: Sequence[str]) -> int:
@@ -32,16 +32,16 @@ def main(argv: Sequence[str]) -> int:
     for domain in args.domains:
         status = max(status, _domain(args, domain))
     if args.sheet:
-        from reidkit.data.synthped.sheet import write_sheet
+        from reidkit.synthped.sheet import write_sheet
 
         print(f"contact sheet: {write_sheet(args.sheet, args.preset, args.seed)}")
     return status
 
 
 def _domain(args, domain: str) -> int:
-    from reidkit.data.synthped import layout
-    from reidkit.data.synthped.video_plan import contents as video_contents
-    from reidkit.data.synthped.video_plan import video_folder
+    from reidkit.synthped import layout
+    from reidkit.synthped.video_plan import contents as video_contents
+    from reidkit.synthped.video_plan import video_folder
 
     which = (args.preset, domain, args.seed, None if args.style == domain else args.style)
     if args.video:

@@ -35,7 +35,7 @@ def main(argv: list[str]) -> int:
 
     from reidkit.engine.evaluate import evaluate, numbers, table
     from reidkit.engine.folder import write_json
-    from reidkit.evaluation.queries import write_queries
+    from reidkit.evaluation.io.queries import write_queries
 
     tests = evaluate(run.cfg, run.model, run.domains)
     if not is_main_process():

@@ -27,15 +27,15 @@ def main(argv: list[str]) -> int:
     if args.print:
         print(render(cfg))
         return 0
-    from reidkit.engine.fit import failure, refuse_misfits
+    from reidkit.engine.dry_run import failure, refuse_incompatible
 
-    refuse_misfits(cfg, args.config)
+    refuse_incompatible(cfg, args.config)
     if args.check:
         print(f"{args.config}: no problems (data is looked at when training starts)")
         return 0
     from reidkit.engine.folder import new_folder, run_name
     from reidkit.engine.resume import resumable
-    from reidkit.engine.train import train
+    from reidkit.engine.run import train
 
     name = run_name(args.config, cfg.groups.data, cfg.groups.recipe, cfg.settings.seed)
     parent = Path(cfg.settings.work_dir)

@@ -41,9 +41,9 @@ def main(argv: list[str]) -> int:
 
     import torch
 
-    from reidkit.data.synthped.reader import SynthPed
     from reidkit.pose.calibrate import calibrate_model, save_weights
     from reidkit.pose.training import Recipe, synthped_people, train_pose
+    from reidkit.synthped.reader import SynthPed
 
     if args.threads:
         torch.set_num_threads(args.threads)

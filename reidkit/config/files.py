@@ -22,7 +22,7 @@ from mmengine.config import ConfigDict
 from reidkit.config.problems import nearest
 from reidkit.errors import UserError
 from reidkit.plugin.discover import discover, why_unfound
-from reidkit.plugin.errors import shown
+from reidkit.plugin.errors import display_path
 from reidkit.plugin.manifest import Manifest
 
 PACKAGE = "reidkit_configs"
@@ -109,13 +109,13 @@ def read_layers(path: Path, _above: Sequence[Path] = ()) -> list[Layer]:
     """
     path = path.resolve()
     if path in _above:
-        chain = " -> ".join(shown(p) for p in (*_above, path))
-        raise UserError(f"{shown(path)}: _base_ leads back to the file itself: {chain}")
+        chain = " -> ".join(display_path(p) for p in (*_above, path))
+        raise UserError(f"{display_path(path)}: _base_ leads back to the file itself: {chain}")
     tree = _parse(path)
     layers: list[Layer] = []
     for base in _bases(tree, path):
         if not base.is_file():
-            raise UserError(f"{shown(path)}: _base_ {shown(base)} does not exist")
+            raise UserError(f"{display_path(path)}: _base_ {display_path(base)} does not exist")
         seen = {layer.path for layer in layers}
         layers += [new for new in read_layers(base, (*_above, path)) if new.path not in seen]
     below: dict[str, Any] = {}
@@ -129,7 +129,7 @@ def _parse(path: Path) -> ast.Module:
         return ast.parse(path.read_text(encoding="utf-8"), str(path))
     except (SyntaxError, UnicodeDecodeError) as error:
         line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        raise UserError(f"{shown(path)}{line}: {type(error).__name__}: {error}") from error
+        raise UserError(f"{display_path(path)}{line}: {type(error).__name__}: {error}") from error
 
 
 def _bases(tree: ast.Module, path: Path) -> list[Path]:
@@ -141,7 +141,8 @@ def _bases(tree: ast.Module, path: Path) -> list[Path]:
                 named = ast.literal_eval(node.value)
             except ValueError:
                 raise UserError(
-                    f"{shown(path)}, line {node.lineno}: _base_ must be a path or a list of paths"
+                    f"{display_path(path)}, line {node.lineno}: _base_ must be a path or a list of "
+                    "paths"
                 ) from None
             return [path.parent / name for name in ([named] if isinstance(named, str) else named)]
     return []
@@ -157,7 +158,7 @@ def _run(tree: ast.Module, path: Path, below: dict[str, Any]) -> dict[str, Any]:
             f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)
         ]
         line = f", line {lines[-1]}" if lines else ""
-        raise UserError(f"{shown(path)}{line}: {type(error).__name__}: {error}") from error
+        raise UserError(f"{display_path(path)}{line}: {type(error).__name__}: {error}") from error
     keys = {}
     for name, value in names.items():
         own = inspect.ismodule(value) or inspect.isroutine(value) or inspect.isclass(value)
@@ -176,12 +177,12 @@ def _plain(value: Any, where: str, path: Path) -> Any:
     if type(value) in _PLAIN:
         if isinstance(value, str) and "{{" in value:
             raise UserError(
-                f"{shown(path)}: {where}: templates such as {value!r} are not filled in; write "
-                "_base_.<key>, or Python with __file__ and os.environ"
+                f"{display_path(path)}: {where}: templates such as {value!r} are not filled in; "
+                "write _base_.<key>, or Python with __file__ and os.environ"
             )
         return value
     raise UserError(
-        f"{shown(path)}: {where}: a config holds numbers, text, None, lists and dicts; got "
+        f"{display_path(path)}: {where}: a config holds numbers, text, None, lists and dicts; got "
         f"{type(value).__name__}"
     )
 

@@ -20,7 +20,7 @@ from reidkit.config.override import Override, apply_overrides, parse_override
 from reidkit.config.problems import ConfigError, Problem, suggest
 from reidkit.config.settings import complete_settings
 from reidkit.errors import UserError
-from reidkit.plugin.errors import shown
+from reidkit.plugin.errors import display_path
 
 
 @dataclass
@@ -75,11 +75,11 @@ def load_config(
     if applied.notices:
         tree["notices"] = applied.notices
     cfg = Config(tree, filename=str(file))
-    cfg.__dict__["_about"] = About(shown(file), applied.paths, applied.problems)
+    cfg.__dict__["_about"] = About(display_path(file), applied.paths, applied.problems)
     if problems is not None:
         problems += applied.problems
     elif applied.problems:
-        raise ConfigError(shown(file), applied.problems)
+        raise ConfigError(display_path(file), applied.problems)
     return cfg
 
 
@@ -209,4 +209,4 @@ def _source(file: Path) -> str:
     shipped = folder is not None and resolved.is_relative_to(folder.resolve())
     if folder is not None and shipped and not resolved.is_relative_to(Path.cwd()):
         return resolved.relative_to(folder.resolve()).with_suffix("").as_posix()
-    return shown(file)
+    return display_path(file)

@@ -51,7 +51,7 @@ MARKS = ("resolved", "source", "notices")  # what load_config itself writes
 NEED_KEYS = ("config", "run", "overrides")
 OPTIONAL = ("labeller", "matcher", "optimizer")  # places that may hold None
 DATA_KEYS = ("name", "domains", "tests", "labeller", "real")
-ROLE_KEYS = ("loss", "on", "head", "weight")
+ROLE_KEYS = ("loss", "domain", "head", "weight")
 LABEL_FIELDS = ("keypoints", "part_map")
 
 

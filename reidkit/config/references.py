@@ -111,7 +111,7 @@ def _role_problems(tree: Node) -> Iterator[Problem]:
     for name, role in node_of(model, "losses").items():
         where = f"model.losses.{name}"
         if not isinstance(role, Mapping):
-            hint = 'a role is dict(on="source", weight=1.0, loss=dict(type="..."))'
+            hint = 'a role is dict(domain="source", weight=1.0, loss=dict(type="..."))'
             yield Problem(where, f"expected a role with a 'loss', got {shorten(role)}", hint)
             continue
         yield from _role_keys(role, where, domains)
@@ -130,14 +130,14 @@ def _role_keys(role: Node, where: str, domains: list[str]) -> Iterator[Problem]:
     if "loss" not in role:
         hint = f"say which loss, e.g. +{where}.loss=CrossEntropyLoss"
         yield Problem(where, "'loss' is missing", hint)
-    if "on" not in role:
+    if "domain" not in role:
         first = next(iter(domains), "source")
-        hint = f"say which domain it trains on, e.g. +{where}.on={first}"
+        hint = f"say which domain it trains on, e.g. +{where}.domain={first}"
         listed = f" (domains: {', '.join(domains)})" if domains else ""
-        yield Problem(where, "'on' is missing", hint + listed)
-    elif domains and role["on"] not in domains:
-        hint = suggest(str(role["on"]), domains, "domains")
-        yield Problem(f"{where}.on", f"no domain named {role['on']!r}", hint)
+        yield Problem(where, "'domain' is missing", hint + listed)
+    elif domains and role["domain"] not in domains:
+        hint = suggest(str(role["domain"]), domains, "domains")
+        yield Problem(f"{where}.domain", f"no domain named {role['domain']!r}", hint)
     for key in role:
         if key not in ROLE_KEYS:
             hint = suggest(key, ROLE_KEYS, "keys")

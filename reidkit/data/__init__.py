@@ -7,29 +7,28 @@ package registers them all.
 """
 
 from reidkit.data.clips import ClipBatches, ClipDataset
-from reidkit.data.coco_persons import CocoPersons
 from reidkit.data.crops import CropDataset
-from reidkit.data.cuhk01 import CUHK01
-from reidkit.data.cuhk03 import CUHK03
-from reidkit.data.cuhk03np import CUHK03NP
-from reidkit.data.dukemtmc import DukeMTMCreID, OccludedDuke
-from reidkit.data.dukemtmcvideo import DukeMTMCVideoReID
+from reidkit.data.datasets.coco_persons import CocoPersons
+from reidkit.data.datasets.cuhk01 import CUHK01
+from reidkit.data.datasets.cuhk03 import CUHK03
+from reidkit.data.datasets.cuhk03np import CUHK03NP
+from reidkit.data.datasets.dukemtmc import DukeMTMCreID, OccludedDuke
+from reidkit.data.datasets.dukemtmcvideo import DukeMTMCVideoReID
+from reidkit.data.datasets.grid import GRID
+from reidkit.data.datasets.image_folder import ImageFolder
+from reidkit.data.datasets.lsvid import LSVID
+from reidkit.data.datasets.market1501 import Market1501
+from reidkit.data.datasets.mars import MARS
+from reidkit.data.datasets.msmt17 import MSMT17
+from reidkit.data.datasets.partial import PartialILIDS, PartialREID
+from reidkit.data.datasets.prid2011 import ILIDSVID, PRID2011
+from reidkit.data.datasets.reader import Reader
+from reidkit.data.datasets.rendered import ClonedPerson, RandPerson
+from reidkit.data.datasets.viper import VIPeR
 from reidkit.data.frames import AllFrames, DenseFrames, RandomFrames
-from reidkit.data.grid import GRID
-from reidkit.data.image_folder import ImageFolder
 from reidkit.data.loader import DomainLoader, make_loader
-from reidkit.data.lsvid import LSVID
-from reidkit.data.market1501 import Market1501
-from reidkit.data.mars import MARS
-from reidkit.data.msmt17 import MSMT17
-from reidkit.data.partial import PartialILIDS, PartialREID
-from reidkit.data.prid2011 import ILIDSVID, PRID2011
-from reidkit.data.reader import Reader
-from reidkit.data.rendered import ClonedPerson, RandPerson
 from reidkit.data.samplers import BatchSampler, PKSampler, ShuffleSampler
 from reidkit.data.split import Split, Trial
-from reidkit.data.synthped.reader import SynthPed
-from reidkit.data.synthped.video_reader import SynthPedVideo
 from reidkit.data.tracklets import TrackletSplit
 from reidkit.data.transforms import (
     ColorJitter,
@@ -38,7 +37,6 @@ from reidkit.data.transforms import (
     RandomErasing,
     RandomFlip,
 )
-from reidkit.data.viper import VIPeR
 
 __all__ = [
     "AllFrames",
@@ -77,8 +75,6 @@ __all__ = [
     "Reader",
     "ShuffleSampler",
     "Split",
-    "SynthPed",
-    "SynthPedVideo",
     "TrackletSplit",
     "Trial",
     "VIPeR",

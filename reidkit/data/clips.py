@@ -98,7 +98,7 @@ class ClipDataset(Dataset):
             keypoints=by_clip(read.keypoints),
             part_map=by_clip(read.part_map),
             frames=length,
-            together=length if self.augment == "tracklet" else 1,
+            augment_group=length if self.augment == "tracklet" else 1,
         )
 
     def _clip(self, row: int) -> Clip:

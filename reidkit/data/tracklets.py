@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reidkit.data.reader import list_images
+from reidkit.data.datasets.reader import list_images
 from reidkit.data.split import Split
 from reidkit.errors import UserError
 

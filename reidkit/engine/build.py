@@ -33,7 +33,7 @@ def build_model(
     torch.manual_seed(cfg.settings.seed)
     if num_identities is None:
         roles = cfg.model.get("losses", {})
-        first = next((role.on for role in roles.values()), "source")
+        first = next((role.domain for role in roles.values()), "source")
         num_identities = domains.split(first, "train").relabel()[1]
     return MODELS.build(
         cfg.model.to_dict(),

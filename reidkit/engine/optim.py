@@ -26,7 +26,7 @@ def build_optim(model, train: dict, precision: str = "fp32") -> OptimWrapper | O
             without gradient are left out. Parameters that one of its modules lists in
             ``no_decay_parameters()`` get no weight decay.
         train: the config's ``train`` node: ``optimizer`` (a torch optimiser by name) or
-            ``optimizers`` (by part), ``new_lr_mult``, ``accumulate`` (steps per update),
+            ``optimizers`` (by part), ``head_lr_mult``, ``accumulate`` (steps per update),
             ``clip_grad`` (largest norm or None), ``new`` ("heads" or "classifiers": which layers
             count as new).
         precision: "fp16" adds a gradient scaler; bf16 and fp32 need none.
@@ -38,7 +38,7 @@ def build_optim(model, train: dict, precision: str = "fp32") -> OptimWrapper | O
         >>> from types import SimpleNamespace
         >>> a, b = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
         >>> model = torch.nn.Sequential(a, b); model.new_parameters = lambda: list(b.parameters())
-        >>> optim = build_optim(model, dict(optimizer=dict(type="SGD", lr=0.01), new_lr_mult=2.0))
+        >>> optim = build_optim(model, dict(optimizer=dict(type="SGD", lr=0.01), head_lr_mult=2.0))
         >>> [group["lr"] for group in optim.optimizer.param_groups]
         [0.01, 0.02]
     """
@@ -75,7 +75,7 @@ def _wrapper(
     average: bool = False,
 ) -> OptimWrapper:
     """One optimiser over groups of parameters, those of new layers with a rate of their own."""
-    options, faster = dict(optimizer), train.get("new_lr_mult", 1.0)
+    options, faster = dict(optimizer), train.get("head_lr_mult", 1.0)
     made = [
         dict(
             params=[p for p in group["params"] if p.requires_grad],

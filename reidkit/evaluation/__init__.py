@@ -7,22 +7,22 @@ from blocks of distances), `single_shot` (chances of ranks), `metrics` (numbers 
 `score`, `guards`, `evaluator` (all of it in order) and `result` (what is shown).
 """
 
-from reidkit.evaluation.arrange import arrange, pool_queries, random_halves
-from reidkit.evaluation.blocks import blocks
+from reidkit.evaluation.apply_protocol import apply_protocol, pool_queries, random_halves
 from reidkit.evaluation.evaluator import RankingEvaluator
-from reidkit.evaluation.expansion import DatabaseAugmentation, QueryExpansion
-from reidkit.evaluation.k_reciprocal import KReciprocal
-from reidkit.evaluation.matchers import Matcher
-from reidkit.evaluation.protocols import PROTOCOLS, Protocol, Relations, relate
-from reidkit.evaluation.ranking import Ranks, rank_positives, top_matches
-from reidkit.evaluation.rerank import Reranker, UnitRange, as_matcher, unit_range
+from reidkit.evaluation.labelled import LabelledEmbeddings, Labels
+from reidkit.evaluation.matchers.base import Matcher
+from reidkit.evaluation.matchers.precomputed import TableMatcher, positions
+from reidkit.evaluation.matchers.vectors import CosineMatcher, EuclideanMatcher
+from reidkit.evaluation.matchers.visible_parts import VisiblePartsMatcher
+from reidkit.evaluation.metrics.single_shot import single_shot_cmc
+from reidkit.evaluation.protocols import PROTOCOLS, GroundTruth, Protocol, match_labels
+from reidkit.evaluation.ranking.blocks import blocks
+from reidkit.evaluation.ranking.ranks import Ranks, rank_positives, top_matches
+from reidkit.evaluation.rerank.base import Reranker, UnitRange, as_matcher, unit_range
+from reidkit.evaluation.rerank.expansion import DatabaseAugmentation, QueryExpansion
+from reidkit.evaluation.rerank.k_reciprocal import KReciprocal
 from reidkit.evaluation.result import RankingResult
 from reidkit.evaluation.score import mean_over_trials, score
-from reidkit.evaluation.sides import Labels, Side
-from reidkit.evaluation.single_shot import single_shot_cmc
-from reidkit.evaluation.table import TableMatcher, positions
-from reidkit.evaluation.vector_distances import CosineMatcher, EuclideanMatcher
-from reidkit.evaluation.visible_parts import VisiblePartsMatcher
 
 __all__ = [
     "PROTOCOLS",
@@ -37,13 +37,13 @@ __all__ = [
     "RankingEvaluator",
     "RankingResult",
     "Ranks",
-    "Relations",
+    "GroundTruth",
     "Reranker",
-    "Side",
+    "LabelledEmbeddings",
     "TableMatcher",
     "UnitRange",
     "VisiblePartsMatcher",
-    "arrange",
+    "apply_protocol",
     "as_matcher",
     "blocks",
     "mean_over_trials",
@@ -51,7 +51,7 @@ __all__ = [
     "positions",
     "random_halves",
     "rank_positives",
-    "relate",
+    "match_labels",
     "score",
     "single_shot_cmc",
     "top_matches",

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reidkit.errors import UserError
-from reidkit.evaluation.intervals import Paired, paired_test, per_query_metrics
-from reidkit.evaluation.queries import read_queries
+from reidkit.evaluation.io.queries import read_queries
+from reidkit.evaluation.metrics.intervals import Paired, paired_test, per_query_metrics
 
 METRICS = ("mAP", "R1", "R5", "R10", "mINP", "mAP_official")
 

@@ -13,24 +13,24 @@ from torch import nn
 
 from reidkit.data.split import Trial
 from reidkit.errors import UserError
-from reidkit.evaluation.arrange import POOLS, arrange, check_trials, random_halves
-from reidkit.evaluation.camera_pairs import by_camera_pair
+from reidkit.evaluation.apply_protocol import POOLS, apply_protocol, check_trials, random_halves
 from reidkit.evaluation.guards import check_sides, check_valid
-from reidkit.evaluation.intervals import bootstrap_intervals, per_query_metrics
+from reidkit.evaluation.labelled import LabelledEmbeddings
+from reidkit.evaluation.metrics.camera_pairs import by_camera_pair
+from reidkit.evaluation.metrics.intervals import bootstrap_intervals, per_query_metrics
+from reidkit.evaluation.metrics.single_shot import single_shot_cmc
+from reidkit.evaluation.metrics.verification import Verification, histogram_range
 from reidkit.evaluation.protocols import (
+    GroundTruth,
     Protocol,
     ProtocolName,
-    Relations,
     find_protocol,
-    relate,
+    match_labels,
 )
-from reidkit.evaluation.ranking import Ranks, rank_positives
-from reidkit.evaluation.rerank import build_rerankers
+from reidkit.evaluation.ranking.ranks import Ranks, rank_positives
+from reidkit.evaluation.rerank.base import build_rerankers
 from reidkit.evaluation.result import RankingResult
 from reidkit.evaluation.score import mean_over_trials, score, score_single_shot
-from reidkit.evaluation.sides import Side
-from reidkit.evaluation.single_shot import single_shot_cmc
-from reidkit.evaluation.verification import Verification, histogram_range
 from reidkit.registry import EVALUATORS
 from reidkit.structures import Embedding
 
@@ -72,8 +72,9 @@ class RankingEvaluator:
         >>> from reidkit.evaluation import CosineMatcher, Labels
         >>> gallery = Embedding(torch.tensor([[[1.0, 0.1]], [[1.0, 0.2]], [[0.0, 1.0]]]))
         >>> query = Embedding(torch.tensor([[[1.0, 0.0]]]))
-        >>> sides = Side(query, Labels([7], [1])), Side(gallery, Labels([5, 7, 8], [1, 2, 2]))
-        >>> RankingEvaluator().rank(*sides, CosineMatcher()).metrics["mAP"]
+        >>> query = LabelledEmbeddings(query, Labels([7], [1]))
+        >>> gallery = LabelledEmbeddings(gallery, Labels([5, 7, 8], [1, 2, 2]))
+        >>> RankingEvaluator().rank(query, gallery, CosineMatcher()).metrics["mAP"]
         0.5
     """
 
@@ -155,10 +156,12 @@ class RankingEvaluator:
         Raises:
             UserError, ValueError: as for `rank`.
         """
-        extra = None if multi_query is None else Side.of(*multi_query, name="multi_query")
+        extra = (
+            None if multi_query is None else LabelledEmbeddings.of(*multi_query, name="multi_query")
+        )
         result = self.rank(
-            Side.of(query, query_split, "query"),
-            Side.of(gallery, gallery_split, "gallery"),
+            LabelledEmbeddings.of(query, query_split, "query"),
+            LabelledEmbeddings.of(gallery, gallery_split, "gallery"),
             matcher,
             protocol=protocol,
             trials=trials,
@@ -169,13 +172,13 @@ class RankingEvaluator:
 
     def rank(
         self,
-        query: Side,
-        gallery: Side,
+        query: LabelledEmbeddings,
+        gallery: LabelledEmbeddings,
         matcher: nn.Module,
         *,
         protocol: str = "market",
         trials: Sequence[Trial] = (),
-        multi_query: Side | None = None,
+        multi_query: LabelledEmbeddings | None = None,
     ) -> RankingResult:
         """Rank and score embeddings with labels.
 
@@ -213,25 +216,27 @@ class RankingEvaluator:
     def _one(
         self,
         rules: Protocol,
-        query: Side,
-        gallery: Side,
+        query: LabelledEmbeddings,
+        gallery: LabelledEmbeddings,
         matcher: nn.Module,
-        multi_query: Side | None,
+        multi_query: LabelledEmbeddings | None,
         rows: NDArray | slice = slice(None),
         columns: NDArray | slice = slice(None),
     ) -> RankingResult:
         """One test: some rows of the queries against some of the gallery."""
         numbers = np.arange(len(query))[rows]
-        query, gallery = arrange(rules, query[rows], gallery[columns], multi_query, self.pool)
-        relations = relate(rules, query.labels, gallery.labels)
+        query, gallery = apply_protocol(
+            rules, query[rows], gallery[columns], multi_query, self.pool
+        )
+        relations = match_labels(rules, query.labels, gallery.labels)
         check_valid(rules, relations, query.labels, gallery.labels)
         check_sides(query, gallery)
         name = " -> ".join([type(matcher).__name__, *self.rerankers])
         embeddings = query.embedding, gallery.embedding
         for step in self.rerankers.values():
             *embeddings, matcher = step.rerank(*embeddings, matcher, query.sight, gallery.sight)
-        query = Side(embeddings[0], query.labels, query.name)
-        gallery = Side(embeddings[1], gallery.labels, gallery.name)
+        query = LabelledEmbeddings(embeddings[0], query.labels, query.name)
+        gallery = LabelledEmbeddings(embeddings[1], gallery.labels, gallery.name)
         score_one = self._single_shot if rules.single_shot else self._whole
         result = score_one(rules, query, gallery, matcher, relations, name)
         if self.camera_pairs:
@@ -242,10 +247,10 @@ class RankingEvaluator:
     def _whole(
         self,
         rules: Protocol,
-        query: Side,
-        gallery: Side,
+        query: LabelledEmbeddings,
+        gallery: LabelledEmbeddings,
         matcher: nn.Module,
-        relations: Relations,
+        relations: GroundTruth,
         name: str,
     ) -> RankingResult:
         """Scores of rankings of the whole gallery."""
@@ -272,10 +277,10 @@ class RankingEvaluator:
     def _single_shot(
         self,
         rules: Protocol,
-        query: Side,
-        gallery: Side,
+        query: LabelledEmbeddings,
+        gallery: LabelledEmbeddings,
         matcher: nn.Module,
-        relations: Relations,
+        relations: GroundTruth,
         name: str,
     ) -> RankingResult:
         """Expected scores of rankings with one image of each person."""
@@ -308,7 +313,9 @@ def _shared(valid: NDArray[np.int64], work: Callable[[NDArray[np.int64]], T]) ->
     return all_gather_object(work(np.array_split(valid, world)[get_rank()]))
 
 
-def _labelled(result: RankingResult, query: Side, numbers: NDArray[np.int64]) -> RankingResult:
+def _labelled(
+    result: RankingResult, query: LabelledEmbeddings, numbers: NDArray[np.int64]
+) -> RankingResult:
     """The result with each query's row, file, identity and camera among its columns."""
     labels = query.labels
     known = {

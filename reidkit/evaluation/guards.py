@@ -6,14 +6,14 @@ import numpy as np
 import torch
 
 from reidkit.errors import UserError
-from reidkit.evaluation.matchers import tensor_of
-from reidkit.evaluation.protocols import Protocol, Relations
-from reidkit.evaluation.sides import Labels, Side
+from reidkit.evaluation.labelled import LabelledEmbeddings, Labels
+from reidkit.evaluation.matchers.base import tensor_of
+from reidkit.evaluation.protocols import GroundTruth, Protocol
 
 SAMPLE = 1024  # rows looked at to find collapsed features
 
 
-def check_valid(protocol: Protocol, relations: Relations, query: Labels, gallery: Labels) -> None:
+def check_valid(protocol: Protocol, relations: GroundTruth, query: Labels, gallery: Labels) -> None:
     """Refuse a test in which no query can be answered, and say why.
 
     Raises:
@@ -35,7 +35,7 @@ def check_valid(protocol: Protocol, relations: Relations, query: Labels, gallery
     )
 
 
-def check_sides(query: Side, gallery: Side) -> None:
+def check_sides(query: LabelledEmbeddings, gallery: LabelledEmbeddings) -> None:
     """Refuse sides that cannot be compared.
 
     Raises:
@@ -51,7 +51,7 @@ def check_sides(query: Side, gallery: Side) -> None:
     check_side(gallery)
 
 
-def check_side(side: Side) -> None:
+def check_side(side: LabelledEmbeddings) -> None:
     """Refuse embeddings whose ranking would be an accident.
 
     Raises:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reidkit.errors import UserError
-from reidkit.evaluation.sides import DISTRACTOR, JUNK, Labels
+from reidkit.evaluation.labelled import DISTRACTOR, JUNK, Labels
 
 # the keys of PROTOCOLS, so that a config is refused before anything runs
 ProtocolName = Literal[
@@ -117,7 +117,7 @@ def find_protocol(name: str) -> Protocol:
 
 
 @dataclass(frozen=True)
-class Relations:
+class GroundTruth:
     """For every query, the gallery images of its own identity; everything else is bad or junk.
 
     Attributes:
@@ -168,7 +168,7 @@ class Relations:
         return self.own[part], self.good[part]
 
 
-def relate(protocol: Protocol, query: Labels, gallery: Labels) -> Relations:
+def match_labels(protocol: Protocol, query: Labels, gallery: Labels) -> GroundTruth:
     """Sort the gallery into good, bad and junk for every query, without a query x gallery mask.
 
     Raises:
@@ -178,7 +178,7 @@ def relate(protocol: Protocol, query: Labels, gallery: Labels) -> Relations:
     Example:
         >>> import numpy as np
         >>> gallery = Labels(np.array([7, -1, 0, 7, 5, 7, 7]), np.array([1, 3, 2, 2, 1, 1, 3]))
-        >>> found = relate(PROTOCOLS["market"], Labels(np.array([7]), np.array([1])), gallery)
+        >>> found = match_labels(PROTOCOLS["market"], Labels(np.array([7]), np.array([1])), gallery)
         >>> found.own[found.good].tolist(), found.own[~found.good].tolist(), found.junk.tolist()
         ([3, 6], [0, 5], [1])
     """
@@ -205,7 +205,7 @@ def relate(protocol: Protocol, query: Labels, gallery: Labels) -> Relations:
     ]
     junk = np.flatnonzero(gallery.identities == JUNK)
     is_person = query.identities > DISTRACTOR
-    return Relations(starts, own, good, junk, n_good, len(gallery), is_person, invalid)
+    return GroundTruth(starts, own, good, junk, n_good, len(gallery), is_person, invalid)
 
 
 def _same_file(query: Labels, gallery: Labels, rows: NDArray, own: NDArray) -> NDArray[np.bool_]:

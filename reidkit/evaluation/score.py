@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reidkit.evaluation import metrics
-from reidkit.evaluation.protocols import Protocol, Relations
-from reidkit.evaluation.ranking import Ranks
+from reidkit.evaluation.metrics import ranked as metrics
+from reidkit.evaluation.protocols import GroundTruth, Protocol
+from reidkit.evaluation.ranking.ranks import Ranks
 from reidkit.evaluation.result import RankingResult
 
 Columns = dict[str, NDArray[np.float64]]
@@ -18,7 +18,7 @@ Columns = dict[str, NDArray[np.float64]]
 
 def score(
     ranks: Ranks,
-    relations: Relations,
+    relations: GroundTruth,
     protocol: Protocol,
     matcher: str,
     topk: Sequence[int] = (1, 5, 10),
@@ -56,7 +56,7 @@ def score(
 
 def score_single_shot(
     chances: NDArray[np.float64],
-    relations: Relations,
+    relations: GroundTruth,
     protocol: Protocol,
     matcher: str,
     topk: Sequence[int] = (1, 5, 10),
@@ -77,7 +77,7 @@ def score_single_shot(
 def _result(
     ways: Sequence[Columns],
     per_query: dict[str, Any],
-    relations: Relations,
+    relations: GroundTruth,
     protocol: Protocol,
     matcher: str,
     invalid: str,

@@ -44,7 +44,7 @@ class ReIDModel(BaseModel):
         >>> model = ReIDModel(
         ...     backbone=dict(type="ResNet", depth=18, width=8, stages=2),
         ...     head=dict(type="BNNeckHead"),
-        ...     losses=dict(id=dict(on="source", loss=dict(type="CrossEntropyLoss"))),
+        ...     losses=dict(id=dict(domain="source", loss=dict(type="CrossEntropyLoss"))),
         ...     matcher=dict(type="CosineMatcher"),
         ...     transforms=dict(train=[dict(type="Normalize")], test=[dict(type="Normalize")]),
         ...     num_identities=4, input_size=(32, 16))
@@ -135,7 +135,7 @@ class ReIDModel(BaseModel):
     @property
     def domains(self) -> list[str]:
         """The training domains in the order of the loss roles."""
-        return list(dict.fromkeys(role.on for role in self._roles().values()))
+        return list(dict.fromkeys(role.domain for role in self._roles().values()))
 
     def use_losses(self, names: Sequence[str]) -> None:
         """Choose the roles that count from now on.
@@ -174,7 +174,7 @@ class ReIDModel(BaseModel):
         out: dict[str, Tensor] = {}
         for domain in self.domains:
             batch = domains[domain]
-            roles = {name: role for name, role in self._roles().items() if role.on == domain}
+            roles = {name: role for name, role in self._roles().items() if role.domain == domain}
             with self._autocast(self.precision == "bf16"):
                 outputs = self._run_heads(batch, {role.head for role in roles.values()})
             for name, role in roles.items():

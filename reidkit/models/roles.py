@@ -25,7 +25,7 @@ class LossRole(nn.Module):
 
     Args:
         loss: LOSSES config.
-        on: the domain whose batches it sees.
+        domain: the domain whose batches it sees.
         head: "embed" for the embedding head, or the name of an auxiliary head.
         weight: factor on the loss, >= 0.
         derived: numbers that only the framework knows, for losses that declare them.
@@ -34,7 +34,7 @@ class LossRole(nn.Module):
         ValueError: the loss asks for a parameter that nothing supplies.
 
     Example:
-        >>> role = LossRole(dict(type="CrossEntropyLoss"), on="source", weight=2.0)
+        >>> role = LossRole(dict(type="CrossEntropyLoss"), domain="source", weight=2.0)
         >>> role.needs
         ('logits', 'identities')
     """
@@ -42,14 +42,14 @@ class LossRole(nn.Module):
     def __init__(
         self,
         loss: dict,
-        on: str = "source",
+        domain: str = "source",
         head: str = "embed",
         weight: float = 1.0,
         derived: Mapping[str, Any] | None = None,
     ):
         super().__init__()
         self.loss = LOSSES.build(loss, **(derived or {}))
-        self.on, self.head, self.weight = on, head, weight
+        self.domain, self.head, self.weight = domain, head, weight
         self.identities = (derived or {}).get("num_identities")
         parameters = inspect.signature(self.loss.forward).parameters
         self.needs = tuple(parameters)
@@ -81,10 +81,10 @@ class LossRole(nn.Module):
         """What to do about inputs that are missing: those of the head, then labels."""
         hints = ["have the head return it"] if set(missing) & OF_HEAD else []
         if set(missing) - OF_HEAD:
-            hints.append(f"labels.train.{self.on} in the config says which labels are loaded")
+            hints.append(f"labels.train.{self.domain} in the config says which labels are loaded")
         return UserError(
-            f"{type(self.loss).__name__} on domain '{self.on}' needs {missing}, but neither the "
-            f"'{self.head}' head nor the batch has it; {'; '.join(hints)}"
+            f"{type(self.loss).__name__} on domain '{self.domain}' needs {missing}, but neither "
+            f"the '{self.head}' head nor the batch has it; {'; '.join(hints)}"
         )
 
     def _known(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
-from reidkit.plugin.errors import ManifestError, PluginError, shown
+from reidkit.plugin.errors import ManifestError, PluginError, display_path
 from reidkit.plugin.manifest import FILE, Manifest, read_manifest
 
 PACKAGE = "reidkit_plugins"
@@ -176,7 +176,7 @@ def _locate(module: str) -> Path:
 
 
 def _clash(name: str, manifests: list[Manifest]) -> PluginError:
-    places = " and ".join(f"{shown(m.location)} ({m.origin})" for m in manifests)
+    places = " and ".join(f"{display_path(m.location)} ({m.origin})" for m in manifests)
     return PluginError(
         f"{len(manifests)} plugins are named '{name}': {places}; rename or remove all but one"
     )

@@ -33,14 +33,14 @@ class ManifestError(PluginError):
         self.path, self.problems = path, list(problems)
         count = f"{len(self.problems)} problem" + ("s" if len(self.problems) != 1 else "")
         lines = [f" {i}. {problem}" for i, problem in enumerate(self.problems, 1)]
-        super().__init__("\n".join([f"{shown(path)}: {count}", *lines]))
+        super().__init__("\n".join([f"{display_path(path)}: {count}", *lines]))
 
 
-def shown(path: str | os.PathLike[str]) -> str:
+def display_path(path: str | os.PathLike[str]) -> str:
     """A path as people read it: relative to the current folder when it lies in it.
 
     Example:
-        >>> shown(Path.cwd() / "plugins" / "eanet")
+        >>> display_path(Path.cwd() / "plugins" / "eanet")
         'plugins/eanet'
     """
     try:
@@ -72,10 +72,10 @@ def line_of(error: BaseException, folders: Iterable[Path]) -> str:
 
 
 def _quoted(filename: str, number: int) -> str:
-    return f"{shown(filename)}, line {number}: {linecache.getline(filename, number).strip()}"
+    return f"{display_path(filename)}, line {number}: {linecache.getline(filename, number).strip()}"
 
 
-def told(error: Exception, folders: Iterable[Path]) -> str:
+def format_error(error: Exception, folders: Iterable[Path]) -> str:
     """What an error says, below it the line of a plugin that led to it.
 
     An error that a plugin, or reidkit without one on the way, raises for people speaks for itself;
@@ -86,9 +86,9 @@ def told(error: Exception, folders: Iterable[Path]) -> str:
         folders: of the plugins.
 
     Example:
-        >>> told(ValueError("k must be at least 1, got 0"), [])
+        >>> format_error(ValueError("k must be at least 1, got 0"), [])
         'k must be at least 1, got 0'
-        >>> told(NameError("name 'part' is not defined"), [])
+        >>> format_error(NameError("name 'part' is not defined"), [])
         "NameError: name 'part' is not defined"
     """
     text = str(error).strip()

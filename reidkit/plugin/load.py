@@ -17,7 +17,7 @@ from packaging.specifiers import SpecifierSet
 
 import reidkit
 from reidkit.plugin.discover import PACKAGE, Discovery, discover, find
-from reidkit.plugin.errors import PluginError, line_of, shown
+from reidkit.plugin.errors import PluginError, display_path, line_of
 from reidkit.plugin.manifest import Manifest
 from reidkit.registry import KINDS, registering
 
@@ -134,8 +134,8 @@ def _cause(error: BaseException) -> str:
         there = (file.with_name(f"{module}.py"), file.with_name(module))
         if file.name == "__init__.py" and not any(path.exists() for path in there):
             return (
-                f"{name}: there is no module {module!r} in {shown(file.parent)}, and nothing of "
-                "that name has been defined there"
+                f"{name}: there is no module {module!r} in {display_path(file.parent)}, and "
+                "nothing of that name has been defined there"
             )
     return f"{name}: {error}" if str(error) else name
 

@@ -27,7 +27,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from reidkit.plugin.errors import ManifestError, shown
+from reidkit.plugin.errors import ManifestError, display_path
 from reidkit.plugin.setting import Setting
 
 FILE = "plugin.yaml"
@@ -86,7 +86,7 @@ class Manifest:
                 yield kind, f"{self.name}/{name}"
 
     def __str__(self) -> str:
-        return f"plugin '{self.name}' {self.version} ({shown(self.location)})"
+        return f"plugin '{self.name}' {self.version} ({display_path(self.location)})"
 
 
 def read_manifest(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import reidkit
 from reidkit.errors import UserError
-from reidkit.plugin.errors import shown
+from reidkit.plugin.errors import display_path
 from reidkit.plugin.manifest import RESERVED
 from reidkit.plugin.project import PROJECT
 from reidkit.utils.io import atomic_folder
@@ -146,7 +146,7 @@ plugins = ["{name}"]
 model = dict(
     type="ReIDModel",
     head=dict(type="{name}/{camel}Head", dim=128),
-    losses=dict(id=dict(on="source", weight=1.0, loss=dict(type="{name}/{camel}Loss"))),
+    losses=dict(id=dict(domain="source", weight=1.0, loss=dict(type="{name}/{camel}Loss"))),
     matcher=dict(type="CosineMatcher"),
 )
 """
@@ -257,7 +257,7 @@ def _write(name: str, folder: Path, files: dict[str, str]) -> Path:
         raise UserError(f"{name!r} cannot name a plugin: {RESERVED[name]}")
     target = folder / name
     if target.exists():
-        raise UserError(f"{shown(target)} exists already; choose another name or remove it")
+        raise UserError(f"{display_path(target)} exists already; choose another name or remove it")
     major, minor, *_ = reidkit.__version__.split(".")
     words = dict(
         name=name,

@@ -13,12 +13,12 @@ from reidkit.errors import UserError
 from reidkit.pose.body import PAINTER
 from reidkit.pose.coco_json import keypoints_from_coco
 from reidkit.pose.crops import crop_sizes
-from reidkit.pose.eanet_pickle import keypoints_from_eanet
 from reidkit.pose.generate import write_store
 from reidkit.pose.part_labels import PartLabels
 from reidkit.pose.part_maps import paint_part_maps
 from reidkit.pose.store import LabelStore, describe
 from reidkit.utils.io import atomic_folder, sha256_file
+from reidkit_plugins.eanet.published_labels import keypoints_from_eanet
 
 
 def import_labels(

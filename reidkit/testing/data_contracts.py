@@ -15,7 +15,7 @@ from torch import Tensor
 
 from reidkit.data.split import Split
 from reidkit.errors import UserError
-from reidkit.evaluation.vector_distances import CosineMatcher
+from reidkit.evaluation.matchers.vectors import CosineMatcher
 from reidkit.structures import Embedding, ReIDBatch
 from reidkit.testing.fakes import FakeLiveModel, fake_batch, fake_images, fake_split
 from reidkit.testing.requirements import Build, finite, require

@@ -15,7 +15,7 @@ def tiny_synthped(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
     Rendered at first use and kept in pytest's cache folder, so later sessions find it; where
     pytest keeps no cache, rendered for this session.
     """
-    from reidkit.data.synthped.reader import SynthPed
+    from reidkit.synthped.reader import SynthPed
 
     cache = getattr(request.config, "cache", None)
     root = Path(cache.mkdir("synthped")) if cache else tmp_path_factory.mktemp("synthped")

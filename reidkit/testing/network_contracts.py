@@ -13,9 +13,9 @@ from mmengine.model import BaseDataPreprocessor
 from mmengine.optim import OptimWrapper
 from torch import Tensor
 
-from reidkit.evaluation.matchers import Matcher
+from reidkit.evaluation.matchers.base import Matcher
 from reidkit.registry import LOSS_INPUTS
-from reidkit.structures import Embedding, HeadOutput, Sight
+from reidkit.structures import Embedding, HeadOutput, ImageMeta
 from reidkit.testing.fakes import (
     REGIONS,
     FakeMatcher,
@@ -175,7 +175,7 @@ def check_reranker(build: Build) -> str:
     sides = fake_embedding(6, seed=1), fake_embedding(30, seed=2)
     kept = copy.deepcopy(sides)
     clock = {6: np.arange(6) * 40.0, 30: np.arange(30) * 10.0}
-    sights = [Sight(np.arange(n) % 3, clock[n]) for n in (6, 30)]
+    sights = [ImageMeta(np.arange(n) % 3, clock[n]) for n in (6, 30)]
     with torch.no_grad():
         query, gallery, matcher = step.rerank(*sides, UnitMatcher(), *sights)
         require((len(query), len(gallery)) == (6, 30), "the number of images changed")

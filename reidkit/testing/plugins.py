@@ -15,7 +15,7 @@ from reidkit.components import import_core
 from reidkit.config.check import check_config
 from reidkit.config.files import plugin_configs
 from reidkit.config.load import has_recipe, load_config
-from reidkit.engine.fit import fit_problems
+from reidkit.engine.dry_run import dry_run_problems
 from reidkit.errors import UserError
 from reidkit.plugin.discover import GROUP, VARIABLE, discover, find
 from reidkit.plugin.load import load_plugins
@@ -104,7 +104,7 @@ def _config(name: str) -> tuple[str, bool]:
             cfg = load_config(name, [f"recipe={recipe}"])
             problems = check_config(cfg)
             if recipe == "quick" and not problems:
-                problems = fit_problems(cfg)
+                problems = dry_run_problems(cfg)
         except UserError as error:
             return f"recipe={recipe}: {error}", False
         if problems:

@@ -10,10 +10,10 @@ import torch
 from mmengine.logging import MessageHub
 
 from reidkit.config.check import prepare_config
+from reidkit.engine.dry_run import refuse_incompatible
 from reidkit.engine.evaluate import TestRun
-from reidkit.engine.fit import refuse_misfits
-from reidkit.engine.train import train
-from reidkit.evaluation.vector_distances import EuclideanMatcher
+from reidkit.engine.run import train
+from reidkit.evaluation.matchers.vectors import EuclideanMatcher
 from reidkit.registry import EVALUATORS
 from reidkit.structures import Embedding
 
@@ -59,7 +59,7 @@ def train_and_test(
     cfg = prepare_config(
         config, [f"data={data}", f"settings.data_root={data_root}", *QUIET, *overrides]
     )
-    refuse_misfits(cfg, config)
+    refuse_incompatible(cfg, config)
     finished = train(cfg, Path(folder))
     steps = MessageHub.get_current_instance().log_scalars
     losses = {}

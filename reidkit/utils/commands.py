@@ -10,7 +10,7 @@ from pathlib import Path
 OTHER_NAMES = {"generate_part_labels": "label"}
 
 
-def typed(command: str) -> str:
+def cli_command(command: str) -> str:
     """A command as the user of this process would type it.
 
     Args:
@@ -18,10 +18,10 @@ def typed(command: str) -> str:
 
     Example:
         >>> sys.argv, before = ["tools/train.py"], sys.argv
-        >>> typed("test")
+        >>> cli_command("test")
         'python tools/test.py'
         >>> sys.argv = ["/usr/bin/reidkit"]
-        >>> typed("test")
+        >>> cli_command("test")
         'reidkit test'
         >>> sys.argv = before
     """

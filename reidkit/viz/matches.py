@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from reidkit.evaluation.protocols import find_protocol, relate
-from reidkit.evaluation.ranking import top_matches
-from reidkit.evaluation.sides import Labels
+from reidkit.evaluation.labelled import Labels
+from reidkit.evaluation.protocols import find_protocol, match_labels
+from reidkit.evaluation.ranking.ranks import top_matches
 from reidkit.structures import Correspondences, Embedding
 from reidkit.viz.canvas import INK, SOFT, Canvas, Colour, shorten
 from reidkit.viz.ranks import MARGIN, QUERY, RIGHT, WRONG, _choose, _labels, _person, read_crop
@@ -57,11 +57,11 @@ def match_sheet(
     """
     rules = find_protocol(protocol)
     sides = [_labels(split) for split in (query_split, gallery_split)]
-    chosen = _choose(relate(rules, *sides), rows, seed)
+    chosen = _choose(match_labels(rules, *sides), rows, seed)
     shown = _labels(query_split, chosen)
     queries = query_emb[torch.from_numpy(chosen)]
     found, distances = top_matches(
-        queries, gallery_emb, matcher, relate(rules, shown, sides[1]), len(gallery_emb)
+        queries, gallery_emb, matcher, match_labels(rules, shown, sides[1]), len(gallery_emb)
     )
     right = sides[1].identities[found] == shown.identities[:, None]
     right[found < 0] = False

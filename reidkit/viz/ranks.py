@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from reidkit.data.decode import decode_rgb, read_bytes
-from reidkit.evaluation.metrics import average_precision
-from reidkit.evaluation.protocols import DISTRACTOR, Relations, find_protocol, relate
-from reidkit.evaluation.ranking import rank_positives, top_matches
-from reidkit.evaluation.sides import Labels
+from reidkit.evaluation.labelled import Labels
+from reidkit.evaluation.metrics.ranked import average_precision
+from reidkit.evaluation.protocols import DISTRACTOR, GroundTruth, find_protocol, match_labels
+from reidkit.evaluation.ranking.ranks import rank_positives, top_matches
 from reidkit.structures import Embedding
 from reidkit.viz.canvas import INK, SOFT, Canvas, Colour, fit, shorten
 
@@ -58,9 +58,9 @@ def rank_sheet(
     """
     rules = find_protocol(protocol)
     sides = [_labels(split) for split in (query_split, gallery_split)]
-    chosen = _choose(relate(rules, *sides), rows, seed)
+    chosen = _choose(match_labels(rules, *sides), rows, seed)
     shown = _labels(query_split, chosen)
-    relations = relate(rules, shown, sides[1])
+    relations = match_labels(rules, shown, sides[1])
     queries = query_emb[torch.from_numpy(chosen)]
     found, distances = top_matches(queries, gallery_emb, matcher, relations, k)
     precision = _precision(queries, gallery_emb, matcher, relations)
@@ -100,7 +100,7 @@ def _labels(split, rows: np.ndarray | None = None) -> Labels:
     return Labels(split.identities[keep], split.cameras[keep], files)
 
 
-def _choose(relations: Relations, rows: int, seed: int) -> np.ndarray:
+def _choose(relations: GroundTruth, rows: int, seed: int) -> np.ndarray:
     """Some of the valid queries, ascending; of all queries if none is valid."""
     valid = relations.valid if len(relations.valid) else np.arange(len(relations.n_good))
     picked = np.random.default_rng(seed).choice(valid, min(rows, len(valid)), replace=False)
@@ -108,7 +108,7 @@ def _choose(relations: Relations, rows: int, seed: int) -> np.ndarray:
 
 
 def _precision(
-    queries: Embedding, gallery: Embedding, matcher: nn.Module, relations: Relations
+    queries: Embedding, gallery: Embedding, matcher: nn.Module, relations: GroundTruth
 ) -> np.ndarray:
     """Average precision of each query; NaN for invalid ones."""
     out = np.full(len(queries), np.nan)
@@ -119,7 +119,7 @@ def _precision(
 
 
 def _head(
-    sheet: Canvas, split, count: int, relations: Relations, matcher: nn.Module, k: int
+    sheet: Canvas, split, count: int, relations: GroundTruth, matcher: nn.Module, k: int
 ) -> None:
     title = f"{split.dataset}: the {k} closest of {relations.n_gallery:,} gallery images"
     sheet.text(MARGIN, 8, title, size=16, bold=True)

@@ -277,7 +277,7 @@ def test_a_whole_model_keeps_its_contract():
     options = dict(
         backbone=dict(type="ResNet", depth=10, width=8, stages=2),
         head=dict(type="BNNeckHead"),
-        losses=dict(id=dict(on="source", loss=dict(type="CrossEntropyLoss"))),
+        losses=dict(id=dict(domain="source", loss=dict(type="CrossEntropyLoss"))),
         matcher=dict(type="CosineMatcher"),
         transforms=dict(train=[dict(type="Normalize")], test=[dict(type="Normalize")]),
     )
@@ -338,22 +338,22 @@ class Shrinking(nn.Module):
     def __init__(self):
         super().__init__()
 
-    def rerank(self, query, gallery, matcher, query_sight, gallery_sight):
+    def rerank(self, query, gallery, matcher, query_meta, gallery_meta):
         return query, gallery[1:], matcher
 
 
 class Peeking(Shrinking):
     """A re-ranker that wants to know who is who."""
 
-    def rerank(self, query, gallery, matcher, query_sight, gallery_sight):
-        return query, gallery[torch.as_tensor(gallery_sight.identities).argsort()], matcher
+    def rerank(self, query, gallery, matcher, query_meta, gallery_meta):
+        return query, gallery[torch.as_tensor(gallery_meta.identities).argsort()], matcher
 
 
 class ByCamera(Shrinking):
     """A re-ranker that puts images of far times behind; a matcher of its own does it."""
 
-    def rerank(self, query, gallery, matcher, query_sight, gallery_sight):
-        late = torch.as_tensor(gallery_sight.times / 1000.0).float()
+    def rerank(self, query, gallery, matcher, query_meta, gallery_meta):
+        late = torch.as_tensor(gallery_meta.times / 1000.0).float()
 
         class Later(nn.Module):
             bounds = (0.0, 2.0)

@@ -43,7 +43,7 @@ train = dict(
         generator=dict(type="Adam", lr=1e-4, betas=(0.0, 0.999), weight_decay=5e-4),
         discriminator=dict(type="Adam", lr=1e-4, betas=(0.0, 0.999), weight_decay=5e-4),
     ),
-    new_lr_mult=10.0,  # both heads learn at 0.02
+    head_lr_mult=10.0,  # both heads learn at 0.02
     schedule=dict(type="step", milestones=[60, 90], gamma=0.1),
     eval_every=10,
 )

@@ -38,7 +38,7 @@ train = dict(
         generator=dict(type="Adam", lr=1e-3, betas=(0.0, 0.999)),
         discriminator=dict(type="Adam", lr=2e-4, betas=(0.0, 0.999)),
     ),
-    new_lr_mult=1.0,
+    head_lr_mult=1.0,
     schedule=dict(type="step", milestones=[12, 18], gamma=0.1),
     eval_every=0,
 )

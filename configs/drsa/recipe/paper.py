@@ -26,7 +26,7 @@ train = dict(
     batch_size=16,  # tracklets; not stated
     sampler=dict(type="ShuffleSampler"),
     optimizer=dict(type="SGD", lr=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4),
-    new_lr_mult=10.0,  # the head learns at 0.1
+    head_lr_mult=10.0,  # the head learns at 0.1
     schedule=dict(type="step", milestones=[24], gamma=0.1),
     stages=[
         # the CNN, on single frames

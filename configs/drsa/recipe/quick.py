@@ -19,7 +19,7 @@ train = dict(
     batch_size=16,
     sampler=dict(type="ShuffleSampler"),
     optimizer=dict(_delete_=True, type="AdamW", lr=2e-3, weight_decay=0.01),
-    new_lr_mult=1.0,
+    head_lr_mult=1.0,
     schedule=dict(type="one_cycle", pct_start=0.3),
     stages=[
         # the CNN, on single frames; small batches, for more steps

@@ -31,7 +31,7 @@ train = dict(
     sampler=dict(type="ShuffleSampler"),
     accumulate=1,
     optimizer=dict(type="SGD", lr=0.01, momentum=0.9, weight_decay=5e-4),
-    new_lr_mult=2.0,  # heads learn at 0.02
+    head_lr_mult=2.0,  # heads learn at 0.02
     schedule=dict(type="step", milestones=[25, 50], gamma=0.1),
     eval_every=5,
 )

@@ -24,7 +24,7 @@ train = dict(
     sampler=dict(type="ShuffleSampler"),
     accumulate=1,
     optimizer=dict(_delete_=True, type="AdamW", lr=2e-3, weight_decay=0.01),
-    new_lr_mult=1.0,
+    head_lr_mult=1.0,
     schedule=dict(type="one_cycle", pct_start=0.3),
     eval_every=0,
 )

@@ -16,7 +16,7 @@ train = dict(
     sampler=dict(type="ShuffleSampler"),
     accumulate=1,
     optimizer=dict(type="SGD", lr=0.01, momentum=0.9, weight_decay=5e-4),
-    new_lr_mult=1.0,
+    head_lr_mult=1.0,
     schedule=dict(type="step", milestones=[50, 100], gamma=0.1),  # every 20,000 steps
     eval_every=20,
 )

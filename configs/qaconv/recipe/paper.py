@@ -29,7 +29,7 @@ train = dict(
     batch_size=64,
     accumulate=1,
     optimizer=dict(type="SGD", lr=0.0005, momentum=0.9, nesterov=True, weight_decay=5e-4),
-    new_lr_mult=10.0,  # the convolution and the matcher learn at 0.005
+    head_lr_mult=10.0,  # the convolution and the matcher learn at 0.005
     schedule=None,
     clip_grad=8.0,
     eval_every=0,

@@ -26,7 +26,7 @@ train = dict(
     batch_size=24,
     accumulate=1,
     optimizer=dict(_delete_=True, type="AdamW", lr=2e-3, weight_decay=0.01),
-    new_lr_mult=1.0,
+    head_lr_mult=1.0,
     schedule=dict(type="one_cycle", pct_start=0.3),
     clip_grad=8.0,
     eval_every=0,

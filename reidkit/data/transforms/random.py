@@ -12,14 +12,14 @@ def draw(batch: ReIDBatch, *shape: int) -> Tensor:
     """Uniform numbers in [0, 1) from the batch's generator, on the generator's device.
 
     Args:
-        batch: whose generator; images that belong together (``batch.together``) get equal numbers.
+        batch: whose generator; the images of one ``batch.augment_group`` get equal numbers.
         shape: of the result; the first is the number of images.
 
     Raises:
         ValueError: the batch has no generator.
 
     Example:
-        >>> clip = ReIDBatch(torch.zeros(4, 3, 8, 4), generator=torch.Generator(), together=2)
+        >>> clip = ReIDBatch(torch.zeros(4, 3, 8, 4), generator=torch.Generator(), augment_group=2)
         >>> draws = draw(clip, 4)
         >>> bool(draws[0] == draws[1]), bool(draws[1] == draws[2])
         (True, False)
@@ -29,9 +29,9 @@ def draw(batch: ReIDBatch, *shape: int) -> Tensor:
         raise ValueError(
             "a random transform needs batch.generator; set it to a seeded torch.Generator"
         )
-    groups = (shape[0] // batch.together, *shape[1:])
+    groups = (shape[0] // batch.augment_group, *shape[1:])
     numbers = torch.rand(*groups, generator=generator, device=generator.device)
-    return numbers.repeat_interleave(batch.together, 0) if batch.together > 1 else numbers
+    return numbers.repeat_interleave(batch.augment_group, 0) if batch.augment_group > 1 else numbers
 
 
 def probability(p: float) -> float:

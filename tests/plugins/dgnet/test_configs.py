@@ -34,7 +34,7 @@ def test_published_recipe():
     assert milestones == [60_000, 90_000] and train.schedule.gamma == 0.1
     reid = train.optimizers.reid
     assert reid == dict(type="SGD", lr=0.002, momentum=0.9, weight_decay=5e-4, nesterov=True)
-    assert reid.lr * train.new_lr_mult == pytest.approx(0.02)
+    assert reid.lr * train.head_lr_mult == pytest.approx(0.02)
     adam = dict(type="Adam", lr=1e-4, betas=(0.0, 0.999), weight_decay=5e-4)
     assert train.optimizers.generator == train.optimizers.discriminator == adam
     assert read_terms(model.terms.to_dict()) == PUBLISHED
@@ -77,7 +77,7 @@ def test_rows_of_the_table(recipe):
 def test_the_baseline_sees_as_much_as_the_joint_run(recipe):
     """Same batches, optimiser, iterations and network: what differs is the composites."""
     base, joint = load("baseline", f"recipe={recipe}"), load("dgnet", f"recipe={recipe}")
-    for key in ("epochs", "batch_size", "sampler", "schedule", "new_lr_mult"):
+    for key in ("epochs", "batch_size", "sampler", "schedule", "head_lr_mult"):
         assert base.train[key] == joint.train[key], key
     assert base.train.optimizer == joint.train.optimizers.reid
     assert base.model.backbone == joint.model.backbone and base.model.head.dim == joint.model.dim
@@ -89,7 +89,7 @@ def test_the_teacher_of_the_paper_is_the_public_baseline():
     cfg = load("teacher", "recipe=paper")
     assert (cfg.model.backbone.last_stride, cfg.model.head.get("pool")) == (2, "avg")
     rate = cfg.train.optimizer.lr
-    assert (rate, rate * cfg.train.new_lr_mult) == (0.005, 0.05)
+    assert (rate, rate * cfg.train.head_lr_mult) == (0.005, 0.05)
     assert (cfg.train.epochs, cfg.train.batch_size, cfg.train.schedule.milestones) == (60, 32, [40])
 
 

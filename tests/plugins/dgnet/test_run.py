@@ -20,9 +20,9 @@ from reidkit.cli.common import run_cli
 from reidkit.cli.generate import main as generate
 from reidkit.cli.train import main as train
 from reidkit.data.crops import CropDataset
-from reidkit.data.market1501 import Market1501
-from reidkit.engine.image_quality_hook import ImageQualityHook
+from reidkit.data.datasets.market1501 import Market1501
 from reidkit.engine.load import load_run
+from reidkit.engine.products.image_quality_hook import ImageQualityHook
 from reidkit.errors import UserError
 from reidkit.utils.checkpoint import load_checkpoint
 

@@ -13,7 +13,7 @@ def trained_model():
     return ReIDModel(
         backbone=dict(type="ResNet", depth=10, width=8),
         head=dict(type="dgnet/BottleneckHead", dim=8),
-        losses=dict(id=dict(on="source", loss=dict(type="CrossEntropyLoss"))),
+        losses=dict(id=dict(domain="source", loss=dict(type="CrossEntropyLoss"))),
         matcher=dict(type="CosineMatcher"),
         transforms=dict(train=[dict(type="Normalize")], test=[dict(type="Normalize")]),
         num_identities=7,

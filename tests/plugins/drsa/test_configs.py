@@ -67,10 +67,10 @@ def test_header_says_how_to_run_and_to_change_it(name):
 def test_published_recipe():
     cfg = load("drsa", "recipe=paper", "data=mars")
     assert [stage.epochs for stage in cfg.train.stages[1:]] == [40, 40, 20]
-    assert cfg.train.optimizer.lr * cfg.train.new_lr_mult == pytest.approx(0.1)
+    assert cfg.train.optimizer.lr * cfg.train.head_lr_mult == pytest.approx(0.1)
     assert cfg.train.optimizer.momentum == 0.9 and cfg.train.optimizer.nesterov
     last = cfg.train.stages[-1]
-    assert last.optimizer.lr * cfg.train.new_lr_mult == pytest.approx(0.01)
+    assert last.optimizer.lr * cfg.train.head_lr_mult == pytest.approx(0.01)
     assert last.schedule.milestones == [12] and cfg.train.schedule.milestones == [24]
     assert tuple(cfg.input.size) == (256, 128) and cfg.model.backbone.depth == 50
     assert not cfg.model.head.get("center", False) and cfg.data.domains.source.type == "MARS"
@@ -108,7 +108,7 @@ def test_hidden_bands():
 
 def test_sized_crop_cuts_one_rectangle_per_clip_and_stretches_it():
     rows = torch.arange(64.0).view(1, 1, 64, 1).expand(6, 3, 64, 32).contiguous()
-    batch = ReIDBatch(rows, frames=3, together=3, generator=torch.Generator().manual_seed(3))
+    batch = ReIDBatch(rows, frames=3, augment_group=3, generator=torch.Generator().manual_seed(3))
     out = RandomSizedRectCrop()(batch).images
     assert out.shape == rows.shape and out.dtype == torch.float32
     assert torch.equal(out[0], out[1]) and not torch.equal(out[0], out[3])

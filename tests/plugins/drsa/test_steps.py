@@ -17,7 +17,7 @@ from reidkit.data import MARS
 from reidkit.engine.build import build_model, freeze
 from reidkit.engine.optim import build_optim
 from reidkit.evaluation import RankingEvaluator
-from reidkit.evaluation.metrics import average_precision, average_precision_official
+from reidkit.evaluation.metrics.ranked import average_precision, average_precision_official
 from reidkit.structures import Embedding, ReIDBatch
 
 ROOT = Path(__file__).parents[3]
@@ -30,7 +30,7 @@ def loaded(identities=4, frames=4, seed=0):
     size = (8, frames, 3, 128, 64)
     images = torch.randint(0, 256, size, generator=source, dtype=torch.uint8)
     who = torch.arange(8) % identities
-    return ReIDBatch(images, who, frames=frames, together=frames, generator=source)
+    return ReIDBatch(images, who, frames=frames, augment_group=frames, generator=source)
 
 
 def built(name="drsa", *overrides):

@@ -58,7 +58,7 @@ def test_variant(name, recipe):
     losses = cfg.model.losses
     assert cfg.model.head.type == f"eanet/{head}"
     assert cfg.model.head.get("regions", cfg.model.head.get("stripes")) == parts
-    assert {n: (role.on, role.get("weight", 1.0)) for n, role in losses.items()} == roles
+    assert {n: (role.domain, role.get("weight", 1.0)) for n, role in losses.items()} == roles
     assert list(losses)[0] == "id"  # the first role's domain gives the identities and the epoch
     normalize = [r.loss.get("normalize", "part") for n, r in losses.items() if n.startswith("ps")]
     assert set(normalize) <= {"pixel" if name == "pap_s_ps_sa" else "part"}
@@ -66,10 +66,10 @@ def test_variant(name, recipe):
     pap = head == "PAPHead"
     for n, role in losses.items():
         if n.startswith("ps"):
-            assert "part_map" in wanted[role.on] and role.head == "ps"
+            assert "part_map" in wanted[role.domain] and role.head == "ps"
         elif pap:
-            assert "keypoints" in wanted[role.on]
-    assert set(wanted) == ({role.on for role in losses.values()} if pap else set())
+            assert "keypoints" in wanted[role.domain]
+    assert set(wanted) == ({role.domain for role in losses.values()} if pap else set())
     assert cfg.labels.test == (["keypoints"] if pap else [])
     assert cfg.model.matcher.type == ("eanet/VisibilityMatcher" if pap else "CosineMatcher")
 
@@ -130,7 +130,7 @@ def test_published_recipe():
     train = cfg.train
     assert tuple(cfg.input.size) == (384, 128) and cfg.input.resize == "cv2"
     assert train.optimizer == dict(type="SGD", lr=0.01, momentum=0.9, weight_decay=5e-4)
-    assert (train.epochs, train.batch_size, train.new_lr_mult) == (60, 32, 2.0)
+    assert (train.epochs, train.batch_size, train.head_lr_mult) == (60, 32, 2.0)
     assert train.schedule == dict(type="step", milestones=[25, 50], gamma=0.1)
     assert train.sampler == dict(type="ShuffleSampler")
     steps = [step.type for step in cfg.model.transforms.train]
@@ -153,7 +153,7 @@ def test_published_recipe_of_the_exceptions():
     assert triplet.schedule.milestones == [60, 120]
     tune = load("pap_st_ps_spgan_cft", "recipe=paper").train
     assert tune.optimizer == dict(type="SGD", lr=0.001, momentum=0.9, weight_decay=5e-4)
-    assert (tune.new, tune.new_lr_mult, tune.schedule) == ("classifiers", 2.0, None)
+    assert (tune.new, tune.head_lr_mult, tune.schedule) == ("classifiers", 2.0, None)
     first, second = tune.stages
     assert first == dict(epochs=6, freeze=["!classifiers"]) and second == dict(epochs=5)
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from reidkit.evaluation.vector_distances import CosineMatcher
+from reidkit.evaluation.matchers.vectors import CosineMatcher
 from reidkit.structures import Embedding
 from reidkit_plugins.eanet.matcher import VisibilityMatcher
 

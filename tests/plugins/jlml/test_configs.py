@@ -54,7 +54,7 @@ def test_published_recipe():
     assert tuple(cfg.input.size) == (224, 224) and cfg.model.head.dim == 512
     train = cfg.train
     assert (train.batch_size, train.optimizer.lr, train.optimizer.momentum) == (32, 0.01, 0.9)
-    assert train.sampler.type == "ShuffleSampler" and train.new_lr_mult == 1.0
+    assert train.sampler.type == "ShuffleSampler" and train.head_lr_mult == 1.0
     steps = 12_936 // train.batch_size
     assert abs(train.epochs * steps - 50_000) < 2 * steps
     assert [round(m * steps, -3) for m in train.schedule.milestones] == [20_000, 40_000]

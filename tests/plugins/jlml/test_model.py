@@ -7,7 +7,7 @@ import torch
 
 from reidkit.engine.build import classifier_names
 from reidkit.engine.optim import build_optim
-from reidkit.evaluation.vector_distances import CosineMatcher, EuclideanMatcher
+from reidkit.evaluation.matchers.vectors import CosineMatcher, EuclideanMatcher
 from reidkit.models.reid_model import ReIDModel
 from reidkit.structures import Embedding, FeatureSpec, HeadOutput, ReIDBatch
 from reidkit_plugins.jlml.heads import JLMLHead
@@ -16,16 +16,18 @@ from reidkit_plugins.jlml.matcher import L1Matcher
 
 IDENTITIES = 5
 ID = {
-    f"id_{name}": dict(on="source", loss=dict(type="jlml/BranchLoss", branch=branch))
+    f"id_{name}": dict(domain="source", loss=dict(type="jlml/BranchLoss", branch=branch))
     for branch, name in enumerate(("global", "local"))
 }
 SPARSE = dict(
-    sparse_global=dict(on="source", weight=5e-4, loss=dict(type="jlml/GroupLasso", layer="global")),
+    sparse_global=dict(
+        domain="source", weight=5e-4, loss=dict(type="jlml/GroupLasso", layer="global")
+    ),
     sparse_local=dict(
-        on="source", weight=5e-4, loss=dict(type="jlml/ExclusiveGroupLasso", layer="local")
+        domain="source", weight=5e-4, loss=dict(type="jlml/ExclusiveGroupLasso", layer="local")
     ),
 )
-UNI = dict(id=dict(on="source", loss=dict(type="CrossEntropyLoss")))
+UNI = dict(id=dict(domain="source", loss=dict(type="CrossEntropyLoss")))
 
 
 def make_model(losses=None, backbone=None, head=None):

@@ -8,7 +8,7 @@ import torch
 from mmengine.logging import MessageHub
 
 from reidkit.config import prepare_config
-from reidkit.engine.train import train
+from reidkit.engine.run import train
 from reidkit.errors import UserError
 from reidkit.utils.checkpoint import load_state
 

@@ -81,7 +81,7 @@ def test_published_recipe():
     cfg = load("qaconv_gs", "recipe=paper", "data=market1501_to_msmt17")
     train, model = cfg.train, cfg.model
     assert (train.batch_size, train.sampler.k, train.epochs, train.clip_grad) == (64, 2, 60, 8.0)
-    assert train.optimizer.lr * train.new_lr_mult == pytest.approx(0.005)
+    assert train.optimizer.lr * train.head_lr_mult == pytest.approx(0.005)
     assert train.optimizer.lr == pytest.approx(0.0005) and train.optimizer.nesterov
     assert cfg.hooks[0].type == "qaconv/AdaptiveSchedule"
     assert (model.backbone.depth, model.backbone.stages, model.head.dim) == (50, 3, 128)

@@ -9,7 +9,7 @@ from reidkit.config import check_config, load_config
 from reidkit.engine.devices import choose_device
 from reidkit.engine.domains import Domains
 from reidkit.engine.optim import build_optim
-from reidkit.engine.train import build_runner
+from reidkit.engine.run import build_runner
 from reidkit.errors import UserError
 from reidkit.utils.checkpoint import load_checkpoint
 from reidkit_plugins.qaconv.schedule import AdaptiveSchedule

@@ -136,7 +136,7 @@ def small_model(loss, matcher):
     return ReIDModel(
         backbone=dict(type="qaconv/IBNResNet", depth=10, width=8, fixed_statistics=False),
         head=dict(type="qaconv/QAConvHead", dim=8),
-        losses=dict(match=dict(on="source", loss=loss)),
+        losses=dict(match=dict(domain="source", loss=loss)),
         matcher=matcher,
         transforms=dict(train=[dict(type="Normalize")], test=[dict(type="Normalize")]),
         num_identities=4,

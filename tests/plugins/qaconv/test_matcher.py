@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from reidkit.evaluation import blocks
-from reidkit.evaluation.vector_distances import CosineMatcher
+from reidkit.evaluation.matchers.vectors import CosineMatcher
 from reidkit.structures import Embedding
 from reidkit_plugins.qaconv.matcher import QAConvMatcher
 from reidkit_plugins.qaconv.matching import best_matches, unit_cells, weighted_sums

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reidkit.errors import UserError
-from reidkit.evaluation.vector_distances import EuclideanMatcher
+from reidkit.evaluation.matchers.vectors import EuclideanMatcher
 from reidkit.structures import Embedding
 from reidkit_plugins.qaconv.matcher import QAConvMatcher
 from reidkit_plugins.qaconv.sampler import GraphSampler, class_distances, nearest_classes

@@ -6,8 +6,8 @@ import torch
 
 from reidkit.errors import UserError
 from reidkit.evaluation import CosineMatcher
-from reidkit.evaluation.k_reciprocal import KReciprocal
-from reidkit.structures import Embedding, Sight
+from reidkit.evaluation.rerank.k_reciprocal import KReciprocal
+from reidkit.structures import Embedding, ImageMeta
 from reidkit_plugins.qaconv.matcher import QAConvMatcher
 from reidkit_plugins.qaconv.tlift import TLift, tlift
 
@@ -125,7 +125,10 @@ def test_as_a_step_after_the_matcher_and_after_another_step():
     matcher = QAConvMatcher(map_size=(3, 2)).eval()
     matcher.logit_norm.bias.data.fill_(20)  # all logits positive: distances far below one half
     query, gallery = maps(6, 1), maps(30, 2)
-    sights = Sight(np.arange(6) % 2, np.arange(6) * 40.0), Sight(np.arange(30) % 3, np.arange(30.0))
+    sights = (
+        ImageMeta(np.arange(6) % 2, np.arange(6) * 40.0),
+        ImageMeta(np.arange(30) % 3, np.arange(30.0)),
+    )
     similarity = 1 - matcher(query, gallery).numpy()
     assert similarity.min() > 0.5
     *sides, lifted = TLift(k=3).rerank(query, gallery, matcher, *sights)
@@ -148,7 +151,7 @@ def test_re_ranking_does_not_turn_positive_logits_round():
     matcher.logit_norm.bias.data.fill_(30)
     plain = (matcher(*sides).argmin(1) == torch.arange(20)).float().mean()
     assert matcher(*sides).min() >= 0 and plain > 0.6
-    sights = Sight([0] * 20), Sight([1] * 20)
+    sights = ImageMeta([0] * 20), ImageMeta([1] * 20)
     *ranked, after = KReciprocal(k1=4, k2=2).rerank(*sides, matcher, *sights)
     assert (after(*ranked).argmin(1) == torch.arange(20)).float().mean() >= plain - 0.1
 
@@ -162,4 +165,4 @@ def test_pairs_side_by_side_are_the_diagonal():
 def test_images_without_times_are_refused():
     one = Embedding(torch.ones(1, 1, 2))
     with pytest.raises(UserError, match="the query has none: its data set's file names tell no"):
-        TLift().rerank(one, one, CosineMatcher(), Sight([0]), Sight([0]))
+        TLift().rerank(one, one, CosineMatcher(), ImageMeta([0]), ImageMeta([0]))

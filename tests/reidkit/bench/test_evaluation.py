@@ -6,7 +6,7 @@ import pytest
 from reidkit.bench import evaluation as bench
 from reidkit.bench.measure import extra_mb
 from reidkit.bench.reranking import dense_distances, dense_k_reciprocal
-from reidkit.evaluation import CosineMatcher, KReciprocal, RankingEvaluator, Side
+from reidkit.evaluation import CosineMatcher, KReciprocal, LabelledEmbeddings, RankingEvaluator
 from reidkit.structures import Embedding
 
 SMALL = dict(n_query=60, n_gallery=400, dims=32, people=20, distractors=50)
@@ -17,7 +17,10 @@ def test_all_ways_score_the_same():
     table = -(data.query @ data.gallery.T)
     sort, loop = (w(table, data.q, data.g) for w in (bench.argsort_scores, bench.loop_scores))
     pairs = (data.query, data.q), (data.gallery, data.g)
-    sides = [Side(Embedding(bench.torch.from_numpy(x)[:, None]), labels) for x, labels in pairs]
+    sides = [
+        LabelledEmbeddings(Embedding(bench.torch.from_numpy(x)[:, None]), labels)
+        for x, labels in pairs
+    ]
     found = RankingEvaluator().rank(*sides, CosineMatcher()).metrics
     assert sort == pytest.approx((found["mAP"], found["R1"]), abs=1e-6) == loop
     assert bench._float64(data) == pytest.approx(found["mAP"], abs=1e-6)

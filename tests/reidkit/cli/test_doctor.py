@@ -8,7 +8,7 @@ import pytest
 
 from reidkit.cli.doctor import version_problems
 from reidkit.cli.main import main
-from reidkit.evaluation.metrics import random_ranker
+from reidkit.evaluation.metrics.ranked import random_ranker
 
 FOLDERS = {"train": "bounding_box_train", "query": "query", "gallery": "bounding_box_test"}
 

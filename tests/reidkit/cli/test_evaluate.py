@@ -10,21 +10,23 @@ import torch
 from reidkit.cli.main import main
 from reidkit.data.split import Trial
 from reidkit.errors import UserError
-from reidkit.evaluation import CosineMatcher, Labels, RankingEvaluator, Side
+from reidkit.evaluation import CosineMatcher, LabelledEmbeddings, Labels, RankingEvaluator
 from reidkit.evaluation.compare import compare_tables
-from reidkit.evaluation.features import read_features
-from reidkit.evaluation.queries import read_queries
-from reidkit.evaluation.store import TestSet, read_store, write_store
+from reidkit.evaluation.io.features import read_features
+from reidkit.evaluation.io.queries import read_queries
+from reidkit.evaluation.io.store import TestSet, read_store, write_store
 from reidkit.structures import Embedding
 
 
-def side(count=60, seed=0, noise=1.0) -> Side:
+def side(count=60, seed=0, noise=1.0) -> LabelledEmbeddings:
     rng = np.random.default_rng(seed)
     people = np.arange(count) % 12 + 1
     centres = np.random.default_rng(9).standard_normal((13, 8))
     vectors = centres[people] + noise * rng.standard_normal((count, 8))
     labels = Labels(people, np.arange(count) // 12 % 3, [f"{i:03d}.jpg" for i in range(count)])
-    return Side(Embedding(torch.from_numpy(vectors.astype(np.float32))[:, None]), labels)
+    return LabelledEmbeddings(
+        Embedding(torch.from_numpy(vectors.astype(np.float32))[:, None]), labels
+    )
 
 
 @pytest.fixture
@@ -182,8 +184,8 @@ def test_one_camera_is_refused_with_the_flag_that_helps(files, capsys):
 def test_a_store_gives_the_same_numbers_and_is_mapped(files, tmp_path, capsys):
     visible = Embedding(files.embedding.vectors, torch.ones(60, 1))
     sides = {
-        "query": Side(visible, files.labels)[:20],
-        "gallery": Side(visible, files.labels, "gallery")[20:],
+        "query": LabelledEmbeddings(visible, files.labels)[:20],
+        "gallery": LabelledEmbeddings(visible, files.labels, "gallery")[20:],
     }
     trials = [Trial([0, 1, 2, 3], range(40), "first"), Trial(range(4, 20), range(40))]
     test = TestSet(sides, "cuhk03-np", trials, dict(dataset="toy", matcher="eanet/Visibility"))
@@ -213,7 +215,7 @@ def tables(tmp_path, **noises):
         result = RankingEvaluator().rank(whole[:20], whole[20:], CosineMatcher())
         folder = tmp_path / name
         folder.mkdir()
-        from reidkit.evaluation.queries import write_queries
+        from reidkit.evaluation.io.queries import write_queries
 
         write_queries(folder / "queries_target.csv", result.per_query)
         yield folder, result

@@ -17,7 +17,7 @@ plugins = []
 input = dict(size=(64, 32), resize="cv2")
 labels = dict(train=dict(), test=[])
 train = dict(
-    epochs=60, batch_size=32, sampler=dict(type="Shuffle"), new_lr_mult=1.0, schedule=None,
+    epochs=60, batch_size=32, sampler=dict(type="Shuffle"), head_lr_mult=1.0, schedule=None,
     optimizer=dict(type="SGD", lr=0.01), stages=[],
 )
 evaluation = dict(type="Market", topk=(1, 5))
@@ -45,8 +45,8 @@ model = dict(
     type="Model",
     head=dict(type="PoolHead", pool="avg"),
     losses=dict(
-        id=dict(on="source", weight=1.0, loss=dict(type="TripletLoss")),
-        ps=dict(on="target", loss=dict(type="SegLoss")),
+        id=dict(domain="source", weight=1.0, loss=dict(type="TripletLoss")),
+        ps=dict(domain="target", loss=dict(type="SegLoss")),
     ),
     matcher=dict(type="Cosine"),
     transforms=dict(train=[dict(type="Flip", p=0.5)], test=[]),

@@ -26,14 +26,14 @@ def test_the_whole_text(tree, components):
     tree.write(
         foo__bad='_base_ = "method.py"\n'
         'model = dict(losses=dict(id=dict(loss=dict(type="TripletLos")),\n'
-        '                         part=dict(on="source", loss=dict(type="eanet/PartSegLoss"))))\n'
+        '                         part=dict(domain="source", loss=dict(type="eanet/PartSegLoss"))))\n'
     )
     with pytest.raises(ConfigError) as error:
         prepare_config("foo/bad", ["model.head.pol=avg", "train.epoch=3"])
     assert str(error.value) == (
         "configs/foo/bad.py: 4 problems\n"
         " 1. train.epoch (command line): no such key; +key=value adds one\n"
-        "      did you mean 'epochs'?   keys: batch_size, epochs, new_lr_mult, optimizer, sampler, "
+        "      did you mean 'epochs'?   keys: batch_size, epochs, head_lr_mult, optimizer, sampler, "
         "schedule, stages\n"
         " 2. model.head.pol (command line): PoolHead has no option 'pol'\n"
         "      did you mean 'pool'?   options: dim: int, pool: str = \"max\"\n"
@@ -97,8 +97,8 @@ OPTIONS = "      options: depth: int = 50, last_stride: int | None = None, width
             "matcher: dict, transforms: dict, aux_heads: dict | None = None, ratio: float = 1.0",
         ),
         (
-            "model.losses.id.on=sorce",
-            "model.losses.id.on (command line): no domain named 'sorce'\n"
+            "model.losses.id.domain=sorce",
+            "model.losses.id.domain (command line): no domain named 'sorce'\n"
             "      did you mean 'source'?   domains: source, target",
         ),
         (
@@ -117,15 +117,15 @@ OPTIONS = "      options: depth: int = 50, last_stride: int | None = None, width
         (
             "+model.losses.tri=TripletLoss",
             "model.losses.tri (command line): expected a role with a 'loss', got 'TripletLoss'\n"
-            '      a role is dict(on="source", weight=1.0, loss=dict(type="..."))',
+            '      a role is dict(domain="source", weight=1.0, loss=dict(type="..."))',
         ),
         (
             "+model.losses.tri.loss=TripletLoss",
-            "model.losses.tri (command line): 'on' is missing\n      say which domain it trains on, e.g. "
-            "+model.losses.tri.on=source (domains: source, target)",
+            "model.losses.tri (command line): 'domain' is missing\n      say which domain it trains on, e.g. "
+            "+model.losses.tri.domain=source (domains: source, target)",
         ),
         (
-            "+model.losses.tri.on=source",
+            "+model.losses.tri.domain=source",
             "model.losses.tri (command line): 'loss' is missing\n      say which loss, e.g. "
             "+model.losses.tri.loss=CrossEntropyLoss",
         ),
@@ -165,7 +165,7 @@ OPTIONS = "      options: depth: int = 50, last_stride: int | None = None, width
         (
             "+train.epoch=3",
             "train.epoch (command line): unknown key 'epoch'\n"
-            "      did you mean 'epochs'?   keys: batch_size, epochs, new_lr_mult, optimizer, sampler, "
+            "      did you mean 'epochs'?   keys: batch_size, epochs, head_lr_mult, optimizer, sampler, "
             "schedule, stages",
         ),
         (
@@ -175,7 +175,7 @@ OPTIONS = "      options: depth: int = 50, last_stride: int | None = None, width
         (
             "train.stages=[dict(epoch=3)]",
             "train.stages.0.epoch (command line): unknown key 'epoch'\n"
-            "      did you mean 'epochs'?   keys: batch_size, epochs, new_lr_mult, optimizer, sampler, "
+            "      did you mean 'epochs'?   keys: batch_size, epochs, head_lr_mult, optimizer, sampler, "
             "schedule, stages",
         ),
         (

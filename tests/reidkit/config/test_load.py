@@ -173,8 +173,8 @@ def test_refused_overrides_are_listed_together(tree):
     assert str(error.value) == (
         "configs/foo/method.py: 3 problems\n"
         " 1. train.epoch (command line): no such key; +key=value adds one\n"
-        "      did you mean 'epochs'?   keys: batch_size, epochs, new_lr_mult, optimizer, sampler, "
-        "schedule, stages\n"
+        "      did you mean 'epochs'?   keys: batch_size, epochs, head_lr_mult, optimizer, "
+        "sampler, schedule, stages\n"
         " 2. model.neck (command line): no such key to remove\n"
         "      keys: backbone, head, losses, matcher, transforms, type\n"
         " 3. model.backbne.depth (command line): no key 'backbne' in model\n"

@@ -13,7 +13,7 @@ def start() -> dict:
             type="Model",
             backbone=dict(type="ResNet", depth=18, last_stride=1),
             transforms=dict(train=[dict(type="Flip", p=0.5)]),
-            losses=dict(id=dict(on="source", weight=1, loss=dict(type="Triplet", margin=0.3))),
+            losses=dict(id=dict(domain="source", weight=1, loss=dict(type="Triplet", margin=0.3))),
         ),
         train=dict(epochs=12, lr=0.1, amp=True, size=(64, 32), schedule=None, note="a"),
         data=dict(domains=dict(source=dict(type="Market1501"))),

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from reidkit.data.split import Split
-from reidkit.data.synthped.reader import SynthPed
+from reidkit.synthped.reader import SynthPed
 
 
 def picture(name: str, height: int = 32, width: int = 16) -> np.ndarray:

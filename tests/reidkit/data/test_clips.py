@@ -62,7 +62,7 @@ def test_a_batch_of_clips(split, last):
     batch = dataset.__getitems__(clips)
     assert batch.images.shape == (2, 3, 3, 32, 16) and batch.images.dtype == torch.uint8
     assert batch.identities.tolist() == [1, 0] and batch.cameras.tolist() == [2, 1]
-    assert batch.image_sizes.shape == (2, 3, 2) and batch.frames == batch.together == 3
+    assert batch.image_sizes.shape == (2, 3, 2) and batch.frames == batch.augment_group == 3
     crops = CropDataset(split.crops(), (32, 16))
     for b, (row, frames) in enumerate(clips):
         for t, frame in enumerate(frames):

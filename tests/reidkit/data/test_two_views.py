@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from reidkit.data import CUHK01, CUHK03, GRID, CropDataset, VIPeR
-from reidkit.data.partitions import Partition, random_partitions
+from reidkit.data.datasets.partitions import Partition, random_partitions
 from reidkit.errors import UserError
 from reidkit.evaluation import EuclideanMatcher, RankingEvaluator
 from reidkit.structures import Embedding

@@ -8,7 +8,7 @@ from reidkit.engine.build import build_model
 from reidkit.engine.folder import CHECKPOINT
 from reidkit.engine.load import load_run
 from reidkit.errors import UserError
-from reidkit.evaluation.vector_distances import CosineMatcher, EuclideanMatcher
+from reidkit.evaluation.matchers.vectors import CosineMatcher, EuclideanMatcher
 from reidkit.structures import ReIDBatch
 
 SMALL = ["model.backbone.depth=10", "model.backbone.width=8", "settings.device=cpu"]

@@ -36,7 +36,7 @@ class Head(torch.nn.Module):
         return list(self.classifier.parameters())
 
 
-PAPER = dict(optimizer=dict(type="SGD", lr=0.01, momentum=0.9, weight_decay=5e-4), new_lr_mult=2.0)
+PAPER = dict(optimizer=dict(type="SGD", lr=0.01, momentum=0.9, weight_decay=5e-4), head_lr_mult=2.0)
 
 
 def lr_trace(schedule: dict, epochs: int, steps: int) -> list[tuple[float, float]]:

@@ -12,7 +12,7 @@ from torch import nn
 
 from reidkit.config import ConfigError, prepare_config
 from reidkit.engine.optim import build_optim
-from reidkit.engine.samples import SampleHook
+from reidkit.engine.products.samples import SampleHook
 from reidkit.engine.wrappers import average_gradients
 from reidkit.errors import UserError
 from reidkit.structures import ReIDBatch
@@ -39,7 +39,7 @@ GIVEN = dict(first=dict(type="SGD", lr=0.1), second=dict(type="Adam", lr=0.01, b
 
 
 def test_one_optimiser_for_each_part():
-    optim = build_optim(Two(), dict(optimizers=GIVEN, new_lr_mult=10.0))
+    optim = build_optim(Two(), dict(optimizers=GIVEN, head_lr_mult=10.0))
     assert isinstance(optim, OptimWrapperDict)
     rates = optim.get_lr()
     assert (rates["first.lr"], rates["second.lr"]) == ([0.1], [0.01, 0.1])

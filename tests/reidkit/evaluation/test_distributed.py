@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from reidkit.data.split import Trial
 from reidkit.engine.devices import start_processes
-from reidkit.evaluation import CosineMatcher, Labels, RankingEvaluator, Side
+from reidkit.evaluation import CosineMatcher, Labels, RankingEvaluator, LabelledEmbeddings
 from reidkit.structures import Embedding
 
 start_processes("auto", torch.device("cpu"))
@@ -26,7 +26,7 @@ people = np.arange(121) % 17
 centres = rng.standard_normal((17, 8))
 vectors = torch.from_numpy((centres[people] + rng.standard_normal((121, 8))).astype(np.float32))
 labels = Labels(people - 1, np.arange(121) % 4)
-whole = Side(Embedding(vectors[:, None]), labels)
+whole = LabelledEmbeddings(Embedding(vectors[:, None]), labels)
 query, gallery = whole[:31], whole[31:]
 rerank = dict(rr=dict(type="KReciprocal", k1=8, k2=3))
 trials = [Trial(range(20), range(90)), Trial(range(5, 31), range(40, 90))]

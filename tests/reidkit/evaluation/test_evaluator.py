@@ -10,7 +10,7 @@ import torch
 
 from reidkit.data.split import Trial
 from reidkit.errors import UserError
-from reidkit.evaluation import CosineMatcher, Labels, RankingEvaluator, Side
+from reidkit.evaluation import CosineMatcher, LabelledEmbeddings, Labels, RankingEvaluator
 from reidkit.registry import EVALUATORS
 from reidkit.structures import Embedding
 
@@ -152,14 +152,14 @@ def test_collapsed_embeddings_are_refused(scale):
 
 
 def test_a_gallery_of_one_image_is_no_collapse():
-    sides = (Side(vectors(a), Labels([1], [c])) for a, c in ((0, 0), (10, 1)))
+    sides = (LabelledEmbeddings(vectors(a), Labels([1], [c])) for a, c in ((0, 0), (10, 1)))
     result = RankingEvaluator().rank(*sides, MATCHER)
     assert result.metrics["mAP"] == 1.0
 
 
 def test_lengths_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="gallery: 6 embeddings for 5 identities and cameras"):
-        Side(GALLERY, Labels([1] * 5, [1] * 5), "gallery")
+        LabelledEmbeddings(GALLERY, Labels([1] * 5, [1] * 5), "gallery")
     flat = Embedding(torch.ones(3, 1, 5))
     with pytest.raises(
         UserError, match=r"query and gallery differ in shape: \(1, 5\) and \(1, 2\)"
@@ -194,7 +194,10 @@ def test_bad_options_are_refused(options, text):
 
 def test_labels_may_be_tensors():
     ids, cameras = torch.tensor([2, 1, 1, -1, 0, 1]), torch.tensor([1, 0, 1, 1, 2, 2])
-    sides = Side(QUERY, Labels([1, 2, 8], [0, 0, 0])), Side(GALLERY, Labels(ids, cameras))
+    sides = (
+        LabelledEmbeddings(QUERY, Labels([1, 2, 8], [0, 0, 0])),
+        LabelledEmbeddings(GALLERY, Labels(ids, cameras)),
+    )
     result = RankingEvaluator().rank(*sides, MATCHER)
     assert result.metrics == RankingEvaluator().evaluate(*INPUT).metrics
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from reidkit.data.split import Trial
 from reidkit.errors import UserError
-from reidkit.evaluation import Labels, RankingEvaluator, Side, TableMatcher, positions
+from reidkit.evaluation import LabelledEmbeddings, Labels, RankingEvaluator, TableMatcher, positions
 
 PROTOCOLS = ["market", "cuhk03-np", "mars-official", "mars-minus-queries", "single-camera"]
 
@@ -62,7 +62,7 @@ def side(numbers, people, cameras, name):
     labels = Labels(
         [people[i] for i in numbers], [cameras[i] for i in numbers], [f"{i}.jpg" for i in numbers]
     )
-    return Side(positions(max(numbers) + 1)[numbers], labels, name)
+    return LabelledEmbeddings(positions(max(numbers) + 1)[numbers], labels, name)
 
 
 class Numbered(TableMatcher):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reidkit.errors import UserError
-from reidkit.evaluation import PROTOCOLS, Labels, relate
+from reidkit.evaluation import PROTOCOLS, Labels, match_labels
 from reidkit.evaluation.protocols import ProtocolName, find_protocol
 
 
@@ -19,7 +19,7 @@ GALLERY = labels([7, -1, 0, 7, 5, 7, 9], [1, 3, 2, 2, 1, 1, 1], [f"g{i}.jpg" for
 
 def test_every_reason_is_given():
     query = labels([7, 8, 9, 0, -1, -3], [1] * 6)
-    found = relate(PROTOCOLS["market"], query, GALLERY)
+    found = match_labels(PROTOCOLS["market"], query, GALLERY)
     assert found.invalid == [
         (1, "no gallery image of identity 8"),
         (2, "identity 9 is in the gallery only under the query's own camera 1"),
@@ -32,7 +32,7 @@ def test_every_reason_is_given():
 
 def test_single_camera_leaves_out_only_the_query_file():
     query = labels([7, 9, 5], [1, 1, 1], ["g0.jpg", "g6.jpg", "other.jpg"])
-    found = relate(PROTOCOLS["single-camera"], query, GALLERY)
+    found = match_labels(PROTOCOLS["single-camera"], query, GALLERY)
     own, good = found.of(0)
     assert (own.tolist(), good.tolist()) == ([0, 3, 5], [False, True, True])
     assert found.invalid == [(1, "the gallery's only image of identity 9 is the query itself")]
@@ -41,7 +41,7 @@ def test_single_camera_leaves_out_only_the_query_file():
 
 def test_single_camera_needs_file_names():
     with pytest.raises(ValueError, match="protocol single-camera needs file names on both"):
-        relate(PROTOCOLS["single-camera"], labels([7], [1]), GALLERY)
+        match_labels(PROTOCOLS["single-camera"], labels([7], [1]), GALLERY)
 
 
 @pytest.mark.parametrize("side", ["query", "gallery"])
@@ -49,7 +49,7 @@ def test_empty_sides_are_refused(side):
     none, one = labels(np.zeros(0, int), np.zeros(0, int)), labels([1], [0])
     sides = (none, one) if side == "query" else (one, none)
     with pytest.raises(UserError, match=f"the {side} is empty: there is nothing to rank"):
-        relate(PROTOCOLS["market"], *sides)
+        match_labels(PROTOCOLS["market"], *sides)
 
 
 def test_labels_must_fit():

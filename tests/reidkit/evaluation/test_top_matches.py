@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reidkit.evaluation import CosineMatcher, Labels, relate, top_matches
+from reidkit.evaluation import CosineMatcher, Labels, match_labels, top_matches
 from reidkit.evaluation.protocols import PROTOCOLS
 from reidkit.structures import Embedding
 
@@ -31,7 +31,7 @@ def test_the_head_of_the_sorted_row_without_junk(seed, n_gallery, k, rows):
         Labels(rng.integers(low, 4, n), rng.integers(0, 2, n))
         for n, low in ((5, 0), (n_gallery, -1))
     )
-    relations = relate(MARKET, query, gallery)
+    relations = match_labels(MARKET, query, gallery)
     table = CosineMatcher()(*sides).numpy()
     indices, distances = top_matches(
         *sides, CosineMatcher(), relations, k=k, block_mb=rows * 4 * n_gallery / 2**20
@@ -48,6 +48,6 @@ def test_the_head_of_the_sorted_row_without_junk(seed, n_gallery, k, rows):
 
 def test_a_length_is_needed():
     one = Embedding(torch.ones(1, 1, 2))
-    relations = relate(MARKET, Labels(np.array([1]), np.array([0])), Labels([1], [1]))
+    relations = match_labels(MARKET, Labels(np.array([1]), np.array([0])), Labels([1], [1]))
     with pytest.raises(ValueError, match="k must be at least 1, got 0"):
         top_matches(one, one, CosineMatcher(), relations, k=0)

@@ -52,9 +52,9 @@ def make_model(**changes) -> ReIDModel:
         head=dict(type="BNNeckHead"),
         aux_heads=dict(ps=dict(type="MapHead")),
         losses=dict(
-            id=dict(on="source", loss=dict(type="CrossEntropyLoss")),
-            ps=dict(on="source", head="ps", weight=0.5, loss=dict(type="MapLoss")),
-            ps_target=dict(on="target", head="ps", weight=2.0, loss=dict(type="MapLoss")),
+            id=dict(domain="source", loss=dict(type="CrossEntropyLoss")),
+            ps=dict(domain="source", head="ps", weight=0.5, loss=dict(type="MapLoss")),
+            ps_target=dict(domain="target", head="ps", weight=2.0, loss=dict(type="MapLoss")),
         ),
         matcher=dict(type="CosineMatcher"),
         transforms=dict(train=normalize, test=normalize),
@@ -89,7 +89,7 @@ def only(model: ReIDModel, domain: str) -> ReIDModel:
     """The same model with the roles of one domain."""
     part = copy.deepcopy(model)
     for name, role in list(part.losses.items()):
-        if role.on != domain:
+        if role.domain != domain:
             del part.losses[name]
     return part
 
@@ -229,7 +229,7 @@ def test_losses_see_float32_outside_of_autocast(monkeypatch):
             return logits.square().mean() + seen["product"].mean()
 
     monkeypatch.setitem(LOSSES._module_dict, "Records", Records)
-    role = dict(on="source", loss=dict(type="Records"))
+    role = dict(domain="source", loss=dict(type="Records"))
     model = make_model(losses=dict(one=role), precision="bf16")
     given = []
     model.head.register_forward_hook(lambda module, args, output: given.append(output))
@@ -272,7 +272,7 @@ def test_a_loss_must_return_one_number(monkeypatch, given):
             return given
 
     monkeypatch.setitem(LOSSES._module_dict, "Many", Many)
-    model = make_model(losses=dict(one=dict(on="source", loss=dict(type="Many"))))
+    model = make_model(losses=dict(one=dict(domain="source", loss=dict(type="Many"))))
     with pytest.raises(UserError, match=r"Many.forward must return one number, a tensor of shape"):
         backward(model, {"source": make_batch(1)})
 
@@ -296,7 +296,7 @@ def test_logits_the_wrong_way_round_are_refused(monkeypatch):
             return HeadOutput(Embedding(vector[:, None]), self.classifier(vector)[:, :, None])
 
     monkeypatch.setitem(HEADS._module_dict, "Turned", Turned)
-    role = dict(on="source", loss=dict(type="CrossEntropyLoss"))
+    role = dict(domain="source", loss=dict(type="CrossEntropyLoss"))
     model = make_model(head=dict(type="Turned"), losses=dict(id=role))
     with pytest.raises(UserError) as error:
         backward(model, {"source": make_batch(1)})
@@ -307,7 +307,7 @@ def test_logits_the_wrong_way_round_are_refused(monkeypatch):
 
 
 def test_a_loss_that_keeps_vectors_needs_the_width_of_its_head():
-    losses = dict(mix=dict(on="source", head="ps", loss=dict(type="OIMLoss")))
+    losses = dict(mix=dict(domain="source", head="ps", loss=dict(type="OIMLoss")))
     with pytest.raises(UserError) as error:
         make_model(losses=losses)
     assert str(error.value) == (

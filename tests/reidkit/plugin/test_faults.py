@@ -9,7 +9,7 @@ import torch
 from reidkit.cli.main import main
 from reidkit.config import prepare_config
 from reidkit.engine.build import build_model
-from reidkit.engine.fit import failure, made_up_batch
+from reidkit.engine.dry_run import failure, made_up_batch
 
 LOSS = '''\
 """A loss."""
@@ -37,7 +37,7 @@ model = dict(
     type="ReIDModel",
     backbone=dict(type="ResNet", depth=10, width=8),
     head=dict(type="{head}"),
-    losses=dict(mix=dict(on="source", loss=dict(type="{loss}"))),
+    losses=dict(mix=dict(domain="source", loss=dict(type="{loss}"))),
     matcher=dict(type="CosineMatcher"),
     transforms=dict(train=[dict(type="Normalize")], test=[dict(type="Normalize")]),
 )
@@ -131,7 +131,7 @@ def steps(monkeypatch, tmp_path):
         batch.identities = batch.identities.repeat(2)
         model(**model.data_preprocessor({"source": batch}, True))
 
-    monkeypatch.setattr("reidkit.engine.train.train", train)
+    monkeypatch.setattr("reidkit.engine.run.train", train)
     return f"settings.work_dir={tmp_path}"
 
 

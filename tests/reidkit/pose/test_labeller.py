@@ -10,7 +10,7 @@ from reidkit.pose.models import build_model, resolve
 @pytest.fixture(scope="module")
 def people():
     """Rendered people, so that the shipped model's heat has clear peaks."""
-    from reidkit.data.synthped.world import Shot, render
+    from reidkit.synthped.world import Shot, render
 
     return [render(Shot("A", identity=i, camera=1 + i % 4, preset="easy")) for i in range(24)]
 

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from reidkit.cli.synthped import main
-from reidkit.data.synthped import layout, plan, shards
-from reidkit.data.synthped.reader import SynthPed
-from reidkit.data.synthped.world import render
 from reidkit.errors import UserError
 from reidkit.registry import DATASETS
+from reidkit.synthped import layout, plan, shards
+from reidkit.synthped.reader import SynthPed
+from reidkit.synthped.world import render
 
 REPO = Path(__file__).parents[3]
 

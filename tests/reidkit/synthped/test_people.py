@@ -7,8 +7,8 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from reidkit.data.synthped import camera, clock, people, presets, world
-from reidkit.data.synthped.presets import PRESETS
+from reidkit.synthped import camera, clock, people, presets, world
+from reidkit.synthped.presets import PRESETS
 
 STANDARD = PRESETS["standard"]
 

@@ -4,11 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
-from reidkit.data.synthped import body as bd
-from reidkit.data.synthped import pose as ps
-from reidkit.data.synthped.people import make_person
-from reidkit.data.synthped.presets import PRESETS
-from reidkit.data.synthped.world import Shot, render
+from reidkit.synthped import body as bd
+from reidkit.synthped import pose as ps
+from reidkit.synthped.people import make_person
+from reidkit.synthped.presets import PRESETS
+from reidkit.synthped.world import Shot, render
 
 # classes that may surround a visible joint
 AROUND = [{1}] * 5 + [{2, 3, 1}] * 2 + [{3, 4}] * 2 + [{4}] * 2 + [{2, 5}] * 2

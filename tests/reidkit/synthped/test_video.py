@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from reidkit.data.synthped import layout, shards
-from reidkit.data.synthped.video import STEP
-from reidkit.data.synthped.video_plan import VIDEO, contents, tracks, video_folder
-from reidkit.data.synthped.video_reader import SynthPedVideo
-from reidkit.data.synthped.world import Shot, render
+from reidkit.synthped import layout, shards
+from reidkit.synthped.video import STEP
+from reidkit.synthped.video_plan import VIDEO, contents, tracks, video_folder
+from reidkit.synthped.video_reader import SynthPedVideo
+from reidkit.synthped.world import Shot, render
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 import pytest
 
-from reidkit.data.synthped import presets
-from reidkit.data.synthped.keys import stream
-from reidkit.data.synthped.world import Crop, Shot, render
+from reidkit.synthped import presets
+from reidkit.synthped.keys import stream
+from reidkit.synthped.world import Crop, Shot, render
 
 GOLDEN = Path(__file__).with_name("golden.json")
 SHOTS = (

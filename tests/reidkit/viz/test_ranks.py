@@ -7,7 +7,7 @@ import torch
 
 from reidkit.data.split import Split
 from reidkit.errors import UserError
-from reidkit.evaluation import CosineMatcher, Labels, relate, top_matches
+from reidkit.evaluation import CosineMatcher, Labels, match_labels, top_matches
 from reidkit.evaluation.protocols import PROTOCOLS
 from reidkit.structures import Embedding
 from reidkit.viz import rank_sheet, ranks
@@ -46,7 +46,7 @@ def test_frames_show_right_and_wrong_and_junk_is_skipped(tmp_path):
     sides = vectors(3, 0), vectors(14, 1)
     rank_sheet(tmp_path / "sheet.png", query, gallery, *sides, CosineMatcher(), k=6, rows=5)
     labels = [Labels(s.identities, s.cameras) for s in (query, gallery)]
-    relations = relate(PROTOCOLS["market"], *labels)
+    relations = match_labels(PROTOCOLS["market"], *labels)
     found, _ = top_matches(*sides, CosineMatcher(), relations, k=6)
     wanted = [
         [ranks.RIGHT if identities[g] == p else ranks.WRONG for g in row]
@@ -71,7 +71,7 @@ def test_the_choice_of_queries_follows_the_seed_and_skips_invalid_ones(tmp_path)
         Labels(np.array([1] * 30 + [9]), np.zeros(31, int)),
         Labels(np.array([1]), np.array([1])),
     )
-    relations = relate(PROTOCOLS["market"], *labels)
+    relations = match_labels(PROTOCOLS["market"], *labels)
     first, again, other = (ranks._choose(relations, 8, seed).tolist() for seed in (0, 0, 1))
     assert first == again != other and first == sorted(set(first)) and len(first) == 8
     assert 30 not in ranks._choose(relations, 31, 0)

@@ -25,7 +25,7 @@ train = dict(
     batch_size=32,
     sampler=dict(type="dgnet/PairSampler", steps=1000),
     optimizer=dict(type="SGD", lr=0.002, momentum=0.9, weight_decay=5e-4, nesterov=True),
-    new_lr_mult=10.0,
+    head_lr_mult=10.0,
     schedule=dict(type="step", milestones=[60, 90], gamma=0.1),
     eval_every=10,
 )

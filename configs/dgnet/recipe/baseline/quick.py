@@ -18,6 +18,6 @@ train = dict(
     batch_size=16,
     sampler=dict(type="dgnet/PairSampler", steps=35),
     optimizer=dict(_delete_=True, type="AdamW", lr=1e-3, weight_decay=0.01),
-    new_lr_mult=1.0,
+    head_lr_mult=1.0,
     schedule=dict(type="step", milestones=[12, 18], gamma=0.1),
 )

@@ -24,7 +24,7 @@ train = dict(
     epochs=60,
     batch_size=32,
     optimizer=dict(type="SGD", lr=0.005, momentum=0.9, weight_decay=5e-4, nesterov=True),
-    new_lr_mult=10.0,
+    head_lr_mult=10.0,
     schedule=dict(type="step", milestones=[40], gamma=0.1),
     eval_every=10,
 )

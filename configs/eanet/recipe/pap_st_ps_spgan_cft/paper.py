@@ -4,7 +4,7 @@ _base_ = ["../paper.py"]
 train = dict(
     optimizer=dict(lr=0.001),
     new="classifiers",  # embeddings and segmentation head are old now
-    new_lr_mult=2.0,
+    head_lr_mult=2.0,
     schedule=None,
     eval_every=0,
     stages=[dict(epochs=6, freeze=["!classifiers"]), dict(epochs=5)],

@@ -7,9 +7,9 @@ model = dict(
     type="ReIDModel",
     head=dict(type="strongbaseline/BNNeck"),
     losses=dict(
-        id=dict(on="source", loss=dict(type="CrossEntropyLoss", label_smoothing=0.1)),
-        triplet=dict(on="source", loss=dict(type="BatchHardTripletLoss", margin=0.3)),
-        centre=dict(on="source", weight=5e-4, loss=dict(type="strongbaseline/CentreLoss")),
+        id=dict(domain="source", loss=dict(type="CrossEntropyLoss", label_smoothing=0.1)),
+        triplet=dict(domain="source", loss=dict(type="BatchHardTripletLoss", margin=0.3)),
+        centre=dict(domain="source", weight=5e-4, loss=dict(type="strongbaseline/CentreLoss")),
     ),
     matcher=dict(type="CosineMatcher"),
 )

@@ -1,0 +1,108 @@
+"""Runs that a run builds on (a teacher, say): found, checked, or trained first."""
+
+from __future__ import annotations
+
+import copy
+import fcntl
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.dist import barrier, broadcast_object_list, is_main_process
+
+from reidkit.config import prepare_config
+from reidkit.engine.folder import CHECKPOINT, run_name
+from reidkit.errors import UserError
+
+SHARED = ("data", "input", "settings")  # what the needed run takes from the one that needs it
+
+
+def train_needs(cfg: Config, launcher: str) -> None:
+    """Fill ``cfg.needs.<role>.run``: the folder of a finished run, trained now where it is missing.
+
+    A need without ``run`` lies in ``settings.work_dir`` under the name that training its config
+    with the same data, recipe and seed gives. It is trained on the same data, input size and
+    settings; an unfinished one is resumed, and other processes of this machine that need it wait.
+
+    Args:
+        cfg: the resolved config; changed.
+        launcher: as ``start_processes``.
+
+    Raises:
+        UserError: a given folder that holds no finished run; a run of other data or input size.
+    """
+    for role, need in cfg.get("needs", {}).items():
+        wanted = needed_config(cfg, need)
+        if need.get("run"):
+            folder = Path(need["run"])
+            if not _finished(folder):
+                raise UserError(
+                    f"needs.{role}.run={folder}: holds no finished run; train it with "
+                    f"python tools/train.py {need['config']}, or leave needs.{role}.run out"
+                )
+        else:
+            groups, settings = cfg.groups, cfg.settings
+            name = run_name(need["config"], groups.data, groups.recipe, settings.seed)
+            folder = Path(settings.work_dir, name)
+            _ensure(role, wanted, folder, launcher)
+        _check(role, wanted, folder)
+        need["run"] = str(folder)
+
+
+def needed_config(cfg: Config, need: dict) -> Config:
+    """The resolved config of a needed run: its own, on the data and settings of ``cfg``."""
+    groups = [f"{group}={value}" for group, value in cfg.groups.items()]
+    wanted = prepare_config(need["config"], [*groups, *need.get("overrides", [])])
+    for key in SHARED:
+        wanted[key] = copy.deepcopy(cfg[key])
+    return wanted
+
+
+def _ensure(role: str, wanted: Config, folder: Path, launcher: str) -> None:
+    """Train the run unless it is finished; the first process decides, the others follow."""
+    from reidkit.engine.run import train  # it is train that calls us
+
+    with _locked(folder) if is_main_process() else _nothing():
+        state = ["finished" if _finished(folder) else "missing"]
+        broadcast_object_list(state)
+        if state[0] == "missing":
+            resume = (folder / CHECKPOINT).exists()
+            if is_main_process():
+                how = "resumed" if resume else "trained first"
+                print(f"needs   {role}: {wanted.source}, {how} in {folder}\n", flush=True)
+            train(wanted, folder, resume=resume, launcher=launcher)
+            if is_main_process():
+                print(f"\nneeds   {role}: {folder} is there; now the run itself", flush=True)
+        barrier()
+
+
+def _finished(folder: Path) -> bool:
+    return (folder / "metrics.json").exists() and (folder / CHECKPOINT).exists()
+
+
+def _check(role: str, wanted: Config, folder: Path) -> None:
+    """Refuse a run that was trained on other identities or another input size."""
+    found = prepare_config(folder / "config.py")
+    for key, value in (("data.domains", "domains"), ("input.size", "size")):
+        part = key.split(".")[0]
+        mine, theirs = (json.dumps(c[part].to_dict()[value]) for c in (wanted, found))
+        if mine != theirs:
+            raise UserError(
+                f"needs.{role}: {folder} was trained with another {key}: {theirs}, not {mine}; "
+                f"name another run with needs.{role}.run, or move that folder away"
+            )
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with open(folder.with_name(f".{folder.name}.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield

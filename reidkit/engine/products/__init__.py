@@ -1,0 +1,1 @@
+"""What a run leaves beside its numbers: pictures, samples, image quality, tables of many runs."""

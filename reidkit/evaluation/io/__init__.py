@@ -1,0 +1,1 @@
+"""Embeddings and results on disk."""

@@ -1,0 +1,1 @@
+"""How far two embeddings are from each other, in blocks of query x gallery."""

@@ -1,0 +1,154 @@
+"""Cosine and Euclidean distance of vectors.
+
+Shape letters: q queries and g gallery images of a block, P parts, D dims, n images of one side.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from reidkit.evaluation.matchers.base import EPS, Matcher, inner, join_parts, unit_parts, vectors_of
+from reidkit.registry import MATCHERS
+from reidkit.structures import Embedding
+
+UNIT = 4 * torch.finfo(torch.float32).eps  # as far from 1 as the length of a unit vector may read
+
+
+@MATCHERS.register_module()
+class CosineMatcher(Matcher):
+    """One minus the cosine of the two embeddings; 0 is the same direction, 2 the opposite one.
+
+    With several parts, each part is brought to length 1, the parts are joined, and the cosine of
+    the joined vectors is taken: the mean cosine of the parts when no part is zero. A zero vector
+    is at distance 1 from everything. Visibility is not used.
+
+    Shape:
+        vectors (q, P, D) and (g, P, D), any float type.
+        returns (q, g), float32, in [0, 2].
+
+    Raises:
+        ValueError: embeddings without vectors; sides that differ in parts or dims.
+
+    Source:
+        EANet, arXiv 1812.11369, as the released code tests GlobalPool and PCB.
+
+    Example:
+        >>> query = Embedding(torch.tensor([[[1.0, 0], [0, 1], [3, 4]]]))
+        >>> both = torch.tensor([[[1.0, 0], [1, 0], [4, 3]], [[0, 2], [0, 1], [0, 0]]])
+        >>> CosineMatcher()(query, Embedding(both))
+        tensor([[0.3467, 0.5918]])
+    """
+
+    bounds = (0.0, 2.0)
+    symmetric = True
+
+    def prepare(self, embedding: Embedding, side: str) -> Embedding:
+        """Joined vectors (n, 1, P*D); queries negated, gallery with 1 / length as visibility.
+
+        The gallery's vectors are copied only when they are not float32 or have several parts. Those
+        of length 1, as far as float32 can tell, stay as they are.
+        """
+        joined = join_parts(vectors_of(embedding, self))
+        scale = joined.norm(dim=1, keepdim=True).clamp_min(EPS).reciprocal()
+        scale = torch.where((scale - 1).abs() <= UNIT, 1.0, scale)
+        if side == "query":
+            return Embedding((joined * -scale)[:, None])
+        return Embedding(joined[:, None], visibility=scale)
+
+    def order(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
+        """Minus the cosine."""
+        values = inner(query, gallery, out)
+        scale = _column(gallery).T  # (1, g)
+        if values.requires_grad:
+            return values * scale
+        return values if bool((scale == 1).all()) else values.mul_(scale)  # a pass over all pairs
+
+    def compare(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
+        """One minus the cosine, kept within the bounds."""
+        return self.finish(self.order(query, gallery, out), query)
+
+    def finish(self, values: Tensor, query: Embedding) -> Tensor:
+        """One minus the cosine."""
+        if values.requires_grad:
+            return (values + 1.0).clamp(*self.bounds)
+        return values.add_(1.0).clamp_(*self.bounds)
+
+    def pairs(self, query: Embedding, gallery: Embedding) -> Tensor:
+        """As `compare`, row by row."""
+        return (_beside(query, gallery) * _column(gallery)[:, 0] + 1.0).clamp(*self.bounds)
+
+
+@MATCHERS.register_module()
+class EuclideanMatcher(Matcher):
+    """The straight-line distance of the two embeddings (not squared); 0 is equal.
+
+    Parts are joined as they are, unless ``normalize`` brings each to length 1 first. Distances are
+    made from one matrix product, so those far below the vectors' length are rounded: with vectors
+    of length 50, a true distance of 0.0045 may read 0.04. They are never negative or NaN.
+
+    Args:
+        normalize: bring every part to length 1 first. For one part the ranking is then that of
+            `CosineMatcher`.
+
+    Shape:
+        vectors (q, P, D) and (g, P, D), any float type.
+        returns (q, g), float32, >= 0.
+
+    Raises:
+        ValueError: embeddings without vectors; sides that differ in parts or dims.
+
+    Example:
+        >>> EuclideanMatcher()(Embedding(torch.zeros(1, 1, 2)), Embedding(torch.ones(1, 1, 2) * 3))
+        tensor([[4.2426]])
+    """
+
+    bounds = (0.0, math.inf)
+    symmetric = True
+    squared = False
+
+    def __init__(self, normalize: bool = False):
+        super().__init__()
+        self.normalize = normalize
+
+    def prepare(self, embedding: Embedding, side: str) -> Embedding:
+        """Joined vectors (n, 1, P*D); queries negated; half the squared length as visibility."""
+        vectors = vectors_of(embedding, self)
+        joined = (unit_parts(vectors) if self.normalize else vectors.float()).flatten(1)
+        half = joined.norm(dim=1, keepdim=True).square() / 2  # without a copy of the vectors
+        return Embedding((-joined if side == "query" else joined)[:, None], visibility=half)
+
+    def order(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
+        """Half the squared distance less what depends on the query alone."""
+        values = inner(query, gallery, out)
+        half = _column(gallery).T  # (1, g)
+        return values + half if values.requires_grad else values.add_(half)
+
+    def compare(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
+        """The distance; the square is clamped at 0 before its root."""
+        return self.finish(self.order(query, gallery, out), query)
+
+    def finish(self, values: Tensor, query: Embedding) -> Tensor:
+        """The distance, with what depends on the query alone."""
+        if values.requires_grad:
+            return (2 * (values + _column(query))).clamp_min(0.0).sqrt()
+        return values.add_(_column(query)).mul_(2.0).clamp_(min=0.0).sqrt_()
+
+    def pairs(self, query: Embedding, gallery: Embedding) -> Tensor:
+        """As `compare`, row by row."""
+        half = _beside(query, gallery) + _column(gallery)[:, 0] + _column(query)[:, 0]
+        return (2 * half).clamp_min(0.0).sqrt()
+
+
+def _column(prepared: Embedding) -> Tensor:
+    """The number (n, 1) per image that ``prepare`` left as visibility."""
+    assert prepared.visibility is not None
+    return prepared.visibility
+
+
+def _beside(query: Embedding, gallery: Embedding) -> Tensor:
+    """Inner products (n,) of rows that stand beside each other."""
+    assert query.vectors is not None and gallery.vectors is not None
+    return torch.einsum("npd,npd->n", query.vectors, gallery.vectors)

@@ -1,0 +1,1 @@
+"""Numbers from ranks and from scores of pairs."""

@@ -1,0 +1,81 @@
+"""Blocks of distances of some queries to the whole gallery, streamed through one piece of memory.
+
+Shape letters: Q queries, G gallery images, b queries of a block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from reidkit.errors import UserError
+from reidkit.evaluation.matchers.base import Matcher, tensor_of
+from reidkit.evaluation.ranking.memory import MEGABYTE, empty
+from reidkit.structures import Embedding
+
+
+def blocks(
+    query: Embedding,
+    gallery: Embedding,
+    matcher: nn.Module,
+    block_mb: float,
+    distances: bool = False,
+) -> Iterator[tuple[slice, Tensor]]:
+    """Blocks of values of some queries against the whole gallery, in one reused buffer.
+
+    Args:
+        query: raw query embeddings; moved to the gallery's device block by block.
+        gallery: raw gallery embeddings.
+        matcher: a `Matcher`, or any module with ``forward(query, gallery)``.
+        block_mb: memory of a block, megabytes; at least one query is taken at a time.
+        distances: give distances; otherwise values that order each row as distances do.
+
+    Shape:
+        yields (rows, values (b, G) float32); values are overwritten by the next block.
+    """
+    for rows, values, _ in prepared_blocks(query, gallery, matcher, block_mb, distances):
+        if not torch.isfinite(values.sum()):
+            refuse(values, 0, matcher)
+        yield rows, values
+
+
+def prepared_blocks(
+    query: Embedding, gallery: Embedding, matcher: nn.Module, block_mb: float, distances: bool
+) -> Iterator[tuple[slice, Tensor, Embedding]]:
+    """As `blocks`, with the prepared queries of each block; values may be NaN or infinite."""
+    device = tensor_of(gallery).device
+    ready = matcher.prepare(gallery, "gallery") if isinstance(matcher, Matcher) else gallery
+    size = max(1, min(len(query), int(block_mb * MEGABYTE) // (4 * len(gallery))))
+    memory = empty(size * len(gallery), device=device)
+    for start in range(0, len(query), size):
+        rows = slice(start, min(start + size, len(query)))
+        part, count = query[rows].to(device), rows.stop - start
+        out = memory[: count * len(gallery)].view(count, len(gallery))
+        if isinstance(matcher, Matcher):
+            part = matcher.prepare(part, "query")
+            values = (matcher.compare if distances else matcher.order)(part, ready, out)
+        else:
+            values = matcher(part, ready)
+        check(values, (count, len(gallery)), matcher)
+        yield rows, values.contiguous(), part
+        del part  # before the next ones are prepared
+
+
+def check(values: Tensor, shape: tuple[int, int], matcher: nn.Module) -> None:
+    """Raise if a matcher returned another shape or type than it must."""
+    if values.shape != shape or values.dtype != torch.float32:
+        raise ValueError(
+            f"matcher {type(matcher).__name__} must return {shape} float32, "
+            f"got {tuple(values.shape)} {values.dtype}"
+        )
+
+
+def refuse(values: Tensor, first: int, matcher: nn.Module | None) -> None:
+    """Raise if there are NaN or infinite values in a block from its row ``first`` on."""
+    if bad := int((~torch.isfinite(values[first:])).sum()):
+        raise UserError(
+            f"matcher {type(matcher).__name__} gave {bad} distances that are NaN or infinite in "
+            f"one block of {len(values)} x {values.shape[1]}; such distances cannot be ranked"
+        )

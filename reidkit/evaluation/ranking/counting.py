@@ -1,0 +1,260 @@
+"""How many wrong gallery images are closer than each right one, counted in tiles of distances.
+
+On the CPU numpy gathers what can decide a rank from each tile, while it lies in the processor's
+cache; elsewhere torch counts in whole blocks.
+
+Shape letters: G gallery images, b queries of a block, w columns of a tile, n right images of all
+queries of a block, k bad images kept of one query.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from reidkit.evaluation.protocols import GroundTruth
+from reidkit.evaluation.ranking.blocks import refuse
+
+EIGHT = 8  # truth values in the bytes of one integer
+SORTED = 1024  # as few distances are sorted; of more, those below each right image are counted
+CACHED = 1 << 18  # distances looked at together; fits the processor's cache
+STEP = 256  # rows of a tile whose places (8 bytes each) are made together
+STRIP = 1 << 20  # distances of whole rows that are counted together
+
+
+def leave_out(values: Tensor, queries: NDArray, relations: GroundTruth) -> None:
+    """Put own images and junk infinitely far, so that impostors are left."""
+    rows, own, _ = flatten(queries, relations)
+    at = torch.from_numpy(rows * values.shape[1] + own).to(values.device)
+    values.view(-1)[at] = torch.inf
+    if len(relations.junk):
+        values[:, torch.from_numpy(relations.junk).to(values.device)] = torch.inf
+
+
+class CloserNegatives:
+    """Gathers, tile by tile from left to right, the bad images that can decide ranks, and counts.
+
+    Those are the bad images at most as far as the query's farthest right image.
+
+    Args:
+        queries: index of each row's query (b,).
+        limits: as far as bad images are kept (b,) float32; None: as far as the farthest right image
+            of the first tile, which then must be all there is.
+
+    Attributes:
+        kept: bad images kept so far, of each row.
+    """
+
+    def __init__(self, queries: NDArray, relations: GroundTruth, limits: NDArray | None = None):
+        self.queries, self.relations, self.limits = queries, relations, limits
+        self.rows, self.columns, self.good = flatten(queries, relations)
+        self.values = np.empty(len(self.rows), np.float32)  # of own images
+        self.before = np.zeros(len(self.rows), np.int64)  # of the kept ones, left of an own image
+        self.kept = np.zeros(len(queries), np.int64)
+        # of each tile, of each strip of rows: the values kept, and where each row's begin
+        self._strips: list[list[tuple[NDArray, NDArray]]] = []
+
+    def take(self, tile: NDArray, first: int, matcher: nn.Module | None = None) -> None:
+        """Take in a tile.
+
+        Args:
+            tile: (b, w) float32, contiguous; not changed.
+            first: the gallery image of its first column.
+            matcher: gave the values; named when some are refused.
+
+        Raises:
+            UserError: NaN or infinite values.
+        """
+        width = tile.shape[1]
+        own = np.flatnonzero((self.columns >= first) & (self.columns < first + width))
+        rows, columns = self.rows[own], self.columns[own] - first
+        self.values[own] = tile[rows, columns]
+        if self.limits is None:
+            self.limits = self._farthest()
+        junk = self.relations.junk - first
+        junk = junk[(junk >= 0) & (junk < width)]
+        strips = []
+        for start in range(0, len(tile), STEP):
+            part = tile[start : start + STEP]
+            near = _at_most(part, self.limits[start : start + STEP], matcher)
+            inside = slice(*np.searchsorted(rows, (start, start + STEP)))
+            at = (rows[inside] - start) * width + columns[inside]
+            near.reshape(-1)[at] = False
+            near[:, junk] = False
+            places = _true_places(near.reshape(-1))
+            begins = np.searchsorted(places, np.arange(len(part) + 1) * width)
+            left = np.searchsorted(places, at) - begins[rows[inside] - start]
+            self.before[own[inside]] = self.kept[rows[inside]] + left
+            self.kept[start : start + STEP] += np.diff(begins)
+            strips.append((part.reshape(-1).take(places), begins))
+        self._strips.append(strips)
+
+    def keep_rows(self, count: int) -> None:
+        """Forget all rows but the first ``count``."""
+        own = slice(np.searchsorted(self.rows, count))
+        for name in ("rows", "columns", "good", "values", "before"):
+            setattr(self, name, getattr(self, name)[own])
+        self.queries, self.kept = self.queries[:count], self.kept[:count]
+        self.limits = None if self.limits is None else self.limits[:count]
+        self._strips = [strips[: -(-count // STEP)] for strips in self._strips]
+
+    @property
+    def complete(self) -> NDArray[np.bool_]:
+        """(b,): no right image lies beyond the row's limit, so that nothing was missed."""
+        assert self.limits is not None  # once a tile was taken
+        return self._farthest() <= self.limits
+
+    def count(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """For each right image, in order of distance, the number of bad images before it.
+
+        Returns:
+            (3, n): ties in gallery order, ties behind it, ties before it; and their values.
+        """
+        rows, columns = self.rows[self.good], self.columns[self.good]
+        turn = np.lexsort((columns, self.values[self.good], rows))
+        rows, right = rows[turn], self.values[self.good][turn]
+        before = self.before[self.good][turn]
+        out = np.empty((3, len(rows)), np.int64)
+        starts = np.searchsorted(rows, np.arange(len(self.queries) + 1)).tolist()
+        for row, (start, stop) in enumerate(zip(starts[:-1], starts[1:], strict=True)):
+            if start < stop:
+                _count_closer(self._of(row), right[start:stop], out[:, start:stop])
+        out[0] = out[1]
+        tied = np.flatnonzero(out[1] < out[2])  # with bad images at exactly the same distance
+        for row in np.unique(rows[tied]):
+            closer = self._of(row)
+            for i in tied[slice(*np.searchsorted(rows[tied], (row, row + 1)))]:
+                out[0, i] += np.count_nonzero(closer[: before[i]] == right[i])
+        return out, right
+
+    def _farthest(self) -> NDArray[np.float32]:
+        """Value of each row's farthest right image (b,); -inf where it has none."""
+        return farthest(self.rows[self.good], self.values[self.good], len(self.queries))
+
+    def _of(self, row: int) -> NDArray[np.float32]:
+        """The kept values of a row, in gallery order."""
+        strip, row = divmod(row, STEP)
+        parts = [strips[strip] for strips in self._strips]
+        return np.concatenate([values[begins[row] : begins[row + 1]] for values, begins in parts])
+
+
+def farthest(rows: NDArray, values: NDArray, count: int) -> NDArray[np.float32]:
+    """The largest value of each of ``count`` rows, -inf where it has none."""
+    out = np.full(count, -np.inf, np.float32)
+    with np.errstate(invalid="ignore"):  # NaN is refused when its tile is taken
+        np.maximum.at(out, rows, values)
+    return out
+
+
+def count_cpu(
+    values: Tensor, queries: NDArray, relations: GroundTruth, matcher: nn.Module | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """What `CloserNegatives.count` says of a block of whole rows.
+
+    Args:
+        values: (b, G); not changed.
+        queries: index of each row's query.
+        matcher: gave the values; named when some are refused.
+
+    Raises:
+        UserError: NaN or infinite values.
+    """
+    found, step = [], max(1, STRIP // values.shape[1])
+    for start in range(0, len(queries), step):
+        closer = CloserNegatives(queries[start : start + step], relations)
+        closer.take(values[start : start + step].numpy(), 0, matcher)
+        found.append(closer.count())
+    counts, right = zip(*found, strict=True)
+    return np.concatenate(counts, 1), np.concatenate(right)
+
+
+def _at_most(tile: NDArray, limits: NDArray, matcher: nn.Module | None) -> NDArray[np.bool_]:
+    """(b, w): which values are at most their row's limit; all must be numbers."""
+    out, step = np.empty(tile.shape, bool), max(1, CACHED // tile.shape[1])
+    with np.errstate(over="ignore", invalid="ignore"):  # nothing is refused for large squares
+        for start in range(0, len(tile), step):
+            part = tile[start : start + step]
+            if not math.isfinite(part.reshape(-1).dot(part.reshape(-1))):
+                refuse(torch.from_numpy(tile), start, matcher)
+            np.less_equal(part, limits[start : start + step, None], out=out[start : start + step])
+    return out
+
+
+def _true_places(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Where a flat mask is true; where few are, several times as fast as numpy's own search.
+
+    Eight truth values are one integer: which of those are not zero is seen first.
+    """
+    even = mask[: len(mask) - len(mask) % EIGHT]
+    eights = np.flatnonzero(even.view(np.uint64) != 0)
+    if 2 * EIGHT * len(eights) > len(mask):
+        return np.flatnonzero(mask)
+    within = np.flatnonzero(even.reshape(-1, EIGHT).take(eights, 0))
+    places = (eights << 3).take(within >> 3)
+    places += within & 7
+    rest = np.flatnonzero(mask[len(even) :])
+    return np.concatenate([places, len(even) + rest]) if len(rest) else places
+
+
+def _count_closer(closer: NDArray, right: NDArray, out: NDArray) -> None:
+    """How many values are below each right value (``out[1]``), and at most it (``out[2]``).
+
+    From the farthest right value down: those beyond it are dropped. Counting is a hundredth of the
+    work of sorting the same values, so only the last few are sorted.
+    """
+    left = len(right)
+    while left and len(closer) > SORTED:
+        left -= 1
+        within = closer <= right[left]
+        out[2, left] = count = np.count_nonzero(within)
+        out[1, left] = np.count_nonzero(closer < right[left])
+        if 2 * count < len(closer):
+            closer = closer.compress(within)
+    if left:
+        closer = np.sort(closer)
+        out[1, :left] = closer.searchsorted(right[:left], "left")
+        out[2, :left] = closer.searchsorted(right[:left], "right")
+
+
+def count_device(
+    values: Tensor, queries: NDArray, relations: GroundTruth, matcher: nn.Module | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """As `count_cpu`, with whole-block operations: one comparison per n, not per right image."""
+    if not torch.isfinite(values.sum()):
+        refuse(values, 0, matcher)
+    device, width = values.device, values.shape[1]
+    rows, own, good = flatten(queries, relations)
+    at = torch.from_numpy(rows * width + own).to(device)
+    mine = values.view(-1)[at].cpu().numpy()
+    leave_out(values, queries, relations)
+    turn = np.lexsort((own[good], mine[good], rows[good]))
+    rows, right, columns = (x[good][turn] for x in (rows, mine, own))
+    first = np.searchsorted(rows, np.arange(len(queries)))
+    nth = np.arange(len(rows)) - first[rows]
+    counts = np.bincount(rows, minlength=len(queries))
+    found = torch.zeros(3, len(rows), dtype=torch.int64, device=device)
+    for n in range(counts.max(initial=0)):  # the queries that have an n-th right image, all at once
+        picked = np.flatnonzero(nth == n)
+        index = torch.from_numpy(rows[picked]).to(device)
+        limit = torch.from_numpy(right[picked]).to(device)[:, None]
+        block = values if len(picked) == len(queries) else values[index]
+        lowest, highest = (block < limit).sum(1), (block <= limit).sum(1)
+        found[1, picked], found[2, picked] = lowest, highest
+        found[0, picked] = lowest
+        tied = torch.nonzero(lowest < highest).flatten().tolist()
+        for i in tied:
+            found[0, picked[i]] += (block[i, : columns[picked[i]]] == limit[i]).sum()
+    return found.cpu().numpy(), right
+
+
+def flatten(queries: NDArray, relations: GroundTruth) -> tuple[NDArray, NDArray, NDArray]:
+    """Own images of several queries as flat (row in the block, gallery index, good)."""
+    counts = relations.starts[queries + 1] - relations.starts[queries]
+    rows = np.repeat(np.arange(len(queries)), counts)
+    begin = np.cumsum(counts) - counts
+    at = np.arange(len(rows)) - begin[rows] + relations.starts[queries][rows]
+    return rows, relations.own[at], relations.good[at]

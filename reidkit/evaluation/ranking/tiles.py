@@ -1,0 +1,147 @@
+"""Wrong images closer than right ones, counted in tiles that about fit the processor's cache.
+
+A block of whole rows is written to main memory and read again, and its product lays out the whole
+gallery anew, with a large gallery for a few hundred queries. A tile has more queries and a part of
+the gallery. But then a query's right images are in several tiles, and how far bad images matter is
+known only after the last. So the right images are compared first, by themselves. Products of other
+shapes round otherwise, so bad images are kept a little farther than that, and counting takes the
+tiles' values alone. Queries for which the little was too little are left to whole rows.
+
+Shape letters: Q queries, G gallery images, b queries of a block, n right images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from reidkit.evaluation.matchers.base import Matcher, tensor_of
+from reidkit.evaluation.protocols import GroundTruth
+from reidkit.evaluation.ranking.blocks import check
+from reidkit.evaluation.ranking.counting import CloserNegatives, farthest, flatten
+from reidkit.evaluation.ranking.memory import MEGABYTE, empty
+from reidkit.structures import Embedding
+
+ROWS, COLUMNS = 2048, 4096  # of a tile: 32 MB, about what a processor's last cache holds
+GROUP = 32  # queries that are compared with each other's right images
+MARGIN = 1e-4  # of the largest value; rounding of a product is a hundredth of it
+
+
+def tiled(gallery: Embedding, matcher: nn.Module, block_mb: float, n_queries: int) -> bool:
+    """Whether `count_in_tiles` pays: on the CPU, where a tile has more queries than whole rows."""
+    if not isinstance(matcher, Matcher) or matcher.whole_rows:
+        return False
+    rows, _, whole_rows = _shape(n_queries, gallery, block_mb)
+    return tensor_of(gallery).device.type == "cpu" and rows > whole_rows
+
+
+def count_in_tiles(
+    query: Embedding,
+    gallery: Embedding,
+    relations: GroundTruth,
+    matcher: Matcher,
+    block_mb: float,
+    queries: NDArray[np.int64],
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Queries that tiles can settle, block by block; the others need whole rows.
+
+    Those are the queries whose right images lie beyond what was kept, and all that are left when so
+    many images matter to them that the memory holds no more queries than whole rows would.
+
+    Args:
+        query: Q raw embeddings.
+        gallery: G raw embeddings, on the CPU.
+        block_mb: memory of a tile and of the bad images kept, megabytes.
+        queries: indices of the queries to take.
+
+    Shape:
+        yields (places in ``queries`` (b,), and (3, n) as `CloserNegatives.count` gives it).
+
+    Raises:
+        UserError: NaN or infinite distances.
+        ValueError: the matcher returns another shape or type.
+    """
+    work = _Tiles(query, gallery, relations, matcher, block_mb, len(queries))
+    left = np.flatnonzero(relations.n_good[queries])
+    while len(left) and work.rows > work.whole_rows:
+        found = work.gather(queries[left])
+        done, left = left[: len(found.queries)], left[len(found.queries) :]
+        complete = found.complete
+        counted = np.repeat(complete, relations.n_good[found.queries])
+        yield done[complete], found.count()[0][:, counted]
+        del found  # before the next ones are gathered
+
+
+class _Tiles:
+    """Gathers the bad images of some queries from tiles of the whole gallery."""
+
+    def __init__(
+        self,
+        query: Embedding,
+        gallery: Embedding,
+        relations: GroundTruth,
+        matcher: Matcher,
+        block_mb: float,
+        n_queries: int,
+    ):
+        self.query, self.relations, self.matcher = query, relations, matcher
+        self.ready = matcher.prepare(gallery, "gallery")
+        self.rows, width, self.whole_rows = _shape(n_queries, gallery, block_mb)
+        self.spans = [
+            slice(start, min(start + width, len(gallery)))
+            for start in range(0, len(gallery), width)
+        ]
+        self.most, self.memory = self.rows, empty(self.rows * width)
+        self.room = int(block_mb * MEGABYTE) // 4 - len(self.memory)  # for values kept
+
+    def gather(self, queries: NDArray) -> CloserNegatives:
+        """The bad images that matter to the first few of these queries, as fit the memory."""
+        queries = queries[: self.rows]
+        together = queries[-1] - queries[0] + 1 == len(queries)  # no copy of them then
+        chosen = slice(queries[0], queries[-1] + 1) if together else torch.from_numpy(queries)
+        part = self.query[chosen].to(tensor_of(self.ready).device)
+        part = self.matcher.prepare(part, "query")
+        found = CloserNegatives(queries, self.relations, self.beyond_right_images(part, queries))
+        for number, span in enumerate(self.spans, 1):
+            shape = len(part), span.stop - span.start
+            out = self.memory[: shape[0] * shape[1]].view(shape)
+            values = self.matcher.order(part, self.ready[span], out)
+            check(values, shape, self.matcher)
+            found.take(values.contiguous().numpy(), span.start, self.matcher)
+            expected = found.kept.sum() / number * len(self.spans)
+            self.rows = max(1, min(self.most, int(len(part) * self.room / max(1, expected))))
+            if self.rows < len(part):
+                part = part[: self.rows]
+                found.keep_rows(self.rows)
+        return found
+
+    def beyond_right_images(self, part: Embedding, queries: NDArray) -> NDArray[np.float32]:
+        """A little farther than the farthest right image of each query (b,)."""
+        out = np.empty(len(queries), np.float32)
+        for start in range(0, len(queries), GROUP):
+            some = slice(start, min(start + GROUP, len(queries)))
+            rows, own, good = flatten(queries[some], self.relations)
+            images, places = np.unique(own[good], return_inverse=True)
+            values = self.matcher.order(part[some], self.ready[torch.from_numpy(images)]).numpy()
+            right = farthest(rows[good], values[rows[good], places], some.stop - start)
+            with np.errstate(invalid="ignore"):  # infinite ones are refused with their tile
+                out[some] = right + MARGIN * np.abs(values).max(initial=0)
+        return out
+
+
+def _shape(n_queries: int, gallery: Embedding, block_mb: float) -> tuple[int, int, int]:
+    """Rows and columns of a tile, which takes half the memory, and whole rows that would fit it.
+
+    The tile's queries themselves take as much at most. Tiles are about equal: none is left that is
+    so small that its product would be another kind.
+    """
+    numbers = int(block_mb * MEGABYTE) // 4
+    columns = -(-len(gallery) // max(1, round(len(gallery) / COLUMNS)))
+    columns += 16 * (columns % 1024 == 0)  # else rows meet in the cache: a tenth slower
+    rows = -(-n_queries // max(1, round(n_queries / ROWS)))
+    most = numbers // 2 // max(columns, tensor_of(gallery)[0].numel())
+    return max(1, min(rows, most)), columns, numbers // len(gallery)

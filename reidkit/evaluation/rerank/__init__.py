@@ -1,0 +1,1 @@
+"""Steps between distances and ranking."""

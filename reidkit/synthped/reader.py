@@ -1,0 +1,111 @@
+"""The reader of SynthPed: renders a domain when it is missing, then reads it as Market-1501."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from reidkit.data.datasets.market1501 import Market1501
+from reidkit.data.split import Split
+from reidkit.registry import DATASETS
+from reidkit.synthped import layout
+from reidkit.synthped import plan as pl
+from reidkit.synthped.presets import DOMAINS, PRESETS
+
+
+@DATASETS.register_module()
+class SynthPed(Market1501):
+    """SynthPed in Market-1501's layout; ``prepare()`` renders it where it is missing.
+
+    Args:
+        data_root: the folder in which all data sets lie; this one takes ``synthped/`` in it.
+        domain: "A" or "B" (source and target), or "P", which trains the pose model and brings
+            keypoints and part labels of its own, as COCO does.
+        preset: "tiny", "easy", "standard" or "hard".
+        style: render the domain's people under another domain's cameras: a perfect style
+            transfer. Geometry and file names stay, so labels of the plain domain fit.
+        seed: another world of the same kind.
+
+    Raises:
+        ValueError: unknown domain, preset or style.
+    """
+
+    name = "synthped"
+    title = "SynthPed"
+    nestings = ()
+    needed = (*Market1501.needed, "truth.npz", "manifest.json")  # the last one written
+    counts: Mapping[str, tuple[int, int | None]] = {}  # those of the preset
+    junk_gallery = 0
+    how = "run tools/synthped.py, or call prepare()"
+
+    def __init__(
+        self,
+        data_root: str,
+        domain: str = "A",
+        preset: str = "standard",
+        style: str | None = None,
+        seed: int = 0,
+    ):
+        for option, value, allowed in (
+            ("domain", domain, DOMAINS),
+            ("preset", preset, tuple(PRESETS)),
+            ("style", style, (None, *DOMAINS)),
+        ):
+            if value not in allowed:
+                raise ValueError(f"SynthPed: {option} must be one of {allowed}, got {value!r}")
+        self.domain, self.preset, self.seed = domain, preset, seed
+        self.style = None if style == domain else style
+        folder = layout.domain_folder(data_root, preset, domain, seed, self.style)
+        super().__init__(data_root, folder.relative_to(data_root).as_posix())
+        plain = layout.domain_folder("", preset, domain, seed)
+        self.key = plain.as_posix()
+        known = PRESETS[preset]
+        sizes = known.pose_sizes if domain == "P" else known.sizes
+        crops = sizes.train_ids * sizes.train_tracks * known.cameras
+        self.counts = {"train": (crops, sizes.train_ids)}
+        self.name = folder.relative_to(data_root).as_posix()
+
+    @property
+    def folder(self) -> Path:
+        """Where the domain lies."""
+        return self.data_root / self.root
+
+    def prepare(self) -> None:
+        """Render what is missing (progress bar, all CPUs, resumable), or see that all is there."""
+        args = (self.preset, self.domain, self.seed, self.style)
+        layout.write_domain(self.data_root, *args)
+        super().prepare()
+
+    def read(self, folder: Path) -> dict[str, Split]:
+        """See ``Reader.read``; adds times and, for domain P, keypoints and part labels."""
+        truth = layout.load_truth(folder)
+        rows = {path: row for row, path in enumerate(truth["paths"].tolist())}
+        return {key: self._complete(s, truth, rows) for key, s in super().read(folder).items()}
+
+    def candidates(self) -> list[Path]:
+        """Only its own folder."""
+        return [self.folder]
+
+    def _complete(self, split: Split, truth: dict[str, np.ndarray], rows: dict) -> Split:
+        index = np.array([rows[path] for path in split.paths])
+        extra: dict = dict(label_key=f"{self.key}/{split.name}", times=truth["seconds"][index])
+        if self.domain == "P":
+            extra["keypoints"] = truth["joints"][index]
+            if split.name == "train":
+                stems = [Path(path).stem for path in split.paths]
+                extra["part_label_paths"] = tuple(f"{pl.PART_LABELS}/{s}.png" for s in stems)
+        return replace(split, **extra)
+
+    def truth(self, split: str) -> dict[str, np.ndarray]:
+        """Truth of one split, rows as in the split: for measuring and for tests only.
+
+        Args:
+            split: "train", "query" or "gallery".
+        """
+        truth = layout.load_truth(self.folder)
+        rows = {path: row for row, path in enumerate(truth["paths"].tolist())}
+        index = np.array([rows[path] for path in self.splits()[split].paths])
+        return {key: value[index] for key, value in truth.items()}

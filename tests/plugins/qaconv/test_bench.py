@@ -1,0 +1,17 @@
+"""The benchmark of matching runs, and its ways agree."""
+
+from reidkit_plugins.qaconv.bench import run
+
+
+def test_a_small_run(capsys):
+    rows = run(n_query=2, n_gallery=64, times=1)
+    assert [row.baseline_name for row in rows] == [
+        "einsum, max with places",
+        "bare product of the blocks",
+        "einsum, max with places",
+        "einsum, max with places",
+    ]
+    assert all(row.baseline > 0 and row.ours > 0 for row in rows)
+    out = capsys.readouterr().out
+    assert "of the top 50 places as in float32" in out
+    assert "shortlist of 32 of 64: keeps" in out

@@ -1,0 +1,101 @@
+"""Parts that do not run on each other are refused before data is opened, at their place."""
+
+# ruff: noqa: E501  (messages are compared whole)
+from __future__ import annotations
+
+import pytest
+import torch
+
+from reidkit.config import prepare_config
+from reidkit.engine.dry_run import dry_run_problems
+
+SMALL = ["model.backbone.depth=10", "model.backbone.width=8"]
+MAPS = "images of 192x64 give maps (C, h, w): layer1 (8, 48, 16), layer2 (16, 24, 8), layer3 (32, 24, 8)"
+
+
+def said(name: str, *overrides: str) -> list[str]:
+    cfg = prepare_config(name, [*SMALL, "settings.data_root=/nowhere", *overrides])
+    return [str(problem) for problem in dry_run_problems(cfg)]
+
+
+@pytest.mark.parametrize("name", ["eanet/pcb", "eanet/pap_st_ps", "eanet/pap_s_ps_triplet"])
+def test_configs_that_fit(name):
+    assert said(name) == []
+
+
+def test_stripes_on_a_map_with_too_few_rows():
+    assert said("eanet/pcb", "model.head.stripes=5") == [
+        f"model.head: 24 rows of features cannot be cut into 5 equal stripes\n      {MAPS}"
+    ]
+
+
+def test_a_loss_without_its_labels():
+    (line,) = said("eanet/pcb", "model.losses.id.loss=eanet/PartSegLoss")
+    assert line.startswith("model.losses.id: PartSegLoss on domain 'source' needs ['part_map']")
+
+
+def test_a_loss_on_another_shape():
+    (line,) = said("eanet/pap_s_ps", "model.losses.ps.head=embed")
+    assert line.startswith("model.losses.ps.loss: part_map must be (N, H, W) = ")
+
+
+def test_a_head_without_the_transforms_it_needs():
+    train, test = said("eanet/pap", "model.transforms.train=[dict(type='Normalize')]",
+                       "model.transforms.test=[dict(type='Normalize')]")[:2] * 2  # fmt: skip
+    assert train == test and train.startswith("model.head: PAPHead: the batch has no region masks")
+
+
+def test_a_head_that_gives_no_embedding():
+    lines = said("eanet/pcb", "model.head=eanet/PartSegHead")
+    assert any("PartSegHead gives no embedding: not a `head`" in line for line in lines)
+
+
+def test_training_and_test_and_the_rest_are_all_told():
+    lines = said(
+        "eanet/pcb", "model.losses.id.loss=eanet/PartSegLoss", "train.sampler=PKSampler",
+        "train.sampler.p=5",
+    )  # fmt: skip
+    assert [line.split(":")[0] for line in lines] == ["model.losses.id", "train.sampler"]
+
+
+def test_weights_that_are_missing(tmp_path):
+    (line,) = said("eanet/pcb", f"model.backbone.pretrained={tmp_path}/a.pth")
+    assert line == f"model.backbone: {tmp_path}/a.pth: no such checkpoint"
+
+
+def test_a_transform_is_named_by_its_place():
+    (line,) = said("eanet/pcb", "+model.transforms.train.4=dict(type='RandomCrop', pad=-1)")
+    assert line == "model.transforms.train.4: pad must be at least 0 pixels, got -1"
+
+
+@pytest.mark.parametrize(
+    ("data", "size", "text"),
+    [
+        ("synthped_tiny", 64, "12 identities do not fill one batch of p=16 with k=4 crops each "
+         "(train.batch_size=64); train.batch_size=48 would fit, or train.sampler.k=8"),
+        ("market1501", 3200, "751 identities do not fill one batch of p=800 with k=4 crops each "
+         "(train.batch_size=3200); train.batch_size=3004 would fit, or train.sampler.k=5"),
+    ],
+)  # fmt: skip
+def test_batches_of_more_identities_than_the_data_set_has(data, size, text):
+    options = [f"data={data}", "train.sampler=PKSampler", f"train.batch_size={size}"]
+    assert said("eanet/pcb", *options) == [f"train.sampler: PKSampler: {text}"]
+    stages = "train.stages=[dict(epochs=1),dict(batch_size=%d)]"
+    assert said("eanet/pcb", *options[:2], "train.batch_size=16", stages % size) == [
+        f"train.sampler: PKSampler: {text}"
+    ]
+    assert said("eanet/pcb", *options[:2], "train.batch_size=16", stages % 48) == []
+
+
+def test_more_crops_in_a_batch_than_the_data_set_has():
+    assert said("eanet/pcb", "data=synthped_tiny", "train.batch_size=73") == [
+        "train.sampler: ShuffleSampler: 72 crops do not fill one batch of train.batch_size=73; "
+        "train.batch_size=72 would fit"
+    ]
+
+
+def test_random_numbers_are_as_before():
+    torch.manual_seed(7)
+    before = torch.get_rng_state()
+    said("eanet/pcb")
+    assert torch.equal(torch.get_rng_state(), before)

@@ -1,0 +1,97 @@
+"""Nearest neighbours in tiles against sorting every row: ties, values that are no numbers."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reidkit.evaluation import CosineMatcher, TableMatcher, positions
+from reidkit.evaluation.rerank import nearest_lists
+from reidkit.evaluation.rerank.neighbours import _Merged, nearest
+from reidkit.structures import Embedding
+
+
+class Symmetric(TableMatcher):
+    symmetric = True
+
+
+def obvious(table, k):
+    order = np.argsort(table, axis=1, kind="stable")[:, :k]  # NaN last, equal ones by index
+    return order, np.take_along_axis(table, order, 1)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.integers(0, 10_000), st.integers(1, 40), st.integers(1, 6),
+    st.sampled_from([1, 3, 50, 10**6]), st.booleans(), st.sampled_from([0.0, 0.2, 1.0]),
+    st.sampled_from([64, 4 * 7**2 / 2**20, 4 * 20**2 / 2**20]), st.booleans(),
+)  # fmt: skip
+def test_equal_to_sorting_rows(seed, count, k, levels, symmetric, broken, block_mb, small):
+    rng = np.random.default_rng(seed)
+    table = rng.integers(-levels, levels + 1, (count, count)).astype(np.float32) / 8
+    odd = rng.random(table.shape) < broken * 0.3
+    table[odd] = rng.choice(np.float32([np.inf, np.nan, -0.0]), odd.sum())
+    table = np.triu(table) + np.triu(table, 1).T if symmetric else table
+    matcher = (Symmetric if symmetric else TableMatcher)(table)
+    with pytest.MonkeyPatch.context() as limits:
+        if small:  # few rows at a time, and lists merged in the middle of a tile
+            limits.setattr(nearest_lists, "CACHED", 30)
+            limits.setattr(nearest_lists, "WAITING", 10)
+        found = nearest(positions(count), matcher, k, block_mb)
+    index, distance = obvious(table, k)
+    np.testing.assert_array_equal(found.index.numpy(), index)
+    np.testing.assert_array_equal(found.distance.numpy(), distance)
+    np.testing.assert_array_equal(found.farthest.numpy(), table.max(1))
+
+
+def test_lists_that_all_change_and_many_ties_stay_exact():
+    count, k = 700, 5
+    rows = np.arange(count)
+    falling = -np.minimum(rows[:, None], rows[None]) - np.maximum(rows[:, None], rows[None]) / 1e3
+    for table in (falling.astype(np.float32), np.ones((count, count), np.float32)):
+        found = nearest(positions(count), Symmetric(table), k, 4 * 300**2 / 2**20)
+        index, distance = obvious(table, k)
+        np.testing.assert_array_equal(found.index.numpy(), index)
+        np.testing.assert_array_equal(found.distance.numpy(), distance)
+
+
+def test_both_ways_of_keeping_lists_agree():
+    vectors = torch.randn(900, 1, 8, generator=torch.Generator().manual_seed(0))
+    table = CosineMatcher()(Embedding(vectors), Embedding(vectors))
+    spans = [slice(0, 400), slice(400, 800), slice(800, 900)]
+    ways = nearest_lists.NearestLists(900, 21), _Merged(900, 21, torch.device("cpu"))
+    for way in ways:
+        for i, rows in enumerate(spans):
+            for columns in spans[i:]:
+                way.add(rows, columns, table[rows, columns], rows != columns)
+    one, two = (way.result() for way in ways)
+    for name in ("index", "distance", "farthest"):
+        assert torch.equal(getattr(one, name), getattr(two, name))
+
+
+@pytest.mark.parametrize("n_visited", [0, 1, 13, 32, 50])
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_every_pair_between_the_first_and_the_others_is_visited(symmetric, n_visited):
+    table = np.random.default_rng(0).random((50, 50), np.float32)
+    table = table + table.T if symmetric else table
+    seen = np.full_like(table, np.nan)
+
+    def visit(rows, columns, tile):
+        assert np.isnan(seen[rows, columns]).all()
+        seen[rows, columns] = tile
+
+    matcher = (Symmetric if symmetric else TableMatcher)(table)
+    nearest(positions(50), matcher, 3, 4 * 16**2 / 2**20, visit, n_visited)
+    wanted = np.full_like(table, np.nan)
+    wanted[:n_visited, n_visited:] = table[:n_visited, n_visited:]
+    np.testing.assert_array_equal(seen, wanted)
+
+
+def test_tiles_on_the_diagonal_are_made_in_steps():
+    vectors = torch.randn(1300, 1, 4, generator=torch.Generator().manual_seed(1))
+    images = Embedding(vectors)
+    found = nearest(images, CosineMatcher(), 4)
+    index, distance = obvious(CosineMatcher()(images, images).numpy(), 4)
+    np.testing.assert_allclose(found.distance.numpy(), distance, atol=1e-6)
+    assert (found.index.numpy() == index).mean() > 0.999  # rounding may swap two
