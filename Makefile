@@ -13,7 +13,7 @@ train: setup
 	$(PY) tools/train.py configs/eanet/pap_st_ps.py $(ARGS)
 
 test: setup
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal -q $(ARGS)
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist worksteal -q --durations=15 $(ARGS)
 
 check: setup
 	$(PY) -m ruff format --check .
@@ -32,7 +32,7 @@ setup: $(VENV)/.ready
 
 # The stamp is written last, so an interrupted set-up is done again.
 $(VENV)/.ready: requirements/lock.txt setup.py
-	$(PYTHON) -c "import sys; sys.exit('reidkit needs Python >= 3.10, this is ' + sys.version.split()[0] + '; try: make PYTHON=python3.11') if sys.version_info < (3, 10) else None"
+	$(PYTHON) -c "import sys; sys.exit('reidkit needs Python >= 3.11, this is ' + sys.version.split()[0] + '; try: make PYTHON=python3.11') if sys.version_info < (3, 11) else None"
 	$(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check uv==0.13.8
 	$(UV) pip install --no-deps -r requirements/lock.txt
@@ -41,7 +41,7 @@ $(VENV)/.ready: requirements/lock.txt setup.py
 
 lock: setup
 	$(VENV)/bin/uv pip compile requirements/lock.in --override requirements/overrides.txt --universal \
-	  --python-version 3.10 --no-annotate --no-emit-index-url --custom-compile-command "make lock" \
+	  --python-version 3.11 --no-annotate --no-emit-index-url --custom-compile-command "make lock" \
 	  -o requirements/lock.txt
 
 clean:

@@ -26,7 +26,7 @@ setup(
     long_description=(ROOT / "README.md").read_text() if (ROOT / "README.md").exists() else "",
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    python_requires=">=3.10",
+    python_requires=">=3.11",
     packages=find_packages(include=["reidkit", "reidkit.*"])
     + [name for package, folder in RENAMED.items() for name in folders(package, folder)],
     package_dir=RENAMED,

@@ -12,7 +12,7 @@ name = "reidkit-{name}"
 version = "0.1.0"
 description = "{camel} for reidkit"
 readme = "README.md"
-requires-python = ">=3.10"
+requires-python = ">=3.11"
 dependencies = ["reidkit>={major}.{minor},<{major}.{next}"]
 
 [project.entry-points."reidkit.plugins"]
