@@ -22,7 +22,8 @@ class ImageQualityHook(Hook):
 
     Each measurement is a row of ``image_quality.csv`` in the run folder, a point of
     ``image_quality.png`` and a scalar ``images/<number>`` of mmengine's visualiser. The numbers are
-    those of `ImageQuality` (``image_quality.py``), which ``tools/generate.py RUN --quality`` gives of the finished run. Training is as without the hook.
+    those of `ImageQuality` (``image_quality.py``), which ``tools/generate.py RUN --quality``
+    gives of the finished run. Training is as without the hook.
 
     Args:
         every: epochs between two measurements; the last epoch is always measured.
