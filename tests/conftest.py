@@ -1,4 +1,4 @@
-"""Fixtures for the whole suite: one rendered data set, and command lines as a user runs them."""
+"""Fixtures for the whole suite: data rendered or drawn, and command lines as a user runs them."""
 
 import fcntl
 import os
@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -48,3 +49,37 @@ def run_command():
         )
 
     return run
+
+
+def smooth(seed: int, height: int, width: int) -> np.ndarray:
+    """A crop with structure at the scale of limbs, (H, W, 3) uint8 RGB."""
+    import cv2
+
+    coarse = np.random.default_rng(seed).integers(0, 256, (12, 6, 3), dtype=np.uint8)
+    return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+@pytest.fixture
+def crops(tmp_path: Path):
+    """Makes a split of JPEG crops whose sizes differ."""
+
+    import simplejpeg
+
+    from reidkit.data.split import Split
+
+    def make(count: int = 10, key: str = "toy/train", folder: str = "images") -> Split:
+        root = tmp_path / folder
+        root.mkdir(exist_ok=True)
+        names = [f"{i:04d}_c{i % 3}.jpg" for i in range(count)]
+        for i, name in enumerate(names):
+            (root / name).write_bytes(simplejpeg.encode_jpeg(smooth(i, 40 + i, 20 + i % 4)))
+        ids = np.arange(count) // 2
+        return Split("toy", "train", root, tuple(names), ids, np.arange(count) % 3, label_key=key)
+
+    return make
+
+
+@pytest.fixture
+def crop():
+    """Makes one crop in memory; see ``smooth``."""
+    return smooth

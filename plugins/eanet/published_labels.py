@@ -69,7 +69,7 @@ def load_arrays(path: Path | str) -> Any:
         raise UserError(f"{path}: not a readable pickle ({text})") from None
 
 
-def keypoints_from_eanet(path: Path | str, split: Split) -> tuple[np.ndarray, np.ndarray]:
+def read(path: Path | str, split: Split) -> tuple[np.ndarray, np.ndarray]:
     """Keypoints and image sizes of a split's crops from EANet's published file.
 
     Args:

@@ -4,31 +4,34 @@ from __future__ import annotations
 
 import importlib
 import platform
+from collections.abc import Callable
+from typing import Any
 
 from reidkit.cli.common import parser
 from reidkit.errors import UserError
 
+# the core's own; a plugin's benchmark is found through its manifest
 TASKS = {
     "data": "decoding and resizing against PIL + torchvision",
     "train": "the training step against a plain float32 loop",
     "labels": "part labels against a loop of mmpose.apis.inference_topdown",
-    "drsa": "spatial attention against expanded features; clips against frame by frame",
-    "jlml": "local streams side by side against a loop over them",
     "evaluation": "ranking, re-ranking and verification against the usual ways",
-    "qaconv": "matching of feature maps against the plain way and the bare product",
-    "dgnet": "DG-Net's whole iteration against a plain float32 one, and its memory",
 }
 
 
 def main(argv: list[str]) -> int:
     """Run the named benchmarks, or all."""
-    listing = "\n".join(f"  {name:11} {text}" for name, text in TASKS.items())
-    made = parser("reidkit bench", "Measure speed as ratios in one run.", f"tasks:\n{listing}")
-    made.add_argument("task", nargs="*", help="one or more of the tasks; default: all")
-    args = made.parse_args(argv)
-    unknown = [task for task in args.task if task not in TASKS]
+    from reidkit.plugin.extend import benchmarks, unknown_name
+
+    plugins = benchmarks()
+    texts = {**TASKS, **{name: extension.about for name, extension in plugins.items()}}
+    listing = "\n".join(f"  {name:11} {text}" for name, text in texts.items())
+    command = parser("reidkit bench", "Measure speed as ratios in one run.", f"tasks:\n{listing}")
+    command.add_argument("task", nargs="*", help="one or more of the tasks; default: all")
+    args = command.parse_args(argv)
+    unknown = [task for task in args.task if task not in texts]
     if unknown:
-        raise UserError(f"no benchmark named {unknown[0]!r}; available: {', '.join(TASKS)}")
+        raise UserError(unknown_name("benchmark", unknown[0], list(texts)))
     import torch
 
     from reidkit.bench.table import render
@@ -38,7 +41,11 @@ def main(argv: list[str]) -> int:
         f"{place or platform.machine()}, {torch.get_num_threads()} threads, "
         f"torch {torch.__version__}"
     )
-    for task in args.task or TASKS:
-        rows = importlib.import_module(f"reidkit.bench.{task}").run()
-        print(render(rows, title=f"\n{task}: {TASKS[task]}"), flush=True)
+    for task in args.task or texts:
+        run: Callable[[], Any] = (
+            importlib.import_module(f"reidkit.bench.{task}").run
+            if task in TASKS
+            else plugins[task].load()
+        )
+        print(render(run(), title=f"\n{task}: {texts[task]}"), flush=True)
     return 0

@@ -16,7 +16,7 @@ EPILOG = """examples:
   python tools/generate_part_labels.py Market1501 \\
       --config td-hm_hrnet-w32_8xb64-210e_coco-256x192 --checkpoint hrnet.pth
   torchrun --nproc-per-node 4 tools/generate_part_labels.py MSMT17 --config ... --checkpoint ...
-  python tools/generate_part_labels.py Market1501 --import-eanet im_path_to_kpt.pkl
+  python tools/generate_part_labels.py Market1501 --import coco=keypoints.json
   python tools/generate_part_labels.py Market1501 --part-labels densepose_pngs --export labels/
   python tools/generate_part_labels.py --score                      quality on SynthPed, a table
 A mmpose config file is Python and is executed; checkpoints and pickles never are."""
@@ -42,11 +42,27 @@ def _parser() -> argparse.ArgumentParser:
     add("--part-labels", type=Path, help="folder of label PNGs, classes 0..7, instead of capsules")
     add("--bilinear", action="store_true", help="reduce PNGs as EANet's released code does")
     add("--force", action="store_true", help="replace labels that are there")
-    add("--import-coco", type=Path, help="keypoints from a COCO JSON that lists the crops")
-    add("--import-eanet", type=Path, help="keypoints from EANet's published pickle")
+    add(
+        "--import", dest="source", metavar="FORMAT=FILE", type=_source,
+        help=f"keypoints from a file instead of a model; formats: {', '.join(_formats())}",
+    )  # fmt: skip
     add("--export", type=Path, help="also write COCO JSON, one file per split, to this folder")
     add("--score", action="store_true", help="compare with SynthPed's truth and print a table")
     return made
+
+
+def _formats() -> list[str]:
+    """Formats of label files that can be imported: the core's and those of plugins."""
+    from reidkit.plugin.extend import extensions
+
+    return ["coco", *extensions("label_formats")]
+
+
+def _source(text: str) -> tuple[str, Path]:
+    form, equals, file = text.partition("=")
+    if not equals or not file:
+        raise argparse.ArgumentTypeError(f"expected FORMAT=FILE, got {text!r}")
+    return form, Path(file)
 
 
 def main(argv: list[str]) -> int:
@@ -104,11 +120,10 @@ def _label(reader: Any, args: argparse.Namespace) -> list[tuple[Any, Any]]:
     for name in args.split or splits:
         split = splits[name]
         folder = args.data_root / "part_labels" / split.label_key
-        if args.import_coco or args.import_eanet:
-            source = args.import_coco or args.import_eanet
-            kind = "coco" if args.import_coco else "eanet"
+        if args.source:
+            form, file = args.source
             store = import_labels(
-                split, folder, source, kind, size, args.part_labels, args.bilinear, args.force
+                split, folder, file, form, size, args.part_labels, args.bilinear, args.force
             )
         else:
             store = ensure_labels(
@@ -151,13 +166,10 @@ def _export(stores: list[tuple[Any, Any, Any]], folder: Path) -> None:
 
 
 def _score(stores: list[tuple[Any, Any, Any]]) -> None:
-    from reidkit.plugin import load_plugins
-    from reidkit.pose.score import score_store, score_table
-    from reidkit.registry import TRANSFORMS
+    from reidkit.pose.score import plugin_columns, score_store, score_table
 
-    load_plugins(["eanet"])
-    masks = TRANSFORMS.build(dict(type="eanet/RegionMasks"))
     rows = []
     for reader, split, store in stores:
-        rows.append((split.label_key, score_store(store, reader.truth(split.name), masks)))
+        truth = reader.truth(split.name)
+        rows.append((split.label_key, score_store(store, truth), plugin_columns(store, truth)))
     print(score_table(rows))

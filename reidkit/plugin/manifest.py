@@ -10,6 +10,8 @@ provides: {heads: [PAPHead], losses: [VisibleIDLoss]}      # per kind, names wit
 requires: ["scipy>=1.9"]       # extra distributions
 settings:                      # node settings.eanet of every config that loads the plugin
   confidence: {default: 0.1, help: "least confidence of a usable keypoint, 0 to 1"}
+bench: pooling by masks against a loop over parts       # bench.py has run(): see plugin/extend.py
+extends: {label_formats: {pickle: published.read}}      # functions for commands: the same page
 ```
 """
 
@@ -36,7 +38,8 @@ KIND_NAMES = (
     "transforms", "matchers", "rerankers", "models", "hooks", "labellers",
 )  # fmt: skip  # the keys of reidkit.registry.KINDS, which would import more than a manifest needs
 REQUIRED = ("name", "version", "api", "reidkit", "provides")
-OPTIONAL = ("paper", "requires", "settings", "description")
+OPTIONAL = ("paper", "requires", "settings", "description", "bench", "extends")
+EXTENSION_POINTS = ("label_formats", "label_scores")  # what they are: reidkit/plugin/extend.py
 # names that no plugin may have
 RESERVED = {
     "reidkit": "it is the framework's own",
@@ -46,6 +49,7 @@ RESERVED = {
     },
 }
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+_FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,8 @@ class Manifest:
         requires: extra distributions, as in requirements.
         settings: its closed set of settings.
         paper: free text by key (title, arxiv, ...).
+        bench: what its benchmark compares, one line; empty without one.
+        extends: extension point -> name -> "<module>.<function>" below its package.
         location: the plugin's folder.
         module: the package that is imported when a config names the plugin.
         origin: how it was found ("shipped", "REIDKIT_PLUGIN_PATH", "entry point ...").
@@ -75,6 +81,8 @@ class Manifest:
     settings: dict[str, Setting] = field(default_factory=dict)
     paper: dict[str, str] = field(default_factory=dict)
     description: str = ""
+    bench: str = ""
+    extends: dict[str, dict[str, str]] = field(default_factory=dict)
     location: Path = Path()
     module: str = ""
     origin: str = ""
@@ -128,6 +136,8 @@ def read_manifest(
         settings=settings,
         paper={key: str(value) for key, value in (data.get("paper") or {}).items()},
         description=data.get("description", ""),
+        bench=data.get("bench") or "",
+        extends=data.get("extends") or {},
         location=path.parent,
         module=module,
         origin=origin,
@@ -154,6 +164,9 @@ def _problems(data: dict[str, Any], expected: str | None) -> Iterator[str]:
     yield from _version_problems(data)
     yield from _provides_problems(data.get("provides"))
     yield from _settings_problems(data.get("settings"))
+    yield from _extends_problems(data.get("extends"))
+    if not isinstance(data.get("bench") or "", str):
+        yield f"bench: expected one line that says what is compared, got {data['bench']!r}"
     if not isinstance(data.get("paper") or {}, dict):
         yield f"paper: expected keys such as title and arxiv, got {data['paper']!r}"
 
@@ -193,6 +206,22 @@ def _provides_problems(provides: Any) -> Iterator[str]:
             for name in names:
                 if not name.isidentifier():
                     yield f"provides.{kind}: expected class names without prefix, got {name!r}"
+
+
+def _extends_problems(extends: Any) -> Iterator[str]:
+    if extends is None:
+        return
+    example = "{label_formats: {pickle: published.read}}"
+    if not isinstance(extends, dict):
+        yield f"extends: expected functions by extension point such as {example}, got {extends!r}"
+        return
+    for point, functions in extends.items():
+        if point not in EXTENSION_POINTS:
+            yield f"extends.{point}: unknown extension point{_near(point, EXTENSION_POINTS)}"
+        elif not isinstance(functions, dict) or not all(
+            isinstance(text, str) and _FUNCTION.fullmatch(text) for text in functions.values()
+        ):
+            yield f"extends.{point}: expected names with <module>.<function>, got {functions!r}"
 
 
 def _settings_problems(settings: Any) -> Iterator[str]:

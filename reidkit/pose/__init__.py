@@ -2,7 +2,7 @@
 
 Read in this order: ``compat`` (how mmpose is imported), ``models`` and ``checkpoint`` (any top-down
 mmpose model, weights that cannot run code), ``warp`` and ``decode`` (batched on the device),
-``labeller``, ``part_maps``, ``store`` and ``generate``; then ``coco_json``, ``eanet_pickle``,
+``labeller``, ``part_maps``, ``store`` and ``generate``; then ``coco_json``, ``imports``,
 ``score``, ``training``. Importing this package does not import mmpose.
 
 Shape letters: N crops, K = 17 joints, H W input pixels, h w heatmap or part-map cells.

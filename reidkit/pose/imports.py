@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from reidkit.data.split import Split
 from reidkit.errors import UserError
+from reidkit.plugin.extend import extensions, unknown_name
 from reidkit.pose.body import PAINTER
 from reidkit.pose.coco_json import keypoints_from_coco
 from reidkit.pose.crops import crop_sizes
@@ -18,14 +20,38 @@ from reidkit.pose.part_labels import PartLabels
 from reidkit.pose.part_maps import paint_part_maps
 from reidkit.pose.store import LabelStore, describe
 from reidkit.utils.io import atomic_folder, sha256_file
-from reidkit_plugins.eanet.published_labels import keypoints_from_eanet
+
+# (file, split) -> keypoints (M, 17, 3), x y in crop pixels and confidence, and sizes (M, 2)
+LabelReader = Callable[[Path | str, Split], tuple[np.ndarray, np.ndarray]]
+
+
+def label_reader(name: str) -> LabelReader:
+    """The function that reads one format of label files.
+
+    Args:
+        name: "coco" (JSON that lists the crops as images), or ``<plugin>/<format>`` of a plugin
+            that extends ``label_formats``.
+
+    Raises:
+        UserError: there is no such format, or its plugin cannot be loaded.
+    """
+    if name == "coco":
+        return _read_coco
+    formats = extensions("label_formats")
+    if name not in formats:
+        raise UserError(unknown_name("label format", name, ["coco", *formats]))
+    return formats[name].load()
+
+
+def _read_coco(path: Path | str, split: Split) -> tuple[np.ndarray, np.ndarray]:
+    return keypoints_from_coco(path, split), crop_sizes(split)
 
 
 def import_labels(
     split: Split,
     folder: Path | str,
     source: Path | str,
-    kind: str,
+    form: str,
     part_maps: tuple[int, int] | None = (48, 16),
     part_labels: Path | str | None = None,
     bilinear: bool = False,
@@ -39,25 +65,21 @@ def import_labels(
         split: whose crops.
         folder: the store.
         source: the file.
-        kind: "coco" (JSON that lists the crops as images) or "eanet" (the published pickle).
+        form: of the file, as for `label_reader`.
         part_maps, part_labels, bilinear: as for ``ensure_labels``.
         force: replace a store that is there.
 
     Raises:
-        UserError: a store is there and no force; a file that is refused, or lacks crops.
-        ValueError: unknown kind.
+        UserError: a store is there and no force; an unknown format; a file that is refused, or
+            lacks crops.
     """
     folder = Path(folder)
-    if kind not in ("coco", "eanet"):
-        raise ValueError(f"kind must be 'coco' or 'eanet', got {kind!r}")
+    read = label_reader(form)
     if folder.exists() and not force:
         raise UserError(f"{folder}: labels are there already; --force replaces them")
-    if kind == "eanet":
-        keypoints, sizes = keypoints_from_eanet(source, split)
-    else:
-        keypoints, sizes = keypoints_from_coco(source, split), crop_sizes(split)
+    keypoints, sizes = read(source, split)
     block = {"keypoints": keypoints, "image_sizes": sizes}
-    pose = {"config": f"{kind} {Path(source).name}", "weights_sha256": sha256_file(source)}
+    pose = {"config": f"{form} {Path(source).name}", "weights_sha256": sha256_file(source)}
     if part_maps:
         pngs = PartLabels.of(split, part_labels, bilinear)
         rows = np.arange(len(split))

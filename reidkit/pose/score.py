@@ -1,21 +1,34 @@
-"""How good labels are, where the truth is known: joints, region visibility, part maps."""
+"""How good labels are, where the truth is known: joints and part maps, and what plugins add."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import torch
 
+from reidkit.plugin.extend import extensions
 from reidkit.pose.body import VISIBLE
 from reidkit.pose.part_maps import PARTS, paint_part_maps, resize_part_labels
 from reidkit.pose.store import LabelStore
 from reidkit.pose.truth import joints_in_picture
-from reidkit.structures import ReIDBatch
 
-TARGETS = {"pck": 0.90, "regions": 0.92, "iou": 0.60}
+
+@dataclass(frozen=True)
+class Column:
+    """One number of a score, a column of the printed table.
+
+    Attributes:
+        name: head of the column, at most 8 characters.
+        value: fraction of 1, larger is better.
+        meaning: what it is, a few words.
+        wanted: least value of labels that are good enough; None where none is stated.
+    """
+
+    name: str
+    value: float
+    meaning: str
+    wanted: float | None = None
 
 
 def torso_size(joints: np.ndarray) -> np.ndarray:
@@ -50,25 +63,6 @@ def pck(predicted: np.ndarray, truth: np.ndarray, fraction: float = 0.2) -> np.n
     return np.where(truth[..., 2] == 2, right, np.nan)
 
 
-def region_visibility(keypoints: np.ndarray, sizes: np.ndarray, masks: Any) -> np.ndarray:
-    """Which regions a method sees in these keypoints.
-
-    Args:
-        keypoints: (N, 17, 3) x, y, confidence.
-        sizes: (N, 2) height and width of the crops.
-        masks: a transform that fills ``visibility`` (``eanet/RegionMasks``).
-
-    Shape:
-        returns (N, R) bool.
-    """
-    batch = ReIDBatch(
-        images=torch.zeros(len(keypoints), 3, 1, 1, dtype=torch.uint8),
-        keypoints=torch.as_tensor(np.asarray(keypoints, dtype=np.float64)),
-        image_sizes=torch.as_tensor(np.array(sizes)),
-    )
-    return masks(batch).visibility.bool().numpy()
-
-
 def confusion(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Counts of cells by true class (rows) and predicted class (columns): (8, 8)."""
     pair = truth.astype(np.int64).ravel() * 8 + predicted.astype(np.int64).ravel()
@@ -91,9 +85,6 @@ class LabelScore:
         pck: PCK at 0.2 of the torso, over joints of flag 2.
         joints: the same by joint, (17,).
         sides: agreement of confidence above 0.1 with ``joints_in_picture``, over all joints.
-        regions: agreement of region visibility with that of the true joints in the picture.
-        strict: the same if joints behind the person's own body did not count.
-        by_region: the same by region, (R,).
         iou: mean intersection over union of the eight part classes, painted at the truth's size.
         by_part: the same by class, (8,).
         coarse: the same of the store's own maps against the truth reduced to their size.
@@ -103,12 +94,18 @@ class LabelScore:
     pck: float
     joints: np.ndarray
     sides: float
-    regions: float
-    strict: float
-    by_region: np.ndarray
     iou: float
     by_part: np.ndarray
     coarse: float
+
+    def columns(self) -> list[Column]:
+        """Its numbers as the printed table shows them."""
+        return [
+            Column("PCK@0.2", self.pck, "visible joints within 0.2 torso lengths", 0.90),
+            Column("mIoU", self.iou, "part maps painted at the truth's 96x32", 0.60),
+            Column("joints", self.sides, "confidence above 0.1 agrees with in the picture"),
+            Column("stored", self.coarse, "mIoU of the stored, coarser part maps"),
+        ]
 
 
 def score_labels(
@@ -117,7 +114,6 @@ def score_labels(
     part_maps: np.ndarray,
     truth_joints: np.ndarray,
     truth_maps: np.ndarray,
-    masks: Any,
 ) -> LabelScore:
     """Compare labels with the truth of the same crops.
 
@@ -125,14 +121,9 @@ def score_labels(
         keypoints, sizes, part_maps: of a label store.
         truth_joints: (N, 17, 3) with COCO flags.
         truth_maps: (N, H, W) classes.
-        masks: as in ``region_visibility``.
     """
     right = pck(keypoints, truth_joints)
-    found = region_visibility(keypoints, sizes, masks)
-    true, strict = truth_joints.astype(np.float64), truth_joints.astype(np.float64)
-    true[..., 2] = joints_in_picture(truth_joints, sizes, truth_maps)
-    strict[..., 2] = truth_joints[..., 2] == 2
-    agree = found == region_visibility(true, sizes, masks)
+    pictured = joints_in_picture(truth_joints, sizes, truth_maps)
     painted = paint_part_maps(keypoints, sizes, truth_maps.shape[1:])
     ious = intersection_over_union(confusion(painted, truth_maps))
     reduced = np.stack([resize_part_labels(labels, part_maps.shape[1:]) for labels in truth_maps])
@@ -141,17 +132,14 @@ def score_labels(
         count=len(keypoints),
         pck=float(np.nanmean(right)),
         joints=np.nanmean(right, axis=0),
-        sides=float(((keypoints[..., 2] > VISIBLE) == true[..., 2].astype(bool)).mean()),
-        regions=float(agree.mean()),
-        strict=float((found == region_visibility(strict, sizes, masks)).mean()),
-        by_region=agree.mean(0),
+        sides=float(((keypoints[..., 2] > VISIBLE) == pictured).mean()),
         iou=float(np.nanmean(ious)),
         by_part=ious,
         coarse=float(np.nanmean(coarse)),
     )
 
 
-def score_store(store: LabelStore, truth: dict[str, np.ndarray], masks: Any) -> LabelScore:
+def score_store(store: LabelStore, truth: dict[str, np.ndarray]) -> LabelScore:
     """The same for an open store and rows of SynthPed's truth in the same order.
 
     Raises:
@@ -160,25 +148,33 @@ def score_store(store: LabelStore, truth: dict[str, np.ndarray], masks: Any) -> 
     if store.part_maps is None:
         raise ValueError(f"{store.folder}: scoring needs part maps")
     arrays = (np.asarray(store.keypoints), np.asarray(store.image_sizes), store.part_maps)
-    return score_labels(*arrays, truth["joints"], truth["part_maps"], masks)
+    return score_labels(*arrays, truth["joints"], truth["part_maps"])
 
 
-def score_table(scores: Sequence[tuple[str, LabelScore]]) -> str:
-    """The table that ``tools/generate_part_labels.py --score`` prints, in percent."""
-    head = f"{'labels of':34} {'crops':>6} {'PCK@0.2':>8} {'regions':>8} {'mIoU':>7}"
-    lines = [f"{head} {'joints':>7} {'stored':>7} {'strict':>7}"]
-    for name, s in scores:
-        numbers = f"{s.pck:8.1%} {s.regions:8.1%} {s.iou:7.1%} {s.sides:7.1%} {s.coarse:7.1%}"
-        lines.append(f"{name:34} {s.count:6d} {numbers} {s.strict:7.1%}")
-    wanted = f"{TARGETS['pck']:8.1%} {TARGETS['regions']:8.1%} {TARGETS['iou']:7.1%}"
-    lines.append(f"{'wanted, at least':34} {'':6} {wanted}")
-    for name, s in scores:
-        parts = ", ".join(f"{p} {v:.0%}" for p, v in zip(PARTS, s.by_part, strict=True))
+def plugin_columns(store: LabelStore, truth: dict[str, np.ndarray]) -> list[Column]:
+    """Columns of every installed plugin that extends ``label_scores``.
+
+    Such a function takes the store and the rows of truth and returns its columns.
+    """
+    scorers = extensions("label_scores").values()
+    return [column for scorer in scorers for column in scorer.load()(store, truth)]
+
+
+def score_table(rows: Sequence[tuple[str, LabelScore, Sequence[Column]]]) -> str:
+    """The table that ``tools/generate_part_labels.py --score`` prints, in percent.
+
+    Args:
+        rows: name, score and further columns of each set of labels; all rows have the same columns.
+    """
+    table = [(name, score, [*score.columns(), *others]) for name, score, others in rows]
+    columns = table[0][2]
+    lines = [f"{'labels of':34} {'crops':>6}" + "".join(f" {c.name:>8}" for c in columns)]
+    for name, score, numbers in table:
+        lines.append(f"{name:34} {score.count:6d}" + "".join(f" {c.value:8.1%}" for c in numbers))
+    wanted = "".join(f" {'' if c.wanted is None else format(c.wanted, '.1%'):>8}" for c in columns)
+    lines.append(f"{'wanted, at least':34} {'':6}{wanted}".rstrip())
+    for name, score, _ in rows:
+        parts = ", ".join(f"{p} {v:.0%}" for p, v in zip(PARTS, score.by_part, strict=True))
         lines.append(f"IoU by part, {name}: {parts}")
-    lines.append(
-        "PCK: visible joints within 0.2 torso lengths; regions: agreement of region visibility "
-        "(strict:\nif joints behind the person's own body did not count); mIoU: part maps painted "
-        "at the truth's\n96x32 (stored: the stored, coarser ones); joints: confidence above 0.1 "
-        "agrees with in the picture"
-    )
+    lines += [f"{column.name}: {column.meaning}" for column in columns]
     return "\n".join(lines)

@@ -6,7 +6,7 @@ import pytest
 
 from reidkit.errors import UserError
 from reidkit.pose.imports import import_labels
-from reidkit_plugins.eanet.published_labels import keypoints_from_eanet, load_arrays
+from reidkit_plugins.eanet.published_labels import load_arrays, read
 
 
 def entry(number):
@@ -19,11 +19,11 @@ def test_published_keypoints_are_read_by_path_or_base_name(tmp_path, crops, prot
     split = crops(3)
     content = {"bounding_box_train\\" + name: entry(i) for i, name in enumerate(split.paths)}
     (tmp_path / "k.pkl").write_bytes(pickle.dumps(content, protocol=protocol))
-    keypoints, sizes = keypoints_from_eanet(tmp_path / "k.pkl", split)
+    keypoints, sizes = read(tmp_path / "k.pkl", split)
     assert keypoints[2, 0].tolist() == [2, 3, 4]
     assert sizes.tolist() == [[128, 64]] * 3
-    store = import_labels(split, tmp_path / "store", tmp_path / "k.pkl", "eanet", (6, 2))
-    assert store.meta["pose"]["config"] == "eanet k.pkl"
+    store = import_labels(split, tmp_path / "store", tmp_path / "k.pkl", "eanet/pickle", (6, 2))
+    assert store.meta["pose"]["config"] == "eanet/pickle k.pkl"
     assert (store.image_sizes == [128, 64]).all()
 
 
@@ -69,7 +69,7 @@ def test_other_files_are_refused(tmp_path, crops):
     ):  # fmt: skip
         file.write_bytes(pickle.dumps(content))
         with pytest.raises(UserError, match=text):
-            keypoints_from_eanet(file, split)
+            read(file, split)
     file.write_bytes(pickle.dumps({"a": 1})[:-3])
     with pytest.raises(UserError, match="not a readable pickle"):
         load_arrays(file)

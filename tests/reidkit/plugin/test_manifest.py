@@ -50,10 +50,12 @@ settings:
   a: 3
   b: {default: 1, hlp: ""}
   c: {default: slow, choices: [fast]}
+extends: {label_format: {}, label_scores: {all: score}}
+bench: [a]
 """
     assert problems(tmp_path, text) == [
         "provids: unknown key; did you mean 'provides'? known: name, version, api, reidkit, provides, "
-        "paper, requires, settings, description",
+        "paper, requires, settings, description, bench, extends",
         "name: expected lower-case letters, digits and underscores, got 'Foo Bar'",
         "api: expected a whole number, got '1'",
         "version: expected a version such as 0.1.0, got 'latest'",
@@ -66,6 +68,10 @@ settings:
         "settings.a: expected {default: ..., help: ...}, got 3",
         "settings.b.hlp: unknown key; did you mean 'help'? known: default, help, choices",
         "settings.c.default: expected one of 'fast'; got 'slow'",
+        "extends.label_format: unknown extension point; did you mean 'label_formats'? known: "
+        "label_formats, label_scores",
+        "extends.label_scores: expected names with <module>.<function>, got {'all': 'score'}",
+        "bench: expected one line that says what is compared, got ['a']",
     ]
 
 

@@ -1,41 +1,7 @@
-"""Small crops on disk, a labeller without a network, the default scope kept."""
+"""A labeller without a network."""
 
-from pathlib import Path
-
-import cv2
 import numpy as np
 import pytest
-import simplejpeg
-
-from reidkit.data.split import Split
-
-
-def smooth(seed: int, height: int, width: int) -> np.ndarray:
-    """A crop with structure at the scale of limbs, (H, W, 3) uint8 RGB."""
-    coarse = np.random.default_rng(seed).integers(0, 256, (12, 6, 3), dtype=np.uint8)
-    return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
-
-
-@pytest.fixture
-def crops(tmp_path: Path):
-    """Makes a split of JPEG crops whose sizes differ."""
-
-    def make(count: int = 10, key: str = "toy/train", folder: str = "images") -> Split:
-        root = tmp_path / folder
-        root.mkdir(exist_ok=True)
-        names = [f"{i:04d}_c{i % 3}.jpg" for i in range(count)]
-        for i, name in enumerate(names):
-            (root / name).write_bytes(simplejpeg.encode_jpeg(smooth(i, 40 + i, 20 + i % 4)))
-        ids = np.arange(count) // 2
-        return Split("toy", "train", root, tuple(names), ids, np.arange(count) % 3, label_key=key)
-
-    return make
-
-
-@pytest.fixture
-def crop():
-    """Makes one crop in memory; see ``smooth``."""
-    return smooth
 
 
 @pytest.fixture

@@ -86,8 +86,8 @@ def test_imported_labels_make_a_store(crops, tmp_path):
         import_labels(split, tmp_path / "store", tmp_path / "k.json", "coco")
     again = import_labels(split, tmp_path / "store", tmp_path / "k.json", "coco", None, force=True)
     assert again.part_maps is None
-    with pytest.raises(ValueError, match="kind must be 'coco' or 'eanet', got 'csv'"):
-        import_labels(split, tmp_path / "x", tmp_path / "k.json", "csv")
+    with pytest.raises(UserError, match="no label format named 'cocoa'; did you mean 'coco'?"):
+        import_labels(split, tmp_path / "x", tmp_path / "k.json", "cocoa")
 
 
 @pytest.mark.data

@@ -3,6 +3,7 @@ import pytest
 
 from reidkit.pose.part_maps import paint_part_maps
 from reidkit.pose.score import (
+    Column,
     confusion,
     intersection_over_union,
     pck,
@@ -10,13 +11,6 @@ from reidkit.pose.score import (
     score_table,
     torso_size,
 )
-from reidkit.structures import ReIDBatch
-
-
-def regions(batch: ReIDBatch) -> ReIDBatch:
-    """Stands for eanet/RegionMasks: a region per shoulder."""
-    batch.visibility = (batch.keypoints[:, 5:7, 2] > 0.1).float()
-    return batch
 
 
 def people(count=4):
@@ -52,20 +46,30 @@ def test_perfect_labels_score_one_and_faults_lower_their_own_number():
     found[..., 2] = 0.9
     maps = paint_part_maps(found, sizes, (96, 32))
     small = maps[:, ::2, ::2]
-    best = score_labels(found, sizes, small, truth, maps, regions)
-    assert (best.pck, best.regions, best.iou, best.sides, best.coarse) == (1, 1, 1, 1, 1)
+    best = score_labels(found, sizes, small, truth, maps)
+    assert (best.pck, best.iou, best.sides, best.coarse) == (1, 1, 1, 1)
     moved = found.copy()
     moved[0, :, 0] += 100
-    assert score_labels(moved, sizes, small, truth, maps, regions).pck == 0.75
+    assert score_labels(moved, sizes, small, truth, maps).pck == 0.75
     hidden = found.copy()
     hidden[:2, 5, 2] = 0
-    score = score_labels(hidden, sizes, small, truth, maps, regions)
-    assert score.regions == 1 - 2 / 8
-    assert score.by_region.tolist() == [0.5, 1]
+    score = score_labels(hidden, sizes, small, truth, maps)
     assert score.sides == 1 - 2 / (4 * 17)
-    worse = score_labels(found, sizes, np.zeros_like(small), truth, maps, regions)
+    worse = score_labels(found, sizes, np.zeros_like(small), truth, maps)
     assert worse.coarse < 0.2 < worse.iou
-    worse = score_labels(found, sizes, small, truth, np.zeros_like(maps), regions)
+    worse = score_labels(found, sizes, small, truth, np.zeros_like(maps))
     assert worse.iou < 0.2
-    table = score_table([("toy", best)])
-    assert "toy" in table and "100.0%" in table and "90.0%" in table
+    lines = score_table([("toy", best, [Column("extra", 0.5, "of a plugin", 0.25)])]).splitlines()
+    assert lines[0].split() == [
+        "labels",
+        "of",
+        "crops",
+        "PCK@0.2",
+        "mIoU",
+        "joints",
+        "stored",
+        "extra",
+    ]
+    assert lines[1].split() == ["toy", "4", *["100.0%"] * 4, "50.0%"]
+    assert lines[2].split()[-3:] == ["90.0%", "60.0%", "25.0%"]
+    assert lines[-1] == "extra: of a plugin"
