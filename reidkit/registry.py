@@ -1,7 +1,7 @@
 """Every kind of component, its contract, and the strict registry that holds it.
 
 A component is registered under its class name; while a plugin is being loaded the loader puts the
-plugin's name in front (``eanet/PAPHead``), never the author. Names are never overwritten, unknown
+plugin's name in front (``mypaper/MyHead``), never the author. Names are never overwritten, unknown
 names are never imported, and constructors must have closed signatures, so that options can be
 checked.
 """
@@ -23,7 +23,7 @@ _prefix = ""
 
 @contextmanager
 def registering(prefix: str) -> Iterator[None]:
-    """Names registered inside the block start with ``prefix`` (``"eanet/"``); used by the loader.
+    """Names registered inside the block start with ``prefix`` (``"mypaper/"``); used by the loader.
 
     Core components that happen to be imported for the first time inside the block keep their names.
     """

@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 
-from reidkit.cli.plugins import manifest_text
 from reidkit.components import import_core
+from reidkit.config.files import plugin_configs
 from reidkit.config.options import VARIABLE, expected, options_text, type_hints
 from reidkit.config.places import derived
 from reidkit.config.problems import nearest
 from reidkit.errors import UserError
 from reidkit.plugin import Manifest, discover, load_plugins
+from reidkit.plugin.describe import manifest_text
 from reidkit.plugin.discover import find
 from reidkit.plugin.errors import PluginError, display_path
 from reidkit.registry import KINDS
@@ -23,7 +24,7 @@ def show(name: str) -> str:
     A plugin that cannot be imported is shown as far as its manifest goes, with the reason.
 
     Args:
-        name: of a plugin ("eanet") or a component ("eanet/PAPHead", "PKSampler").
+        name: of a plugin ("mypaper") or a component ("mypaper/MyHead", "PKSampler").
 
     Raises:
         UserError: there is neither.
@@ -33,7 +34,8 @@ def show(name: str) -> str:
         kind, full = find_component(name)
         return "\n".join([*component_text(kind, full), "", inspect.getdoc(_get(kind, full)) or ""])
     manifest = find(name, found)
-    lines = [*manifest_text(manifest), "components:"]
+    configs = ", ".join(plugin_configs(manifest)) or "none"
+    lines = [*manifest_text(manifest), f"configs: {configs}", "components:"]
     import_core()
     try:
         load_plugins([name])

@@ -8,7 +8,7 @@ from reidkit.cli.common import parse_with_overrides, parser
 from reidkit.errors import UserError
 
 EXAMPLES = """examples:
-  python tools/show_correspondences.py runs/qaconv-qaconv_gs-synthped-quick-s0
+  python tools/show_correspondences.py RUN
   python tools/show_correspondences.py RUN --test target --queries 8 --seed 1 --out matches.png
 """
 
@@ -35,7 +35,7 @@ def main(argv: list[str]) -> int:
     if not hasattr(run.model.matcher, "correspondences"):
         raise UserError(
             f"{type(run.model.matcher).__name__} compares whole embeddings, so there are no local "
-            "matches to draw; this works for runs with a matcher such as qaconv/QAConvMatcher"
+            "matches to draw; this works for runs whose matcher has correspondences(query, gallery)"
         )
     from reidkit.engine.evaluate import TestRun, build_evaluator, embed_test
     from reidkit.engine.products.pictures import draw_matches

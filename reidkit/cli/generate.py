@@ -12,10 +12,10 @@ EXAMPLES = """examples:
   python tools/generate.py RUN --grid swap.png --rows 3 80 200 512  these crops of the split
   python tools/generate.py RUN --interpolate steps.png --rows 3 80
   python tools/generate.py RUN --dataset data/composites/market1501 --copies 2
-  python tools/train.py configs/dgnet/baseline.py data=market1501 settings.data_root=data/composites
-  python tools/generate.py RUN --quality --features runs/dgnet-teacher-synthped-quick-s0
+  python tools/train.py CONFIG data=market1501 settings.data_root=data/composites
+  python tools/generate.py RUN --quality --features RUN_OF_FEATURES
   python tools/generate.py RUN --quality --inception weights.pth --lpips alexnet.pth
-RUN is a run folder, such as runs/dgnet-dgnet-synthped-quick-s0. key=value changes its config."""
+RUN is the run folder of a model that generates images. key=value changes its config."""
 
 
 def main(argv: list[str]) -> int:

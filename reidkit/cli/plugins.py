@@ -6,16 +6,16 @@ from pathlib import Path
 
 from reidkit.cli.common import parser
 from reidkit.errors import UserError
-from reidkit.plugin import Discovery, Manifest, discover
+from reidkit.plugin import Discovery, discover
 from reidkit.plugin.discover import VARIABLE, find, path_problems, plugin_package
 from reidkit.plugin.errors import display_path
 from reidkit.utils.commands import cli_command
 
 EXAMPLES = """examples:
   python tools/plugins.py list
-  python tools/plugins.py show eanet                 # or a component: show eanet/PAPHead
+  python tools/plugins.py show PLUGIN                # or a component: show PKSampler
   python tools/plugins.py where BatchHardTripletLoss
-  python tools/plugins.py check eanet
+  python tools/plugins.py check PLUGIN
   python tools/plugins.py new mypaper                # a project of its own
   python tools/plugins.py new mypaper --folder plugins --bare
 
@@ -68,26 +68,6 @@ def list_text(found: Discovery) -> str:
         lines.append(f"{name:<{width}}  broken    {text}")
     lines += path_problems()
     return "\n".join(lines) or "no plugins found"
-
-
-def manifest_text(manifest: Manifest) -> list[str]:
-    """What a manifest says besides its components, settings with type, default and help."""
-    paper = ", ".join(f"{key} {value}" for key, value in manifest.paper.items() if value)
-    lines = [
-        f"{manifest.name} {manifest.version}   "
-        f"({manifest.origin}: {display_path(manifest.location)})",
-        *([f"paper: {paper}"] if paper else []),
-        *([manifest.description] if manifest.description else []),
-        f"for reidkit {manifest.reidkit}, plugin API {manifest.api}",
-        f"requires: {', '.join(manifest.requires) or 'nothing more'}",
-        "settings:" if manifest.settings else "settings: none",
-    ]
-    for key, setting in manifest.settings.items():
-        kind = "any" if setting.default is None else type(setting.default).__name__
-        choices = f" (one of {', '.join(map(str, setting.choices))})" if setting.choices else ""
-        lines.append(f"  settings.{manifest.name}.{key}: {kind} = {setting.default!r}{choices}")
-        lines.append(f"      {setting.help}")
-    return lines
 
 
 def check(name: str) -> int:

@@ -8,8 +8,8 @@ from pathlib import Path
 from reidkit.cli.common import parse_with_overrides, parser
 
 EXAMPLES = """examples:
-  python tools/reproduce.py eanet                    # writes docs/results/eanet_synthped.md
-  python tools/reproduce.py eanet --out page.md recipe=paper data=market1501_to_dukemtmcreid
+  python tools/reproduce.py PLUGIN                   # writes docs/results/PLUGIN_synthped.md
+  python tools/reproduce.py PLUGIN --out page.md recipe=paper data=market1501_to_dukemtmcreid
 
 Finished runs are kept: the command goes on where it was stopped."""
 

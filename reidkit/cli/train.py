@@ -8,11 +8,12 @@ from reidkit.cli.common import parse_with_overrides, parser
 from reidkit.errors import UserError
 
 EXAMPLES = """examples:
-  python tools/train.py configs/eanet/pap_st_ps.py
-  python tools/train.py configs/eanet/pcb.py settings.seed=1 train.epochs=4
-  python tools/train.py configs/eanet/pap.py recipe=paper data=market1501_to_dukemtmcreid
-  python tools/train.py configs/eanet/pap.py model.backbone=TorchvisionBackbone --check
-  torchrun --nproc-per-node 4 tools/train.py configs/eanet/pap.py recipe=paper
+  python tools/train.py CONFIG
+  python tools/train.py CONFIG settings.seed=1 train.epochs=4
+  python tools/train.py CONFIG recipe=paper data=market1501_to_dukemtmcreid
+  python tools/train.py CONFIG model.backbone=TorchvisionBackbone --check
+  torchrun --nproc-per-node 4 tools/train.py CONFIG recipe=paper
+CONFIG is a file or a name; python tools/plugins.py show PLUGIN lists those of a plugin.
 """
 
 
@@ -57,7 +58,7 @@ def main(argv: list[str]) -> int:
 
 def _arguments(argv: list[str]):
     made = parser("reidkit train", "Train a method and test it.", EXAMPLES)
-    made.add_argument("config", help="config file, or a name such as eanet/pap_st_ps")
+    made.add_argument("config", help="config file, or its name: PLUGIN/EXPERIMENT")
     made.add_argument("--check", action="store_true", help="list all problems and stop")
     made.add_argument("--print", action="store_true", help="show the resolved config and stop")
     made.add_argument("--work-dir", help="run folder (default: settings.work_dir/<name>)")

@@ -47,7 +47,7 @@ def configs_folder() -> Path | None:
 
 
 def config_path(name: str) -> Path:
-    """The file of a config given by path, or by name as in "eanet/pap_st_ps".
+    """The file of a config given by path, or by name as in "mypaper/baseline".
 
     Looked for, in this order: as a path, with and without ``.py``; in the shipped configs; in the
     folder ``configs`` of the plugin that the name starts with.
@@ -71,7 +71,7 @@ def config_path(name: str) -> Path:
 
 
 def config_names() -> Iterator[str]:
-    """Names of all shipped configs ("eanet/pap_st_ps"), without bases and group files."""
+    """Names of all shipped configs ("mypaper/baseline"), without bases and group files."""
     folder = configs_folder()
     for path in sorted(folder.glob("*/*.py")) if folder else []:
         if not path.parent.name.startswith("_") and not path.name.startswith("_"):
@@ -79,7 +79,7 @@ def config_names() -> Iterator[str]:
 
 
 def plugin_configs(manifest: Manifest) -> list[str]:
-    """Names of a plugin's configs ("eanet/pcb"): the shipped ones and those in its own folder."""
+    """Names of a plugin's configs ("mypaper/baseline"): the shipped ones and its own."""
     shipped = {name for name in config_names() if name.split("/")[0] == manifest.name}
     own = {f"{manifest.name}/{p.stem}" for p in (manifest.location / "configs").glob("[!_]*.py")}
     return sorted(shipped | own)

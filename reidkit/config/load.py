@@ -52,7 +52,7 @@ def load_config(
     line each in ``cfg.notices``.
 
     Args:
-        path: a config file, or a name such as "eanet/pap_st_ps".
+        path: a config file, or a name such as "mypaper/baseline".
         overrides: ``key=value``, ``+key=value``, ``~key``, ``data=<group value>``, in order.
         problems: a list that takes the overrides that were refused; None raises them.
 

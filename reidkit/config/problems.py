@@ -85,8 +85,8 @@ def nearest(word: str, words: Iterable[str]) -> str | None:
     """The most similar word, if one is similar; a name is also found without its prefix.
 
     Example:
-        >>> nearest("PAPHead", ["eanet/PAPHead", "BNNeckHead"]), nearest("x", ["seed"])
-        ('eanet/PAPHead', None)
+        >>> nearest("PAPHead", ["mypaper/PAPHead", "BNNeckHead"]), nearest("x", ["seed"])
+        ('mypaper/PAPHead', None)
     """
     known = list(words)
     bare = [name for name in known if name.rpartition("/")[2] == word.rpartition("/")[2]]

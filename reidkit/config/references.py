@@ -164,7 +164,7 @@ def _need_problems(tree: Node) -> Iterator[Problem]:
     for role, need in node_of(tree, "needs").items():
         where = f"needs.{role}"
         if not isinstance(need, Mapping) or not isinstance(need.get("config"), str):
-            hint = 'a need is dict(config="dgnet/teacher", run=None, overrides=[])'
+            hint = 'a need is dict(config="mypaper/teacher", run=None, overrides=[])'
             yield Problem(where, f"expected a dict with a 'config', got {shorten(need)}", hint)
             continue
         for key in need:

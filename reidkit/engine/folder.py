@@ -15,8 +15,8 @@ def run_name(config: str, data: str, recipe: str, seed: int) -> str:
     """The folder's name from what makes the run: method, data, recipe, seed.
 
     Example:
-        >>> run_name("configs/eanet/pap_st_ps.py", "synthped", "quick", 0)
-        'eanet-pap_st_ps-synthped-quick-s0'
+        >>> run_name("configs/mypaper/baseline.py", "synthped", "quick", 0)
+        'mypaper-baseline-synthped-quick-s0'
     """
     path = Path(config)
     parts = [path.parent.name, path.stem, data, recipe, f"s{seed}"]

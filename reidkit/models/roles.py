@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from reidkit.errors import UserError
-from reidkit.registry import LOSS_INPUTS, LOSSES
+from reidkit.registry import LOSS_INPUTS, LOSSES, MATCHERS
 from reidkit.structures import Embedding, HeadOutput, ReIDBatch
 
 # inputs of losses that only a head gives
@@ -147,9 +147,10 @@ def learned(matcher: nn.Module | None, asking: nn.Module) -> Any:
         UserError: it has no ``scores``.
     """
     if not hasattr(matcher, "scores"):
+        learned_ones = [name for name in MATCHERS.names() if hasattr(MATCHERS.get(name), "scores")]
         raise UserError(
             f"{type(getattr(asking, 'loss', asking)).__name__} trains a learned matcher, and "
-            f"{type(matcher).__name__} is none; set model.matcher to one with scores, such as "
-            "qaconv/QAConvMatcher, or take another loss"
+            f"{type(matcher).__name__} is none; set model.matcher to one with scores (of the "
+            f"loaded plugins: {', '.join(learned_ones) or 'none'}), or take another loss"
         )
     return matcher

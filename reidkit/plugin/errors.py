@@ -40,8 +40,8 @@ def display_path(path: str | os.PathLike[str]) -> str:
     """A path as people read it: relative to the current folder when it lies in it.
 
     Example:
-        >>> display_path(Path.cwd() / "plugins" / "eanet")
-        'plugins/eanet'
+        >>> display_path(Path.cwd() / "plugins" / "mypaper")
+        'plugins/mypaper'
     """
     try:
         return Path(path).absolute().relative_to(Path.cwd()).as_posix()
@@ -57,7 +57,7 @@ def line_of(error: BaseException, folders: Iterable[Path]) -> str:
         folders: of the plugins.
 
     Example:
-        >>> line_of(ValueError("raised by nobody"), [Path("plugins/eanet")])
+        >>> line_of(ValueError("raised by nobody"), [Path("plugins/mypaper")])
         ''
     """
     if isinstance(error, SyntaxError) and error.filename:

@@ -1,14 +1,14 @@
 """Plugin manifests: what a plugin says about itself in ``plugin.yaml``, read without its code.
 
 ```yaml
-name: eanet                    # = folder name = prefix of its components
+name: mypaper                  # = folder name = prefix of its components
 version: 0.1.0
 api: 1                         # reidkit.PLUGIN_API it was written for
 reidkit: ">=0.1,<0.2"          # versions of reidkit it works with
-paper: {title: "EANet", arxiv: "1812.11369"}
-provides: {heads: [PAPHead], losses: [VisibleIDLoss]}      # per kind, names without prefix
+paper: {title: "My paper", arxiv: "2601.00001"}
+provides: {heads: [MyHead], losses: [MyLoss]}              # per kind, names without prefix
 requires: ["scipy>=1.9"]       # extra distributions
-settings:                      # node settings.eanet of every config that loads the plugin
+settings:                      # node settings.mypaper of every config that loads the plugin
   confidence: {default: 0.1, help: "least confidence of a usable keypoint, 0 to 1"}
 bench: pooling by masks against a loop over parts       # bench.py has run(): see plugin/extend.py
 extends: {label_formats: {pickle: published.read}}      # functions for commands: the same page

@@ -36,8 +36,8 @@ def examples(text: str) -> str:
 
     Example:
         >>> sys.argv, before = ["/usr/bin/reidkit"], sys.argv
-        >>> examples("python tools/train.py configs/eanet/pcb.py settings.seed=1")
-        'reidkit train eanet/pcb settings.seed=1'
+        >>> examples("python tools/train.py configs/mypaper/baseline.py settings.seed=1")
+        'reidkit train mypaper/baseline settings.seed=1'
         >>> examples("torchrun --nproc-per-node 4 tools/generate_part_labels.py MSMT17")
         'torchrun --nproc-per-node 4 -m reidkit.cli.main label MSMT17'
         >>> sys.argv = before

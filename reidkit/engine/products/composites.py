@@ -45,7 +45,7 @@ class Composer:
         if missing:
             raise UserError(
                 f"{type(model).__name__} generates no images (it has no {missing[0]}); take a "
-                "run of configs/dgnet/dgnet.py"
+                "run of a generative model: one with appearance, structure and generate"
             )
         self.model, self.dataset, self.split = model, dataset, dataset.split
 

@@ -36,6 +36,7 @@ def test_show_gives_settings_with_defaults_and_help(capsys):
     out = capsys.readouterr().out
     assert "  settings.eanet.confidence: float = 0.1\n      keypoints above" in out
     assert "paper: title EANet: " in out and "requires: nothing more" in out
+    assert "configs: eanet/global_pool, eanet/pap, " in out
 
 
 def test_unknown_plugin(capsys):
