@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from reidkit.errors import UserError
 from reidkit.evaluation.matchers.base import Matcher, tensor_of
 from reidkit.evaluation.ranking.memory import MEGABYTE, empty
+from reidkit.evaluation.ranking.repeats import Repeats
 from reidkit.structures import Embedding
 
 
@@ -33,7 +34,8 @@ def blocks(
         distances: give distances; otherwise values that order each row as distances do.
 
     Shape:
-        yields (rows, values (b, G) float32); values are overwritten by the next block.
+        yields (rows, values (b, G) float32); values are overwritten by the next block. Equal
+        gallery images have equal values, see `Repeats`.
     """
     for rows, values, _ in prepared_blocks(query, gallery, matcher, block_mb, distances):
         if not torch.isfinite(values.sum()):
@@ -42,10 +44,21 @@ def blocks(
 
 
 def prepared_blocks(
-    query: Embedding, gallery: Embedding, matcher: nn.Module, block_mb: float, distances: bool
+    query: Embedding,
+    gallery: Embedding,
+    matcher: nn.Module,
+    block_mb: float,
+    distances: bool,
+    repeats: Repeats | None = None,
 ) -> Iterator[tuple[slice, Tensor, Embedding]]:
-    """As `blocks`, with the prepared queries of each block; values may be NaN or infinite."""
+    """As `blocks`, with the prepared queries of each block; values may be NaN or infinite.
+
+    Args:
+        query, gallery, matcher, block_mb, distances: as for `blocks`.
+        repeats: of the gallery, where they are known.
+    """
     device = tensor_of(gallery).device
+    repeats = Repeats.of(gallery) if repeats is None else repeats
     ready = matcher.prepare(gallery, "gallery") if isinstance(matcher, Matcher) else gallery
     size = max(1, min(len(query), int(block_mb * MEGABYTE) // (4 * len(gallery))))
     memory = empty(size * len(gallery), device=device)
@@ -59,7 +72,9 @@ def prepared_blocks(
         else:
             values = matcher(part, ready)
         check(values, (count, len(gallery)), matcher)
-        yield rows, values.contiguous(), part
+        values = values.contiguous()
+        repeats.level(values)
+        yield rows, values, part
         del part  # before the next ones are prepared
 
 

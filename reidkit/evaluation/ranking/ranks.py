@@ -21,6 +21,7 @@ from reidkit.evaluation.metrics.verification import Verification
 from reidkit.evaluation.protocols import GroundTruth
 from reidkit.evaluation.ranking.blocks import blocks, prepared_blocks
 from reidkit.evaluation.ranking.counting import count_cpu, count_device, leave_out
+from reidkit.evaluation.ranking.repeats import Repeats
 from reidkit.evaluation.ranking.tiles import count_in_tiles, tiled
 from reidkit.structures import Embedding
 
@@ -85,15 +86,17 @@ def rank_positives(
     taken = relations.valid if queries is None else queries
     owner = np.repeat(np.arange(len(taken)), relations.n_good[taken])  # of each right image
     closer = np.zeros((3, len(owner)), np.int64)
-    left = np.ones(len(taken), bool)
-    if verification is None and tiled(gallery, matcher, block_mb, len(taken)):
+    left, repeats = np.ones(len(taken), bool), Repeats.of(gallery)
+    if verification is None and tiled(gallery, matcher, block_mb, len(taken), len(repeats.sources)):
         assert isinstance(matcher, Matcher)
         left = relations.n_good[taken] > 0
-        for done, counted in count_in_tiles(query, gallery, relations, matcher, block_mb, taken):
+        for done, counted in count_in_tiles(
+            query, gallery, relations, matcher, block_mb, taken, repeats
+        ):
             closer[:, np.isin(owner, done)] = counted
             left[done] = False
     if left.any():
-        rest = (matcher, block_mb, taken[left], verification)
+        rest = (matcher, block_mb, taken[left], verification, repeats)
         closer[:, left[owner]] = _count_blocks(query, gallery, relations, *rest)
     counts = relations.n_good[taken]
     nth = np.arange(closer.shape[1]) - np.repeat(np.cumsum(counts) - counts, counts) + 1
@@ -109,6 +112,7 @@ def _count_blocks(
     block_mb: float,
     taken: NDArray[np.int64],
     verification: Verification | None,
+    repeats: Repeats,
 ) -> NDArray[np.int64]:
     """Bad images closer than each right one (3, n), from blocks of whole rows."""
     starts = np.concatenate([[0], np.cumsum(relations.n_good[taken])])
@@ -116,7 +120,9 @@ def _count_blocks(
     chosen = query if len(taken) == len(query) else query[torch.from_numpy(taken)]
     finishes = isinstance(matcher, Matcher) and matcher.finishes
     distances = verification is not None and not finishes
-    for rows, values, ready in prepared_blocks(chosen, gallery, matcher, block_mb, distances):
+    for rows, values, ready in prepared_blocks(
+        chosen, gallery, matcher, block_mb, distances, repeats
+    ):
         count = count_cpu if values.device.type == "cpu" else count_device
         limits = starts[rows.start : rows.stop + 1]
         members = taken[rows]

@@ -24,6 +24,7 @@ from reidkit.evaluation.protocols import GroundTruth
 from reidkit.evaluation.ranking.blocks import check
 from reidkit.evaluation.ranking.counting import CloserNegatives, farthest, flatten
 from reidkit.evaluation.ranking.memory import MEGABYTE, empty
+from reidkit.evaluation.ranking.repeats import Repeats, TileLevel
 from reidkit.structures import Embedding
 
 ROWS, COLUMNS = 2048, 4096  # of a tile: 32 MB, about what a processor's last cache holds
@@ -31,11 +32,19 @@ GROUP = 32  # queries that are compared with each other's right images
 MARGIN = 1e-4  # of the largest value; rounding of a product is a hundredth of it
 
 
-def tiled(gallery: Embedding, matcher: nn.Module, block_mb: float, n_queries: int) -> bool:
-    """Whether `count_in_tiles` pays: on the CPU, where a tile has more queries than whole rows."""
+def tiled(
+    gallery: Embedding, matcher: nn.Module, block_mb: float, n_queries: int, held: int = 0
+) -> bool:
+    """Whether `count_in_tiles` pays: on the CPU, where a tile has more queries than whole rows.
+
+    Args:
+        gallery, matcher, block_mb: as for `count_in_tiles`.
+        n_queries: how many queries are to be ranked.
+        held: gallery images that are repeated, whose values are kept beside a tile.
+    """
     if not isinstance(matcher, Matcher) or matcher.whole_rows:
         return False
-    rows, _, whole_rows = _shape(n_queries, gallery, block_mb)
+    rows, _, whole_rows = _shape(n_queries, gallery, block_mb, held)
     return tensor_of(gallery).device.type == "cpu" and rows > whole_rows
 
 
@@ -46,6 +55,7 @@ def count_in_tiles(
     matcher: Matcher,
     block_mb: float,
     queries: NDArray[np.int64],
+    repeats: Repeats,
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Queries that tiles can settle, block by block; the others need whole rows.
 
@@ -57,6 +67,7 @@ def count_in_tiles(
         gallery: G raw embeddings, on the CPU.
         block_mb: memory of a tile and of the bad images kept, megabytes.
         queries: indices of the queries to take.
+        repeats: of the gallery.
 
     Shape:
         yields (places in ``queries`` (b,), and (3, n) as `CloserNegatives.count` gives it).
@@ -65,7 +76,7 @@ def count_in_tiles(
         UserError: NaN or infinite distances.
         ValueError: the matcher returns another shape or type.
     """
-    work = _Tiles(query, gallery, relations, matcher, block_mb, len(queries))
+    work = _Tiles(query, gallery, relations, matcher, block_mb, len(queries), repeats)
     left = np.flatnonzero(relations.n_good[queries])
     while len(left) and work.rows > work.whole_rows:
         found = work.gather(queries[left])
@@ -87,16 +98,20 @@ class _Tiles:
         matcher: Matcher,
         block_mb: float,
         n_queries: int,
+        repeats: Repeats,
     ):
         self.query, self.relations, self.matcher = query, relations, matcher
         self.ready = matcher.prepare(gallery, "gallery")
-        self.rows, width, self.whole_rows = _shape(n_queries, gallery, block_mb)
+        held = len(repeats.sources)
+        self.rows, width, self.whole_rows = _shape(n_queries, gallery, block_mb, held)
         self.spans = [
             slice(start, min(start + width, len(gallery)))
             for start in range(0, len(gallery), width)
         ]
         self.most, self.memory = self.rows, empty(self.rows * width)
-        self.room = int(block_mb * MEGABYTE) // 4 - len(self.memory)  # for values kept
+        self.level = TileLevel(repeats, self.rows)
+        taken = len(self.memory) + self.level.memory.numel()
+        self.room = int(block_mb * MEGABYTE) // 4 - taken  # for values kept
 
     def gather(self, queries: NDArray) -> CloserNegatives:
         """The bad images that matter to the first few of these queries, as fit the memory."""
@@ -111,7 +126,9 @@ class _Tiles:
             out = self.memory[: shape[0] * shape[1]].view(shape)
             values = self.matcher.order(part, self.ready[span], out)
             check(values, shape, self.matcher)
-            found.take(values.contiguous().numpy(), span.start, self.matcher)
+            values = values.contiguous()
+            self.level.apply(values, span.start)
+            found.take(values.numpy(), span.start, self.matcher)
             expected = found.kept.sum() / number * len(self.spans)
             self.rows = max(1, min(self.most, int(len(part) * self.room / max(1, expected))))
             if self.rows < len(part):
@@ -133,15 +150,18 @@ class _Tiles:
         return out
 
 
-def _shape(n_queries: int, gallery: Embedding, block_mb: float) -> tuple[int, int, int]:
+def _shape(
+    n_queries: int, gallery: Embedding, block_mb: float, held: int = 0
+) -> tuple[int, int, int]:
     """Rows and columns of a tile, which takes half the memory, and whole rows that would fit it.
 
-    The tile's queries themselves take as much at most. Tiles are about equal: none is left that is
-    so small that its product would be another kind.
+    The tile's queries themselves take as much at most, and so does the tile together with the
+    values ``held`` for images that are repeated. Tiles are about equal: none is left that is so
+    small that its product would be another kind.
     """
     numbers = int(block_mb * MEGABYTE) // 4
     columns = -(-len(gallery) // max(1, round(len(gallery) / COLUMNS)))
     columns += 16 * (columns % 1024 == 0)  # else rows meet in the cache: a tenth slower
     rows = -(-n_queries // max(1, round(n_queries / ROWS)))
-    most = numbers // 2 // max(columns, tensor_of(gallery)[0].numel())
+    most = numbers // 2 // max(columns + held, tensor_of(gallery)[0].numel())
     return max(1, min(rows, most)), columns, numbers // len(gallery)

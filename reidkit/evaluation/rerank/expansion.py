@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from reidkit.errors import UserError
 from reidkit.evaluation.matchers.base import join_parts, tensor_of, unit_parts
 from reidkit.evaluation.ranking.blocks import blocks
+from reidkit.evaluation.ranking.repeats import Repeats
 from reidkit.evaluation.rerank.base import Reranked, Reranker
 from reidkit.evaluation.rerank.nearest_lists import smallest
 from reidkit.registry import RERANKERS
@@ -100,8 +101,11 @@ class DatabaseAugmentation(Reranker):
         gallery_meta: ImageMeta,
     ) -> Reranked:
         """See `Reranker.rerank`; cameras and times are not used."""
-        near = _nearest(gallery, gallery, matcher, self.k, self.block_mb)
-        return query, _mean(gallery, gallery, near, self.alpha, own=False), matcher
+        rows, places = Repeats.of(gallery).distinct(len(gallery))  # equal images stay equal
+        images = gallery if len(rows) == len(gallery) else gallery[rows]
+        near = _nearest(images, gallery, matcher, self.k, self.block_mb)
+        means = _mean(images, gallery, near, self.alpha, own=False)
+        return query, means if images is gallery else means[places], matcher
 
 
 def _check(k: int, alpha: float) -> None:

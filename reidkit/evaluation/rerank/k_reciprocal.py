@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from reidkit.evaluation.matchers.base import Matcher, tensor_of
 from reidkit.evaluation.matchers.precomputed import places, positions
 from reidkit.evaluation.ranking.memory import MEGABYTE
+from reidkit.evaluation.ranking.repeats import Repeats
 from reidkit.evaluation.rerank.base import Reranked, Reranker, UnitRange, as_matcher
-from reidkit.evaluation.rerank.neighbours import Neighbours, nearest
+from reidkit.evaluation.rerank.neighbours import Neighbours, nearest_distinct, with_repeats
+from reidkit.evaluation.rerank.original import Kept, OriginalDistances
 from reidkit.evaluation.rerank.sparse import Sparse
 from reidkit.registry import RERANKERS
 from reidkit.structures import Embedding, ImageMeta
@@ -101,7 +103,7 @@ class KReciprocal(Reranker):
 
     def search(
         self, images: Embedding, matcher: Matcher, n_query: int
-    ) -> tuple[Neighbours, _Normalised]:
+    ) -> tuple[Neighbours, OriginalDistances]:
         """The first half, nearly all products: each image's nearest ones, and distances at hand.
 
         Args:
@@ -109,19 +111,26 @@ class KReciprocal(Reranker):
             matcher: of distances that are not negative.
             n_query: Q.
         """
-        n_gallery, device = len(images) - n_query, tensor_of(images).device
-        kept = None
-        if 4 * n_query * n_gallery <= self.keep_mb * MEGABYTE:
-            kept = _Kept(torch.empty(n_query, n_gallery, device=device))
-        near = nearest(images, matcher, max(self.k1 + 1, self.k2), self.block_mb, kept, n_query)
-        return near, _Normalised(images, matcher, near.farthest, kept)
+        rows, places = Repeats.of(images).distinct(len(images))
+        distinct = images if len(rows) == len(images) else images[rows]
+        n_asked = int((rows < n_query).sum())
+        apart = bool((places[n_query:] >= n_asked).all())  # no gallery image repeats a query
+        kept, size = None, 4 * n_asked * (len(rows) - n_asked)
+        if apart and size <= self.keep_mb * MEGABYTE:
+            kept = Kept(torch.empty(n_asked, len(rows) - n_asked, device=rows.device))
+        k = max(self.k1 + 1, self.k2)
+        found = nearest_distinct(distinct, matcher, k, self.block_mb, kept, n_asked)
+        distance = OriginalDistances(distinct, matcher, found, places, n_query, kept)
+        return with_repeats(found, rows, places, k), distance
 
-    def matcher(self, near: Neighbours, distance: _Normalised, n_query: int) -> JaccardMatcher:
+    def matcher(
+        self, near: Neighbours, distance: OriginalDistances, n_query: int
+    ) -> JaccardMatcher:
         """The second half: weights of shared neighbours from what `search` found."""
         weights = self._weights(near, distance).means(near.index[:, : self.k2])
         return JaccardMatcher(weights, distance, n_query, self.weight)
 
-    def _weights(self, near: Neighbours, distance: _Normalised) -> Sparse:
+    def _weights(self, near: Neighbours, distance: OriginalDistances) -> Sparse:
         """V: for each image, weights exp(-d) on its expanded reciprocal neighbours, sum 1."""
         lists, half = near.index[:, : self.k1 + 1], (self.k1 + 2) // 2
         mutual, half_mutual = _reciprocal(lists), _reciprocal(lists[:, :half])
@@ -135,7 +144,7 @@ class KReciprocal(Reranker):
             rows.append(row + start)
             columns.append(column)
         row, column = torch.cat(rows), torch.cat(columns)
-        values = torch.exp(-distance.of(row, column, near))
+        values = torch.exp(-distance.of(row, column))
         total = torch.zeros(count, device=values.device).index_add_(0, row, values)
         return Sparse.of(row, column, values / total[row], count)
 
@@ -180,68 +189,6 @@ def _places(mask: Tensor) -> tuple[Tensor, Tensor]:
     return flat // mask.shape[1], flat % mask.shape[1]
 
 
-class _Kept:
-    """Takes the distances of Q queries to G gallery images from tiles of N = Q + G images."""
-
-    def __init__(self, table: Tensor):
-        self.table = table
-
-    def __call__(self, rows: slice, columns: slice, tile: Tensor) -> None:
-        first = len(self.table)
-        self.table[rows, columns.start - first : columns.stop - first] = tile
-
-
-class _Normalised:
-    """Squared distances over the row's maximum, for pairs and for blocks."""
-
-    PAIRS = 1 << 11  # computed at a time
-
-    def __init__(
-        self, images: Embedding, matcher: Matcher, farthest: Tensor, kept: _Kept | None = None
-    ):
-        self.images, self.matcher, self.kept = images, matcher, kept
-        self.ready = matcher.prepare(images, "gallery")
-        self.power = 1 if matcher.squared else 2
-        top = farthest if self.power == 1 else farthest.square()
-        self.scale = top.clamp_min(torch.finfo(torch.float32).tiny).reciprocal()
-
-    def of(self, rows: Tensor, columns: Tensor, near: Neighbours) -> Tensor:
-        """(pairs,): from the neighbours' lists where they hold the pair, else computed."""
-        count = len(self.images)
-        known = torch.arange(count, device=rows.device)[:, None] * count + near.index
-        key, turn = known.flatten().sort()
-        wanted = rows * count + columns
-        at = torch.searchsorted(key, wanted).clamp_max(len(key) - 1)
-        found = near.distance.flatten()[turn[at]]
-        missing = (key[at] != wanted).nonzero().flatten()
-        for part in missing.split(self.PAIRS) if len(missing) else ():
-            found[part] = self._pairs(rows[part], columns[part])
-        return self._scaled(found, self.scale[rows])
-
-    def _pairs(self, rows: Tensor, columns: Tensor) -> Tensor:
-        matcher = self.matcher
-        if type(matcher).pairs is not Matcher.pairs:
-            queries = matcher.prepare(self.images[rows], "query")
-            return matcher.pairs(queries, self.ready[columns])
-        asked, counts = rows.unique_consecutive(return_counts=True)
-        queries = matcher.prepare(self.images[asked], "query")
-        parts = columns.split(counts.tolist())
-        found = [matcher.compare(queries[[i]], self.ready[part])[0] for i, part in enumerate(parts)]
-        return torch.cat(found)
-
-    def block(self, rows: Tensor, first: int, out: Tensor | None) -> Tensor:
-        """(rows, N - first) of some of the ``first`` images against all others."""
-        if self.kept is not None:
-            values = torch.index_select(self.kept.table, 0, rows, out=out)
-            return self._scaled(values, self.scale[rows][:, None])
-        queries = self.matcher.prepare(self.images[rows], "query")
-        values = self.matcher.compare(queries, self.ready[first:], out)
-        return self._scaled(values, self.scale[rows][:, None])
-
-    def _scaled(self, values: Tensor, scale: Tensor) -> Tensor:
-        return (values if self.power == 1 else values.square_()).mul_(scale)
-
-
 class JaccardMatcher(Matcher):
     """Re-ranked distances between `positions` of the queries and of the gallery.
 
@@ -255,22 +202,22 @@ class JaccardMatcher(Matcher):
     bounds = (0.0, 1.0)
     whole_rows = True
 
-    def __init__(self, weights: Sparse, distance: _Normalised, n_query: int, weight: float):
+    def __init__(self, weights: Sparse, distance: OriginalDistances, n_query: int, weight: float):
         super().__init__()
         self.weights, self.distance = weights, distance
         self.n_query, self.weight = n_query, weight
-        self.n_gallery = len(distance.images) - n_query
+        self.n_gallery = len(distance) - n_query
         row = weights.rows()
         of_gallery = row >= n_query
         columns, turn = weights.columns[of_gallery].sort(stable=True)
         images, values = row[of_gallery][turn] - n_query, weights.values[of_gallery][turn]
-        self.inverse = Sparse.of(columns, images, values, len(distance.images))
+        self.inverse = Sparse.of(columns, images, values, len(distance))
 
     def compare(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
         """(1 - weight) Jaccard + weight * original, for a block."""
         rows, columns = places(query), places(gallery)
         whole = len(columns) == self.n_gallery
-        values = self.distance.block(rows, self.n_query, out if whole else None)
+        values = self.distance.block(rows, out if whole else None)
         step = max(1, CACHED // self.n_gallery) if values.device.type == "cpu" else len(rows)
         for some, part in zip(rows.split(step), values.split(step), strict=True):
             shared = self._shared(some)

@@ -14,13 +14,39 @@ from torch import Tensor
 from reidkit.evaluation.matchers.base import Matcher, tensor_of
 from reidkit.evaluation.ranking.memory import MEGABYTE, empty
 from reidkit.evaluation.ranking.prefilter import RoughCosine, RoughLists, rough_distances
+from reidkit.evaluation.ranking.repeats import Repeats
 from reidkit.evaluation.rerank.nearest_lists import NearestLists, Neighbours, smallest, sorted_rows
 from reidkit.structures import Embedding
 
 STEP = 512  # rows of a tile on the diagonal that are compared together
+LOOKED = 1 << 20  # candidates of lists that are sorted together
 
 
-def nearest(
+def nearest(images: Embedding, matcher: Matcher, k: int, block_mb: float = 64) -> Neighbours:
+    """Neighbours of every image as a query among all of them as a gallery.
+
+    Equal images are at the same distance from every image, so they stand by index in its list.
+
+    Args:
+        images: N raw embeddings, on the device where the work is done.
+        matcher: where it is symmetric, a tile above the diagonal serves both its sides.
+        k: length of the lists; N if there are fewer images.
+        block_mb: memory of a tile of distances, megabytes.
+
+    Example:
+        >>> from reidkit.evaluation import EuclideanMatcher
+        >>> line = Embedding(torch.tensor([0.0, 1.0, 3.0, 7.0])[:, None, None])
+        >>> nearest(line, EuclideanMatcher(), 2).index.tolist()
+        [[0, 1], [1, 0], [2, 1], [3, 2]]
+    """
+    repeats = Repeats.of(images)
+    if not len(repeats):
+        return nearest_distinct(images, matcher, k, block_mb)
+    rows, places = repeats.distinct(len(images))
+    return with_repeats(nearest_distinct(images[rows], matcher, k, block_mb), rows, places, k)
+
+
+def nearest_distinct(
     images: Embedding,
     matcher: Matcher,
     k: int,
@@ -28,22 +54,13 @@ def nearest(
     visit: Callable[[slice, slice, Tensor], None] | None = None,
     n_visited: int = 0,
 ) -> Neighbours:
-    """Neighbours of every image as a query among all of them as a gallery.
+    """As `nearest`, for images of which no two are equal.
 
     Args:
-        images: N raw embeddings, on the device where the work is done.
-        matcher: where it is symmetric, a tile above the diagonal serves both its sides.
-        k: length of the lists; N if there are fewer images.
-        block_mb: memory of a tile of distances, megabytes.
+        images, matcher, k, block_mb: as for `nearest`.
         visit: called with (rows, columns, distances (r, c) in float32) of every tile between the
             first ``n_visited`` images and the others, to take copies.
         n_visited: how many images' distances to the others are visited.
-
-    Example:
-        >>> from reidkit.evaluation import EuclideanMatcher
-        >>> line = Embedding(torch.tensor([0.0, 1.0, 3.0, 7.0])[:, None, None])
-        >>> nearest(line, EuclideanMatcher(), 2).index.tolist()
-        [[0, 1], [1, 0], [2, 1], [3, 2]]
     """
     device, count = tensor_of(images).device, len(images)
     k, size = min(k, count), max(1, min(count, int((block_mb * MEGABYTE / 4) ** 0.5)))
@@ -132,3 +149,31 @@ class _Merged:
     def result(self) -> Neighbours:
         """The lists."""
         return Neighbours(self.index, self.distance, self.farthest)
+
+
+def with_repeats(found: Neighbours, rows: Tensor, places: Tensor, k: int) -> Neighbours:
+    """The lists of N images from those of the U distinct ones among them.
+
+    Args:
+        found: lists of the distinct images, of length k, or U where that is less.
+        rows: (U,) where the distinct images stand among all, ascending.
+        places: (N,) which of the distinct images each image is equal to.
+        k: length of the lists; N if there are fewer images.
+    """
+    count, k = len(places), min(k, len(places))
+    members, counts = places.argsort(stable=True), places.bincount()  # equal ones by index
+    begins = counts.cumsum(0) - counts
+    index = rows.new_empty(len(rows), k)
+    distance = found.distance.new_empty(len(rows), k)
+    if found.index.shape[1] == k:  # else every list changes below
+        index, distance = rows[found.index], found.distance.clone()
+    nth = torch.arange(min(k, int(counts.max())), device=places.device)
+    touched = (counts[found.index] > 1).any(1).nonzero().flatten()
+    for some in touched.split(max(1, LOOKED // (k * len(nth)))):
+        near = found.index[some][..., None]  # (s, k, 1)
+        there = nth < counts[near]
+        member = members[torch.where(there, begins[near] + nth, 0)].where(there, count)
+        far = found.distance[some][..., None].where(there, torch.nan)  # NaN stands last
+        ordered = sorted_rows(far.flatten(1), member.flatten(1))
+        distance[some], index[some] = (x[:, :k] for x in ordered)
+    return Neighbours(index[places], distance[places], found.farthest[places])

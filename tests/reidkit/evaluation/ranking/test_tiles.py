@@ -13,13 +13,12 @@ from reidkit.evaluation import (
     CosineMatcher,
     EuclideanMatcher,
     Labels,
-    counting,
     match_labels,
-    ranking,
-    tiles,
 )
 from reidkit.evaluation.matchers.precomputed import TableMatcher, positions
 from reidkit.evaluation.protocols import PROTOCOLS
+from reidkit.evaluation.ranking import counting, tiles
+from reidkit.evaluation.ranking import ranks as ranking
 from reidkit.evaluation.ranking.counting import CloserNegatives, count_cpu, count_device
 from reidkit.evaluation.ranking.ranks import rank_positives
 from reidkit.structures import Embedding

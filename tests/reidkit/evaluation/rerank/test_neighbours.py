@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from reidkit.evaluation import CosineMatcher, TableMatcher, positions
 from reidkit.evaluation.rerank import nearest_lists
-from reidkit.evaluation.rerank.neighbours import _Merged, nearest
+from reidkit.evaluation.rerank.neighbours import _Merged, nearest, nearest_distinct
 from reidkit.structures import Embedding
 
 
@@ -82,7 +82,7 @@ def test_every_pair_between_the_first_and_the_others_is_visited(symmetric, n_vis
         seen[rows, columns] = tile
 
     matcher = (Symmetric if symmetric else TableMatcher)(table)
-    nearest(positions(50), matcher, 3, 4 * 16**2 / 2**20, visit, n_visited)
+    nearest_distinct(positions(50), matcher, 3, 4 * 16**2 / 2**20, visit, n_visited)
     wanted = np.full_like(table, np.nan)
     wanted[:n_visited, n_visited:] = table[:n_visited, n_visited:]
     np.testing.assert_array_equal(seen, wanted)
