@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from reidkit.synthped import body as bd
+from reidkit.synthped import items as it
 from reidkit.synthped.keys import pick
 from reidkit.synthped.strokes import LAYERS, Strokes
 
@@ -25,7 +25,7 @@ def palette(rng: np.random.Generator, bush: bool = False) -> np.ndarray:
     """Colours (40, 3) uint8 of one occluder's items."""
     base = np.array((64, 96, 56) if bush else COLOURS[int(rng.integers(len(COLOURS)))], float)
     base += rng.normal(0, 12, 3)
-    table = np.zeros((bd.ITEMS, 3))
+    table = np.zeros((it.ITEMS, 3))
     table[MAIN], table[SECOND], table[DARK] = base, base * rng.uniform(0.6, 1.35), base * 0.35
     return np.clip(table, 4, 250).astype(np.uint8)
 

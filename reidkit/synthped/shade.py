@@ -7,14 +7,14 @@ from typing import Any
 import cv2
 import numpy as np
 
-from reidkit.synthped import body as bd
+from reidkit.synthped import items as it
 from reidkit.synthped.people import Person
 from reidkit.synthped.strokes import NEUTRAL
 
 Grid = tuple[np.ndarray, np.ndarray]
 
 
-PATTERN_I = bd.HOOD_I + 1  # the pattern's second colour
+PATTERN_I = it.HOOD_I + 1  # the pattern's second colour
 
 
 def colour_canvas(
@@ -72,7 +72,7 @@ def _patterned(items: np.ndarray, units: Grid, person: Person) -> np.ndarray:
     if person.pattern == "plain":
         return items
     cloth = np.zeros((1, 256), np.uint8)
-    cloth[0, list(bd.TOP_ITEMS)] = 1
+    cloth[0, list(it.TOP_ITEMS)] = 1
     second = _second(person.pattern, 2 * person.pattern_size, units)
     mask = cv2.LUT(items, cloth) * second
     return np.where(mask, np.uint8(PATTERN_I), items)

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from reidkit.synthped import body as bd
+from reidkit.synthped import items as it
 from reidkit.synthped import pose as ps
 
 MAP = (96, 32)  # rows, columns of the part maps in truth.npz
@@ -38,26 +39,26 @@ def joint_flags(
 
 def _allowed() -> np.ndarray:
     """(17, 256) bool: items through which an annotator still calls a joint visible."""
-    head = {bd.SKIN_I, bd.HAIR_I, bd.EYES_I, bd.CAP_I, bd.NECK_I}
-    trunk = {bd.TOP_I, bd.INNER_I, bd.PRINT_I, bd.STRAP_I, bd.NECK_I}
+    head = {it.SKIN_I, it.HAIR_I, it.EYES_I, it.CAP_I, it.NECK_I}
+    trunk = {it.TOP_I, it.INNER_I, it.PRINT_I, it.STRAP_I, it.NECK_I}
     table = np.zeros((17, 256), bool)
     for joint in range(17):
         side = 1 - joint % 2  # odd numbers are left
-        arm = {i + side for i in (bd.ARM_U, bd.ARM_L, bd.SLEEVE_U, bd.SLEEVE_L)}
-        legs = (bd.LEG_U, bd.LEG_L, bd.CLOTH_U, bd.CLOTH_L, bd.SHOE)
-        leg = {i + side for i in legs} | {bd.SKIRT_I, bd.TAIL_I, bd.STRIPE_I}
+        arm = {i + side for i in (it.ARM_U, it.ARM_L, it.SLEEVE_U, it.SLEEVE_L)}
+        legs = (it.LEG_U, it.LEG_L, it.CLOTH_U, it.CLOTH_L, it.SHOE)
+        leg = {i + side for i in legs} | {it.SKIRT_I, it.TAIL_I, it.STRIPE_I}
         if joint < ps.SHOULDER:
-            allowed = head | {bd.HOOD_I}
+            allowed = head | {it.HOOD_I}
         elif joint < ps.ELBOW:
-            allowed = arm | trunk | {bd.HAIR_I}
+            allowed = arm | trunk | {it.HAIR_I}
         elif joint < ps.HIP:
             allowed = arm
         elif joint < ps.KNEE:
-            allowed = leg | trunk | {bd.BOTTOM_I}
+            allowed = leg | trunk | {it.BOTTOM_I}
         else:
             allowed = leg
         table[joint, list(allowed)] = True
-    table[:, 0] = table[:, bd.ITEMS : 2 * bd.ITEMS] = True  # what is behind covers nothing
+    table[:, 0] = table[:, it.ITEMS : 2 * it.ITEMS] = True  # what is behind covers nothing
     return table
 
 

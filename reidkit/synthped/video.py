@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reidkit.synthped import body as bd
+from reidkit.synthped import items as it
 from reidkit.synthped import occluders
 from reidkit.synthped import pose as ps
 from reidkit.synthped.camera import Look, Place
@@ -79,9 +80,9 @@ def moment(who: tuple, shot, preset: Preset, place: Place, look: Look, table: np
         front += [] if strokes is None else [strokes]
     behind = []
     if rng.random() < preset.bystander:
-        walker = _stranger(rng, preset, bd.ITEMS, place.pitch, look, table, shot)
+        walker = _stranger(rng, preset, it.ITEMS, place.pitch, look, table, shot)
         offset = np.array([rng.uniform(-0.6, 0.6) + drift, -rng.uniform(0.03, 0.2)])
-        behind.append(walker.moved(offset, float(rng.uniform(0.7, 0.95)), bd.ITEMS, 0))
+        behind.append(walker.moved(offset, float(rng.uniform(0.7, 0.95)), it.ITEMS, 0))
     return Moment(error, height, drift, behind, front)
 
 
@@ -96,7 +97,7 @@ def _event(
     shot,
 ) -> Strokes | None:
     """What one event puts in front of the person at this moment; None before and after it."""
-    base = (3 + slot) * bd.ITEMS
+    base = (3 + slot) * it.ITEMS
     kind = pick(rng, KINDS)
     lasts = float(rng.uniform(0.3, 0.6))
     start = float(rng.uniform(-0.3 * lasts, 1 - 0.7 * lasts))
@@ -115,7 +116,7 @@ def _event(
     else:
         strokes, reach = _panel(rng, kind, base, look.sun)
         colours = occluders.palette(rng)
-    table[base : base + bd.ITEMS] = colours
+    table[base : base + it.ITEMS] = colours
     return strokes.moved(np.array([reach * side * progress, 0.0]), 1.0, 0, 0)
 
 
@@ -144,7 +145,7 @@ def _stranger(
     """Somebody else, walking; colours go to their place in the table."""
     number = STRANGERS + int(rng.integers(1 << 20))
     person = make_person(preset, shot.seed, shot.domain, number)
-    table[base : base + bd.ITEMS] = bd.palette(person)
+    table[base : base + it.ITEMS] = it.palette(person)
     heading, phase = 45.0 * int(rng.integers(8)), float(rng.uniform(0, 2 * np.pi))
     pose = ps.draw_pose(rng, heading, phase + 2 * np.pi * 0.9 * shot.frame / 25.0)
     return bd.dress(person, pose, pitch, look.sun).strokes

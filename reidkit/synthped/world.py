@@ -9,6 +9,7 @@ import numpy as np
 
 from reidkit.synthped import body as bd
 from reidkit.synthped import camera as cam
+from reidkit.synthped import items as it
 from reidkit.synthped import occluders, scene
 from reidkit.synthped import pose as ps
 from reidkit.synthped.clock import seconds
@@ -22,7 +23,7 @@ from reidkit.synthped.video import SLOTS, Moment, moment
 
 OVER = 2  # drawn at twice the size and filtered down
 MARGIN = 0.03  # of a perfect box around the person [body heights]
-BASES = (bd.ITEMS, 2 * bd.ITEMS, 3 * bd.ITEMS)  # items of bystander, occluding person, furniture
+BASES = (it.ITEMS, 2 * it.ITEMS, 3 * it.ITEMS)  # items of bystander, occluding person, furniture
 STRANGERS = 1_000_000  # identities of bystanders start here
 
 
@@ -127,8 +128,8 @@ def render(shot: Shot, size: tuple[int, int] | None = None) -> Crop:
     person = make_person(preset, shot.seed, shot.domain, shot.identity)
     pose = _pose(tracks, preset, place, shot.frame)
     body = bd.dress(person, pose, place.pitch, look.sun)
-    table = np.zeros(((3 + SLOTS) * bd.ITEMS, 3), np.uint8)
-    table[: bd.ITEMS] = bd.palette(person)
+    table = np.zeros(((3 + SLOTS) * it.ITEMS, 3), np.uint8)
+    table[: it.ITEMS] = it.palette(person)
     if shot.length:
         now = moment(who, shot, preset, place, look, table)
     else:
@@ -230,7 +231,7 @@ def _surroundings(crowd, preset, shot, place, look, table) -> tuple[list, list]:
             front.append(_stranger(crowd, preset, shot, place, look, table, 1))
         else:
             strokes, colours = occluders.furniture(crowd, low, BASES[2], look.sun)
-            table[BASES[2] : BASES[2] + bd.ITEMS] = colours
+            table[BASES[2] : BASES[2] + it.ITEMS] = colours
             front.append(strokes)
     return behind, front
 
@@ -242,7 +243,7 @@ def _stranger(crowd, preset, shot, place, look, table, where: int) -> Strokes:
     pose = ps.draw_pose(crowd, 45.0 * int(crowd.integers(8)), float(crowd.uniform(0, 6.28)))
     other = bd.dress(person, pose, place.pitch, look.sun)
     base = BASES[where]
-    table[base : base + bd.ITEMS] = bd.palette(person)
+    table[base : base + it.ITEMS] = it.palette(person)
     side = float(crowd.choice([-1, 1]))
     if where == 0:
         offset = np.array([side * crowd.uniform(0.2, 0.5), -crowd.uniform(0.03, 0.2)])
@@ -285,7 +286,7 @@ class _Layout:
             for reach, shade in ((0.2, 128), (0.14, 104)):
                 shadow.ellipse(np.zeros(2), reach, 0.28 * reach, 0, 0, 0, ((1.0, 0.0, shade),))
             self._paint(shadow)
-            self._paint(self.body.strokes, bd.BAG_ITEMS)
+            self._paint(self.body.strokes, it.BAG_ITEMS)
         self.whole_parts = count_parts(self.canvas)
         for strokes in front:
             self._paint(strokes)

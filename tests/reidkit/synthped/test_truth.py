@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from reidkit.synthped import body as bd
+from reidkit.synthped import items as it
 from reidkit.synthped import pose as ps
 from reidkit.synthped.people import make_person
 from reidkit.synthped.presets import PRESETS
@@ -120,10 +121,10 @@ def test_bags_keep_the_part_label_of_the_body_behind_them():
         body = bd.dress(replace(person, bag_kind=kind), pose, 5.0, 0.0)
         canvas = np.zeros((300, 200, 3), np.uint8)
         place = np.array([-0.45, -1.1])
-        body.strokes.paint(canvas, np.array([230.0, 230.0]), place, bd.BAG_ITEMS)
+        body.strokes.paint(canvas, np.array([230.0, 230.0]), place, it.BAG_ITEMS)
         canvases.append(canvas)
     plain, packed = canvases
-    assert (packed[:, :, 0] == bd.BAG_I).sum() > 400
+    assert (packed[:, :, 0] == it.BAG_I).sum() > 400
     np.testing.assert_array_equal(plain[:, :, 2], packed[:, :, 2])
 
 
