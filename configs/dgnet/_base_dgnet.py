@@ -5,6 +5,15 @@ needs = dict(teacher=dict(config="dgnet/teacher", run=None, overrides=[]))
 model = dict(
     type="dgnet/DGNet",
     matcher=dict(type="dgnet/WeightedHeadsMatcher", beta=0.5),
+    # as released; widths and passes: the recipe
+    networks=dict(
+        dilations=(3, 6, 9),
+        slices="channel",
+        detach_code=True,
+        colour_structure=False,
+        checkpoint=False,
+        compile=False,
+    ),
     # weights of the paper and its code; start and ramp, in iterations: the recipe
     terms=dict(
         self_recon=dict(weight=5.0),

@@ -6,7 +6,8 @@
 4. ``decoder``: G, which puts an appearance into a structure; ``discriminator``: D, three scales.
 5. ``losses``: every formula, and ``Term``, its weight as a function of the iteration.
 6. ``teacher``: a trained run that says whom a composite looks like.
-7. ``sampler``, ``frozen``, ``iteration``, ``model``: how they learn together, who moves whom.
+7. ``networks``: all five and the passes through them, ``frozen`` ones too; ``objective``: what is
+   minimised; ``iteration``: one step of both, who moves whom; ``sampler``, ``model``.
 8. ``matcher``: the test with two heads.
 
 The claim: composites (N images give N x N) fed back online make the same network better at re-id.
@@ -22,6 +23,8 @@ from . import (  # isort: skip
     teacher,
     sampler,
     frozen,
+    networks,
+    objective,
     iteration,
     model,
     matcher,
@@ -37,6 +40,8 @@ __all__ = [
     "teacher",
     "sampler",
     "frozen",
+    "networks",
+    "objective",
     "iteration",
     "model",
     "matcher",

@@ -32,13 +32,13 @@ def run(steps: int = 5, full: bool | None = None) -> list[Row]:
     device = choose_device("auto")
     precision = choose_precision("auto", device)
     full = device.type == "cuda" if full is None else full
-    plain = dict(precision="fp32", channels_last=False)
-    fast: dict[str, Any] = dict(precision=precision, channels_last=True)
+    plain: dict[str, Any] = dict(precision="fp32", channels_last=False, networks={})
+    fast: dict[str, Any] = dict(precision=precision, channels_last=True, networks={})
     ways = {"plain": plain, "ours": fast}
     if device.type == "cuda":
-        ways["compiled"] = dict(fast, compile=True)
-    ways["checkpointed"] = dict(fast, checkpoint=True)
-    found = {
+        ways["compiled"] = dict(fast, networks=dict(compile=True))
+    ways["checkpointed"] = dict(fast, networks=dict(checkpoint=True))
+    costs = {
         name: (_seconds(options, full, device, steps), _peak(options, full, device))
         for name, options in ways.items()
     }
@@ -47,7 +47,7 @@ def run(steps: int = 5, full: bool | None = None) -> list[Row]:
     for name in list(ways)[1:]:
         how = f"{precision} + channels_last" + ("" if name == "ours" else f", {name}")
         title = f"iteration, {size}, {how}"
-        (usual, most), (seconds, peak) = found["plain"], found[name]
+        (usual, most), (seconds, peak) = costs["plain"], costs[name]
         rows.append(Row(title, f"plain fp32 on {device}", 1 / usual, 1 / seconds, "it/s"))
         memory = f"{title}, memory"
         rows.append(Row(memory, "plain fp32", most, peak, "MB", higher_is_better=False))
@@ -89,8 +89,10 @@ def _build(options: dict[str, Any], full: bool, device: torch.device) -> tuple[A
     people, size = (751 if full else 90), tuple(cfg.input.size)
     shared = dict(num_identities=people, input_size=size)
     torch.manual_seed(0)
-    model = MODELS.build(cfg.model.to_dict(), **shared, **options).to(device).train()
     alike = {key: options[key] for key in ("precision", "channels_last")}
+    networks = {**cfg.model.networks, **options["networks"]}
+    student = dict(cfg.model.to_dict(), networks=networks)
+    model = MODELS.build(student, **shared, **alike).to(device).train()
     teacher = MODELS.build(taught.model.to_dict(), **shared, **alike)
     model.set_teacher(teacher.to(device))
     model.iteration.fill_(PHASE_TWO)

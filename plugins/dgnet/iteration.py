@@ -5,7 +5,7 @@ Shapes: N images, B of them on each of two sides, H W pixels, K identities.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -15,10 +15,8 @@ from reidkit.structures import ReIDBatch
 
 from .frozen import frozen_call
 from .losses import discriminator_gan, generator_gan, l1, r1_penalty, teaching
-from .teacher import target
-
-if TYPE_CHECKING:
-    from .model import DGNet
+from .networks import Networks
+from .objective import Objective
 
 
 class Iteration:
@@ -27,59 +25,68 @@ class Iteration:
     Each loss is a sum over the sides a and b of a mean over B images: twice a mean over both.
 
     Args:
-        model: in training mode.
+        nets: in training mode.
+        objective: what each loss weighs.
         batch: four quarters, prepared.
         number: of the iteration, from 0.
+        erasing: transforms of what the identity losses see.
 
     Raises:
         ValueError: a batch that is not four quarters with positives.
     """
 
-    def __init__(self, model: DGNet, batch: ReIDBatch, number: int):
+    def __init__(
+        self,
+        nets: Networks,
+        objective: Objective,
+        batch: ReIDBatch,
+        number: int,
+        erasing: Sequence[Callable[[ReIDBatch], ReIDBatch]] = (),
+    ):
         if batch.identities is None or batch.generator is None or len(batch) % 4:
             raise ValueError("DGNet needs batches of four quarters with identities and generator")
-        self.model, self.number = model, number
+        self.nets, self.objective, self.number = nets, objective, number
         half = len(batch) // 2
         self.x = batch.images[:half]
         self.identity = batch.identities[:half].to(self.x.device)
         if not torch.equal(batch.identities[:half], batch.identities[half:]):
             raise ValueError("DGNet: crops without positives; use train.sampler=dgnet/PairSampler")
         self.live_encoder = bool(torch.rand((), generator=batch.generator) <= 0.5)
-        with model.autocast():
-            self.structure = model.encode_structure(self.x)
-            self.code, self.positive_code = model.code(batch.images, 4).chunk(2)
-            self.composite = model.decode(self.code, swap(self.structure))  # appearance of row i
-        for step in model.erasing:
+        with nets.autocast():
+            self.structure = nets.encode_structure(self.x)
+            self.code, self.positive_code = nets.code(batch.images, 4).chunk(2)
+            self.composite = nets.decode(self.code, swap(self.structure))  # appearance of row i
+        for step in erasing:
             batch = step(batch)
         self.erased = batch.images
 
     def weight(self, term: str) -> float:
         """The weight of a term in this iteration."""
-        return self.model.terms[term](self.number)
+        return self.objective.terms[term](self.number)
 
     def discriminator_loss(self) -> Tensor:
         """D: real crops against detached composites, and R1 on the real ones in float32."""
-        model, net = self.model, self.model.discriminator
-        real = self.x.detach().float().requires_grad_(model.r1 > 0)
+        net, r1 = self.nets.discriminator, self.objective.r1
+        real = self.x.detach().float().requires_grad_(r1 > 0)
         maps = net(real)
-        with model.autocast():
+        with self.nets.autocast():
             fake = net(self.composite.detach())
         loss = 2 * discriminator_gan(maps, fake)
-        return loss + 2 * model.r1 * r1_penalty(maps, real) if model.r1 else loss
+        return loss + 2 * r1 * r1_penalty(maps, real) if r1 else loss
 
     def generative_terms(self) -> dict[str, Tensor]:
         """Losses that train E_s, G and the MLPs."""
-        model, w = self.model, self.weight
+        nets, w = self.nets, self.weight
         terms: dict[str, Tensor] = {}
-        with model.autocast():
+        with nets.autocast():
             if w("self_recon"):
-                made = model.decode(self.code, self.structure)
-                terms["self_recon"] = w("self_recon") * 2 * l1(made, self.x)
+                image = nets.decode(self.code, self.structure)
+                terms["self_recon"] = w("self_recon") * 2 * l1(image, self.x)
             if w("same_recon"):
-                made = model.decode(self.positive_code, self.structure)
-                terms["same_recon"] = w("same_recon") * 2 * l1(made, self.x)
+                image = nets.decode(self.positive_code, self.structure)
+                terms["same_recon"] = w("same_recon") * 2 * l1(image, self.x)
             if w("gan"):
-                maps = frozen_call(model.discriminator, self.composite)
+                maps = frozen_call(nets.discriminator, self.composite)
                 terms["gan"] = w("gan") * 2 * generator_gan(maps)
             if any(map(w, ("id_composite", "appearance_code", "structure_code", "cycle"))):
                 terms |= self._reencoded_terms()
@@ -87,9 +94,9 @@ class Iteration:
 
     def _reencoded_terms(self) -> dict[str, Tensor]:
         """Composites taken apart again: appearance by a frozen copy of E_a, then structure."""
-        model, w = self.model, self.weight
+        nets, w = self.nets, self.weight
         terms = {}
-        code, logits = model.reencode(self.composite)
+        code, logits = nets.reencode(self.composite)
         if w("id_composite"):
             loss = F.cross_entropy(logits, self.identity)
             terms["id_composite"] = w("id_composite") * 2 * loss
@@ -101,26 +108,26 @@ class Iteration:
 
     def _structure_terms(self, code: Tensor) -> dict[str, Tensor]:
         """Structure re-encoded: by the live E_s, or from the live composite, never both at once."""
-        model, w = self.model, self.weight
+        nets, w = self.nets, self.weight
         if self.live_encoder:
-            again = model.encode_structure(self.composite.detach())
+            again = nets.encode_structure(self.composite.detach())
         else:
-            again = model.encode_structure(self.composite, frozen=True)
+            again = nets.encode_structure(self.composite, frozen=True)
         again = swap(again)  # row i: the structure of crop i, found in the other side's composite
         terms = {}
         if w("structure_code"):
             terms["structure_code"] = w("structure_code") * 2 * l1(again, self.structure)
         if w("cycle"):
-            terms["cycle"] = w("cycle") * 2 * l1(model.decode(code, again), self.x)
+            terms["cycle"] = w("cycle") * 2 * l1(nets.decode(code, again), self.x)
         return terms
 
     def reid_terms(self) -> dict[str, Tensor]:
         """Losses that train E_a: real crops with erasing, and composites as training images."""
-        model, w = self.model, self.weight
+        nets, w = self.nets, self.weight
         terms: dict[str, Tensor] = {}
-        with model.autocast():
-            pooled = model.pooled(self.erased, 4)
-            primary, fine = model.appearance_encoder.logits(pooled)
+        with nets.autocast():
+            pooled = nets.pooled(self.erased, 4)
+            primary, fine = nets.appearance_encoder.logits(pooled)
         (own, positive), own_fine = primary.chunk(2), fine.chunk(2)[0]
         for name, logits in (("id", own), ("id_positive", positive), ("id_fine", own_fine)):
             if w(name):
@@ -131,26 +138,17 @@ class Iteration:
 
     def _composite_terms(self) -> dict[str, Tensor]:
         """What E_a learns of composites: whom the teacher sees, and who lent the structure."""
-        model, w = self.model, self.weight
+        nets, w = self.nets, self.weight
         images = self.composite.detach()
-        with model.autocast():
-            primary, fine = model.appearance_encoder.logits(model.pooled(images, 2))
+        with nets.autocast():
+            primary, fine = nets.appearance_encoder.logits(nets.pooled(images, 2))
             terms = {}
             if w("primary"):
-                q = self._teaching_target(images)
+                q = self.objective.target(images, self.identity, swap(self.identity))
                 terms["primary"] = w("primary") * 2 * teaching(primary, q)
         if w("fine"):
             terms["fine"] = w("fine") * 2 * F.cross_entropy(fine, swap(self.identity))
         return terms
-
-    def _teaching_target(self, images: Tensor) -> Tensor:
-        if not self.model._teacher:
-            raise ValueError(
-                "DGNet: the primary term needs a teacher: needs=dict(teacher=dict(config=...)), or "
-                "model.terms.primary.weight=0.0"
-            )
-        soft = self.model._teacher[0](images)
-        return target(self.model.teacher_style, soft, self.identity, swap(self.identity))
 
 
 def swap(sides: Tensor) -> Tensor:

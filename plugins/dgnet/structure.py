@@ -48,7 +48,7 @@ class StructureEncoder(nn.Module):
 
     def __init__(self, dim: int = 16, dilations: Sequence[int] = (3, 6, 9), colour: bool = False):
         super().__init__()
-        self.colour = colour
+        self.colour, self.dilations = colour, tuple(dilations)
         self.convs = nn.Sequential(
             ConvBlock(3 if colour else 1, dim, 3, stride=2, norm="instance"),
             ConvBlock(dim, 2 * dim, 3, norm="instance"),

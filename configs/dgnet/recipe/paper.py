@@ -1,6 +1,7 @@
 # DG-Net as published (paper and released code): 100,000 iterations of 8 crops per side. One GPU of
-# 16 GB or more; model.checkpoint=True saves memory. The backbone starts from torchvision's ImageNet
-# weights (V1), which you fetch yourself; from random weights: model.backbone.pretrained=None
+# 16 GB or more; model.networks.checkpoint=True saves memory. The backbone starts from torchvision's
+# ImageNet weights (V1), which you fetch yourself; with random weights:
+# model.backbone.pretrained=None
 input = dict(size=(256, 128), resize="pil")
 model = dict(
     backbone=dict(
@@ -11,11 +12,13 @@ model = dict(
         last_stride=1,
         pretrained="data/weights/resnet50-19c8e357.pth",
     ),
-    dim=512,
-    structure_dim=16,
-    mlp_dim=512,
-    discriminator_dim=32,
-    passes="separate",
+    networks=dict(
+        dim=512,
+        structure_dim=16,
+        mlp_dim=512,
+        discriminator_dim=32,
+        passes="separate",
+    ),
     terms=dict(
         id_fine=dict(start=30_000, ramp=4_000),
         structure_code=dict(start=30_000, ramp=2_000),

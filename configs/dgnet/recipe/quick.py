@@ -6,11 +6,13 @@ _start, _ramp = 3 * _steps * _epochs // 10, _steps * _epochs // 25
 input = dict(size=(128, 64), resize="cv2")
 model = dict(
     backbone=dict(type="ResNet", depth=10, width=32, stages=4, last_stride=1),
-    dim=128,
-    structure_dim=8,
-    mlp_dim=128,
-    discriminator_dim=8,
-    passes="joint",  # batch statistics of 4 crops would be noise
+    networks=dict(
+        dim=128,
+        structure_dim=8,
+        mlp_dim=128,
+        discriminator_dim=8,
+        passes="joint",  # batch statistics of 4 crops would be noise
+    ),
     terms=dict(
         id_fine=dict(start=_start, ramp=_ramp),
         structure_code=dict(start=_start, ramp=_ramp // 2),

@@ -39,12 +39,9 @@ def tiny(num_identities=IDENTITIES, **options):
             identity=[dict(type="RandomErasing", p=0.5)],
         ),
         terms=dict(primary=dict(weight=0.0)),
-        dim=8,
-        structure_dim=2,
-        mlp_dim=8,
-        discriminator_dim=4,
-        dilations=(1, 2, 3),
+        networks=dict(dim=8, structure_dim=2, mlp_dim=8, discriminator_dim=4, dilations=(1, 2, 3)),
     )
+    config["networks"] |= options.pop("networks", {})
     config |= options
     return MODELS.build(config, num_identities=num_identities, input_size=SIZE)
 

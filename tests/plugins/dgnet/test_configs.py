@@ -27,7 +27,7 @@ def test_no_config_is_missing_and_none_is_unknown():
 
 def test_published_recipe():
     cfg = load("dgnet", "recipe=paper")
-    train, model = cfg.train, cfg.model
+    train, model, nets = cfg.train, cfg.model, cfg.model.networks
     assert tuple(cfg.input.size) == (256, 128)
     assert train.epochs * train.sampler.steps == 100_000 and train.batch_size == 4 * 8
     milestones = [epoch * train.sampler.steps for epoch in train.schedule.milestones]
@@ -38,10 +38,10 @@ def test_published_recipe():
     adam = dict(type="Adam", lr=1e-4, betas=(0.0, 0.999), weight_decay=5e-4)
     assert train.optimizers.generator == train.optimizers.discriminator == adam
     assert read_terms(model.terms.to_dict()) == PUBLISHED
-    assert (model.dim, model.structure_dim, model.mlp_dim, model.discriminator_dim) == (
+    assert (nets.dim, nets.structure_dim, nets.mlp_dim, nets.discriminator_dim) == (
         512, 16, 512, 32,
     )  # fmt: skip
-    assert model.passes == "separate" and model.matcher.beta == 0.5
+    assert nets.passes == "separate" and model.matcher.beta == 0.5
     assert model.transforms.identity == [dict(type="RandomErasing", p=0.5)]
 
 
@@ -80,7 +80,10 @@ def test_the_baseline_sees_as_much_as_the_joint_run(recipe):
     for key in ("epochs", "batch_size", "sampler", "schedule", "head_lr_mult"):
         assert base.train[key] == joint.train[key], key
     assert base.train.optimizer == joint.train.optimizers.reid
-    assert base.model.backbone == joint.model.backbone and base.model.head.dim == joint.model.dim
+    assert (
+        base.model.backbone == joint.model.backbone
+        and base.model.head.dim == joint.model.networks.dim
+    )
     steps = joint.model.transforms
     assert base.model.transforms.train == [*steps.train, *steps.identity]
 

@@ -115,8 +115,8 @@ def test_structure_with_colours_is_another_network():
 
 def test_images_too_small_for_the_dilations_are_refused(net):
     with pytest.raises(UserError, match="both sides must be above 36 pixels"):
-        net.tiny(dilations=(3, 6, 9))
-    net.tiny(dilations=(1, 2, 7))
+        net.tiny(networks=dict(dilations=(3, 6, 9)))
+    net.tiny(networks=dict(dilations=(1, 2, 7)))
 
 
 @given(seed=st.integers(0, 999))

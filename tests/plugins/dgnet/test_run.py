@@ -34,8 +34,9 @@ SMALL = (
     "train.epochs=3", "settings.workers=0", "settings.device=cpu", "settings.pictures=False",
 )  # fmt: skip
 NARROW = (
-    "model.backbone.width=8", "model.structure_dim=2", "model.mlp_dim=8", "model.dim=8",
-    "model.discriminator_dim=4", "model.dilations=(1,2,3)", "model.terms.primary.start=1",
+    "model.backbone.width=8", "model.networks.structure_dim=2", "model.networks.mlp_dim=8",
+    "model.networks.dim=8", "model.networks.discriminator_dim=4",
+    "model.networks.dilations=(1,2,3)", "model.terms.primary.start=1",
     "model.terms.primary.ramp=2", "model.terms.cycle.start=1", "model.terms.cycle.ramp=2",
     'needs.teacher.overrides=["train.epochs=1","train.batch_size=8","model.backbone.width=8"]',
 )  # fmt: skip

@@ -25,12 +25,12 @@ def test_a_teacher_is_in_evaluation_mode_whatever_the_student_does(net):
     terms = dict(primary=dict(weight=1.0, start=0, ramp=0))
     model = net.tiny(terms=terms)
     model.set_teacher(trained_model())
-    before = copy.deepcopy(model._teacher[0].net.state_dict())
+    before = copy.deepcopy(model.objective.teacher.net.state_dict())
     optim = net.optimizers(model)
     model.train()
     log = model.train_step({"source": net.quarters()}, optim)
     model.draw_samples(net.quarters())  # evaluates and goes back to training
-    teacher = model._teacher[0].net
+    teacher = model.objective.teacher.net
     assert not any(part.training for part in teacher.modules())
     assert not any(p.requires_grad for p in teacher.parameters())
     assert all(torch.equal(before[n], value) for n, value in teacher.state_dict().items())
