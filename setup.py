@@ -6,7 +6,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 ROOT = Path(__file__).parent
-VERSION = re.search(r'__version__ = "(.+?)"', (ROOT / "reidkit/__init__.py").read_text()).group(1)
+VERSION = re.search(r'__version__ = "(.+?)"', (ROOT / "reidkit/version.py").read_text()).group(1)
 
 # package name -> folder; every folder below plugins/ and configs/ travels, manifests and all
 RENAMED = {"reidkit_plugins": "plugins", "reidkit_configs": "configs"}

@@ -1,18 +1,26 @@
 """reidkit: person re-identification in which every paper is a plugin."""
 
-__version__ = "0.1.0"
-PLUGIN_API = 1
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reidkit.version import PLUGIN_API, __version__
+
+if TYPE_CHECKING:
+    from reidkit.engine.extractor import Extractor
+
+__all__ = ["PLUGIN_API", "__version__", "load"]
 
 
-def load(run: str):
+def load(run: str) -> Extractor:
     """A finished run as an extractor: images in, embeddings out.
 
     Args:
         run: the run folder.
 
     Returns:
-        ``reidkit.engine.load.Extractor``.
+        ``reidkit.engine.extractor.Extractor``.
     """
-    from reidkit.engine.load import Extractor  # heavy; nobody pays for it who only asks the version
+    from reidkit.engine.extractor import Extractor  # heavy, and not everyone wants it
 
     return Extractor(run)

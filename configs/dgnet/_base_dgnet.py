@@ -31,4 +31,4 @@ model = dict(
     ),
 )
 train = dict(sampler=dict(type="dgnet/PairSampler"), optimizer=None)
-hooks = [dict(type="SampleHook", every=1, count=8)]
+hooks = [dict(type="SampleHook", interval=1, count=8)]

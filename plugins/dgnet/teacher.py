@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from reidkit.data.transforms import Normalize
-from reidkit.engine.load import load_run
+from reidkit.engine.run import Run
 from reidkit.errors import UserError
 from reidkit.registry import TRANSFORMS
 
@@ -45,7 +45,7 @@ class Teacher:
         Raises:
             UserError: other identities, other normalisation, or a model without logits.
         """
-        loaded = load_run(run)
+        loaded = Run.open(run)
         if not hasattr(loaded.model, "backbone") or not hasattr(loaded.model, "head"):
             raise UserError(f"teacher {run}: {type(loaded.model).__name__} has no one head")
         steps = [dict(s) for s in loaded.cfg.model.transforms["test"] if s["type"] == "Normalize"]

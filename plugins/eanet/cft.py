@@ -190,9 +190,9 @@ class ClusteredDomain:
     def splits(self) -> dict[str, Split]:
         """``{"train": the clustered images}``."""
         if not self._splits:
-            from reidkit.engine.load import load_run  # the engine imports the data layer
+            from reidkit.engine.run import Run  # the engine imports the data layer
 
-            run = load_run(self.run, [f"settings.data_root={self.data_root}"])
+            run = Run.open(self.run, [f"settings.data_root={self.data_root}"])
             split = run.domains.split(self.domain, "train")
             self._splits = {"train": pseudo_split(split, self._clusters(run, split))}
         return self._splits

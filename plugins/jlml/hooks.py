@@ -43,7 +43,7 @@ class SelectionLog(Hook):
     ``selection/...`` of the visualiser. ``selection.png`` in the run folder shows the final norms.
 
     Args:
-        every: epochs between two entries, >= 1.
+        interval: epochs between two entries, >= 1.
 
     Raises:
         UserError: at the start, a head without feature layers.
@@ -51,8 +51,8 @@ class SelectionLog(Hook):
 
     priority = "LOW"
 
-    def __init__(self, every: int = 1):
-        self.every = every
+    def __init__(self, interval: int = 1):
+        self.interval = interval
 
     def before_train(self, runner) -> None:
         """Refuse a head that has nothing to select before an hour is spent on it."""
@@ -60,7 +60,7 @@ class SelectionLog(Hook):
 
     def after_train_epoch(self, runner) -> None:
         """Log the numbers when due."""
-        if (runner.epoch + 1) % self.every or not is_main_process():
+        if (runner.epoch + 1) % self.interval or not is_main_process():
             return
         numbers = selection(_head(runner).feature_weights())
         runner.visualizer.add_scalars(

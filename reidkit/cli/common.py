@@ -72,14 +72,14 @@ def parser(prog: str, description: str, epilog: str = "") -> argparse.ArgumentPa
         epilog: examples with the repository's tools, shown below the options as they would be
             typed here.
     """
-    made = argparse.ArgumentParser(
+    command = argparse.ArgumentParser(
         prog=prog,
         description=description,
         epilog=examples(epilog),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("--debug", action="store_true", help="show tracebacks of problems, too")
-    return made
+    command.add_argument("--debug", action="store_true", help="show tracebacks of problems, too")
+    return command
 
 
 def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -98,12 +98,12 @@ def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def parse_with_overrides(
-    made: argparse.ArgumentParser, arguments: Sequence[str]
+    command: argparse.ArgumentParser, arguments: Sequence[str]
 ) -> tuple[argparse.Namespace, list[str]]:
     """The arguments of a command that takes overrides of a config anywhere among them.
 
     Args:
-        made: its parser; overrides are added to its usage as ``[key=value ...]``.
+        command: its parser; overrides are added to its usage as ``[key=value ...]``.
         arguments: after the program's name.
 
     Returns:
@@ -113,20 +113,21 @@ def parse_with_overrides(
         UserError: an argument that is neither.
 
     Example:
-        >>> made = parser("reidkit test", "Test a run.")
-        >>> _ = made.add_argument("run")
-        >>> args, overrides = parse_with_overrides(made, ["settings.seed=1", "RUN", "~labels.test"])
+        >>> command = parser("reidkit test", "Test a run.")
+        >>> _ = command.add_argument("run")
+        >>> typed = ["settings.seed=1", "RUN", "~labels.test"]
+        >>> args, overrides = parse_with_overrides(command, typed)
         >>> args.run, overrides
         ('RUN', ['settings.seed=1', '~labels.test'])
     """
-    made.add_argument(
+    command.add_argument(
         "others",
         nargs="*",
         metavar="key=value",
         help="override: key=value changes, +key=value adds, ~key removes",
     )
     overrides, others = split_overrides(arguments)
-    args = made.parse_args(others)
+    args = command.parse_args(others)
     if args.others:
         raise UserError(f"{args.others[0]!r} is no override; write key=value, +key=value or ~key")
     return args, overrides

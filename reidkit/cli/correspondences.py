@@ -25,9 +25,9 @@ def main(argv: list[str]) -> int:
     args, overrides = parse_with_overrides(made, argv)
     if min(args.queries, args.lines) < 1:
         raise UserError("--queries and --lines must be at least 1")
-    from reidkit.engine.load import load_run
+    from reidkit.engine.run import Run
 
-    run = load_run(args.run, overrides)
+    run = Run.open(args.run, overrides)
     tests = list(run.cfg.data.tests)
     test = args.test or tests[-1]
     if test not in tests:

@@ -23,9 +23,9 @@ def main(argv: list[str]) -> int:
     made.add_argument("--tests", nargs="+", help="domains; default: those of the run")
     made.add_argument("--launcher", default="auto", choices=["auto", "none", "pytorch", "slurm"])
     args, overrides = parse_with_overrides(made, argv)
-    from reidkit.engine.load import load_run
+    from reidkit.engine.run import Run
 
-    run = load_run(Path(args.run), overrides, args.launcher)
+    run = Run.open(args.run, overrides, args.launcher)
     import torch
     from mmengine.dist import barrier, is_main_process
 

@@ -23,10 +23,10 @@ def main(argv: list[str]) -> int:
     args, overrides = _arguments(argv)
     if not (args.grid or args.interpolate or args.dataset or args.quality):
         raise UserError("say what to make: --grid, --interpolate, --dataset or --quality")
-    from reidkit.engine.load import load_run
     from reidkit.engine.products.composites import Composer
+    from reidkit.engine.run import Run
 
-    run = load_run(args.run, overrides)
+    run = Run.open(args.run, overrides)
     composer = Composer.of_run(run, args.split, args.domain)
     if args.grid:
         rows = args.rows or composer.choose(args.count, args.seed)
@@ -85,8 +85,7 @@ def _quality(composer, cfg, args) -> None:
     from reidkit.engine.folder import write_json
     from reidkit.engine.products.image_quality import ImageQuality, first_run
 
-    runs = {role: need.get("run") for role, need in cfg.get("needs", {}).items()}
-    features = args.features or first_run(runs)
+    features = args.features or first_run(cfg.get("needs", {}))
     quality = ImageQuality(features, args.inception, args.lpips, args.copies, args.seed)
     numbers = quality.measure(composer)
     counts = {"real crops": len(composer.split), "composites": args.copies * len(composer.split)}

@@ -7,9 +7,9 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-import reidkit
 from reidkit.cli.common import run_cli
 from reidkit.errors import UserError
+from reidkit.version import __version__
 
 # command -> (module below reidkit.cli, one line of help)
 COMMANDS = {
@@ -53,7 +53,7 @@ def dispatch(argv: list[str]) -> int | None:
         print(usage())
         return 0 if argv else 2
     if argv[0] in ("-V", "--version"):
-        print(f"reidkit {reidkit.__version__}")
+        print(f"reidkit {__version__}")
         return 0
     command, *rest = argv
     if command not in COMMANDS:

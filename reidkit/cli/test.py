@@ -19,28 +19,29 @@ EXAMPLES = """examples:
 
 def main(argv: list[str]) -> int:
     """Test the weights of a run folder on its test sets."""
-    made = parser("reidkit test", "Test a finished run again.", EXAMPLES)
-    made.add_argument("run", help="run folder")
-    made.add_argument("--out", help="write the numbers there as JSON")
-    made.add_argument("--queries", type=Path, help="folder for per-query tables, one per test set")
-    made.add_argument("--launcher", default="auto", choices=["auto", "none", "pytorch", "slurm"])
-    args, overrides = parse_with_overrides(made, argv)
-    from reidkit.engine.load import load_run
+    command = parser("reidkit test", "Test a finished run again.", EXAMPLES)
+    command.add_argument("run", help="run folder")
+    command.add_argument("--out", help="write the numbers there as JSON")
+    command.add_argument(
+        "--queries", type=Path, help="folder for per-query tables, one per test set"
+    )
+    command.add_argument("--launcher", default="auto", choices=["auto", "none", "pytorch", "slurm"])
+    args, overrides = parse_with_overrides(command, argv)
+    from reidkit.engine.run import Run
 
-    folder = Path(args.run)
-    run = load_run(folder, overrides, args.launcher)
+    run = Run.open(args.run, overrides, args.launcher)
     for line in run.cfg.get("notices", []):
         print(line)
     from mmengine.dist import is_main_process
 
-    from reidkit.engine.evaluate import evaluate, numbers, table
     from reidkit.engine.folder import write_json
+    from reidkit.engine.report import numbers, table
     from reidkit.evaluation.io.queries import write_queries
 
-    tests = evaluate(run.cfg, run.model, run.domains)
+    tests = run.test()
     if not is_main_process():
         return 0
-    stored = folder / "metrics.json"
+    stored = run.folder / "metrics.json"
     kept = json.loads(stored.read_text()) if stored.exists() else {}
     print(table(tests, kept.get("trained_on", run.cfg.data.name)))
     for test in tests:

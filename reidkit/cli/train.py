@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reidkit.cli.common import parse_with_overrides, parser
 from reidkit.errors import UserError
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 EXAMPLES = """examples:
   python tools/train.py CONFIG
@@ -34,9 +39,30 @@ def main(argv: list[str]) -> int:
     if args.check:
         print(f"{args.config}: no problems (data is looked at when training starts)")
         return 0
+    from reidkit.engine.run import Run
+
+    try:
+        run = Run.start(cfg, _folder(args, cfg), args.launcher, args.resume)
+        run.prepare()  # runs that this one needs, data, part labels
+        run.train()
+        run.test()
+        run.record()  # numbers, pictures, metrics.json
+    except Exception as error:
+        known = failure(error, cfg)
+        if known is None:
+            raise
+        raise known from error
+    return 0
+
+
+def _folder(args: argparse.Namespace, cfg: Config) -> Path:
+    """The run folder: the one named, the one to be resumed, or a new one.
+
+    Raises:
+        UserError: it holds a finished run, or there is none to resume.
+    """
     from reidkit.engine.folder import new_folder, run_name
     from reidkit.engine.resume import resumable
-    from reidkit.engine.run import train
 
     name = run_name(args.config, cfg.groups.data, cfg.groups.recipe, cfg.settings.seed)
     parent = Path(cfg.settings.work_dir)
@@ -46,38 +72,31 @@ def main(argv: list[str]) -> int:
         folder = resumable(parent, name, cfg) if args.resume else new_folder(parent, name)
     if (folder / "metrics.json").exists() and not args.resume:
         raise UserError(f"{folder}: holds a finished run; choose another --work-dir")
-    try:
-        train(cfg, folder, resume=args.resume, launcher=args.launcher)
-    except Exception as error:
-        known = failure(error, cfg)
-        if known is None:
-            raise
-        raise known from error
-    return 0
+    return folder
 
 
-def _arguments(argv: list[str]):
-    made = parser("reidkit train", "Train a method and test it.", EXAMPLES)
-    made.add_argument("config", help="config file, or its name: PLUGIN/EXPERIMENT")
-    made.add_argument("--check", action="store_true", help="list all problems and stop")
-    made.add_argument("--print", action="store_true", help="show the resolved config and stop")
-    made.add_argument("--work-dir", help="run folder (default: settings.work_dir/<name>)")
-    made.add_argument("--resume", action="store_true", help="continue an unfinished run")
-    made.add_argument("--amp", action="store_true", help="same as settings.precision=auto")
-    made.add_argument(
+def _arguments(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    command = parser("reidkit train", "Train a method and test it.", EXAMPLES)
+    command.add_argument("config", help="config file, or its name: PLUGIN/EXPERIMENT")
+    command.add_argument("--check", action="store_true", help="list all problems and stop")
+    command.add_argument("--print", action="store_true", help="show the resolved config and stop")
+    command.add_argument("--work-dir", help="run folder (default: settings.work_dir/<name>)")
+    command.add_argument("--resume", action="store_true", help="continue an unfinished run")
+    command.add_argument("--amp", action="store_true", help="same as settings.precision=auto")
+    command.add_argument(
         "--launcher",
         default="auto",
         choices=["auto", "none", "pytorch", "slurm", "mpi"],
         help="how several processes were started; auto knows torchrun",
     )
-    made.add_argument(
+    command.add_argument(
         "--cfg-options",
         nargs="*",
         default=[],
         metavar="KEY=VALUE",
         help="mmengine's way to override",
     )
-    args, overrides = parse_with_overrides(made, argv)
+    args, overrides = parse_with_overrides(command, argv)
     overrides += args.cfg_options
     if args.amp:
         overrides.append("settings.precision=auto")

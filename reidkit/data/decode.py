@@ -137,9 +137,20 @@ def load_into(
                 f"{address}: the box x={x} y={y} {width}x{height} lies outside the image of "
                 f"{full[1]}x{full[0]}; correct the annotation"
             )
+    resize_into(out, image, resize)
+    return image.shape[0], image.shape[1]
+
+
+def resize_into(out: np.ndarray, image: np.ndarray, resize: str = "cv2") -> None:
+    """Resize one decoded image into its place in a batch.
+
+    Args:
+        out: (height, width, 3) uint8, contiguous; filled.
+        image: (H, W, 3) uint8.
+        resize: "cv2" or "pil", as ``load_into``.
+    """
     size = (out.shape[1], out.shape[0])
-    if exact:
+    if resize == "pil":
         out[:] = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
     else:
         cv2.resize(image, size, dst=out, interpolation=cv2.INTER_LINEAR)
-    return image.shape[0], image.shape[1]

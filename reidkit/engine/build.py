@@ -16,27 +16,25 @@ from reidkit.utils.checkpoint import load_state
 
 def build_model(
     cfg: ConfigDict,
-    domains,
+    num_identities: int,
     precision: str = "fp32",
-    num_identities: int | None = None,
     runs: Mapping[str, str] | None = None,
-):
+    starting_weights: bool = True,
+) -> Any:
     """Build ``cfg.model`` with the number of identities, the input size and the precision.
 
     Args:
         cfg: the resolved config.
-        domains: gives the training split of the first domain; may be None with ``num_identities``.
+        num_identities: K of the training split, or of the run whose weights are loaded next.
         precision: of training: "fp32", "bf16" or "fp16".
-        num_identities: taken from a checkpoint instead of from the training split.
         runs: role -> folder of the runs that training builds on; None where nothing is trained.
+        starting_weights: False builds every network with ``pretrained=None``, for a model that
+            gets a run's weights: what it started from is not needed, and may be gone.
     """
     torch.manual_seed(cfg.settings.seed)
-    if num_identities is None:
-        roles = cfg.model.get("losses", {})
-        first = next((role.domain for role in roles.values()), "source")
-        num_identities = domains.split(first, "train").relabel()[1]
+    model = cfg.model.to_dict()
     return MODELS.build(
-        cfg.model.to_dict(),
+        model if starting_weights else _without_starting_weights(model),
         num_identities=num_identities,
         input_size=tuple(cfg.input.size),
         settings=cfg.settings,
@@ -44,6 +42,23 @@ def build_model(
         channels_last=cfg.settings.channels_last,
         runs=runs,
     )
+
+
+def _without_starting_weights(node: Any) -> Any:
+    """A tree of component configs in which no ``pretrained`` names weights."""
+    if isinstance(node, dict):
+        return {
+            key: None if key == "pretrained" else _without_starting_weights(value)
+            for key, value in node.items()
+        }
+    if isinstance(node, (list, tuple)):
+        return type(node)(_without_starting_weights(value) for value in node)
+    return node
+
+
+def unwrapped(model: nn.Module) -> Any:
+    """The model itself, out of the wrapper that several processes put around it."""
+    return getattr(model, "module", model)
 
 
 def load_initial_weights(

@@ -14,6 +14,7 @@ from reidkit.data.crops import CropDataset
 from reidkit.data.loader import DomainLoader, make_loader
 from reidkit.data.split import Split
 from reidkit.data.tracklets import TrackletSplit
+from reidkit.engine.stages import stage_configs
 from reidkit.errors import UserError
 from reidkit.pose.generate import ensure_labels
 from reidkit.registry import DATASETS, LABELLERS, SAMPLERS
@@ -86,13 +87,14 @@ class Domains:
             self._stores[split.label_key] = ensure_labels(
                 split,
                 self.data_root / "part_labels" / split.label_key,
-                self._labeller,
+                self.labeller,
                 part_maps=(48, 16) if "part_map" in fields else None,
                 workers=self.cfg.settings.workers,
             )
         return self._stores[split.label_key]
 
-    def _labeller(self):
+    def labeller(self) -> Any:
+        """The labeller that the data group names, on the run's device."""
         return LABELLERS.build(dict(self.cfg.data.labeller), device=str(self.device))
 
     def frame_sampler(self, when: str) -> FrameSampler | None:
@@ -179,5 +181,5 @@ class Domains:
         for domain in tests:
             for name in ("query", "gallery", *extra(self.reader(domain).protocol)):
                 self.labels(self.split(domain, name), list(fields.get("test", [])))
-        for stage in self.cfg.train.get("stages") or [{}]:
-            self.train_loader(train_domains, ConfigDict({**self.cfg.train, **stage}))
+        for stage in stage_configs(self.cfg):
+            self.train_loader(train_domains, stage.train)

@@ -21,6 +21,7 @@ from reidkit.config.problems import ConfigError, Problem
 from reidkit.data.datasets.reader import Reader
 from reidkit.engine.build import build_model
 from reidkit.engine.optim import build_optim, build_schedule
+from reidkit.engine.stages import stage_configs
 from reidkit.errors import UserError
 from reidkit.models.reid_model import ReIDModel
 from reidkit.plugin.errors import format_error, line_of
@@ -62,7 +63,7 @@ def dry_run_problems(cfg: Config) -> list[Problem]:
     with torch.random.fork_rng(devices=[]):
         tried: list[Any] = []
         try:
-            tried.append(build_model(cfg, None, num_identities=IDENTITIES))
+            tried.append(build_model(cfg, IDENTITIES))
         except Exception as error:
             return [_problem(error, cfg, None)]
         model: ReIDModel = tried[0]
@@ -139,13 +140,13 @@ def _test(cfg: Config, model: ReIDModel) -> None:
 
 
 def _rest(cfg: Config, model: ReIDModel) -> None:
-    """Evaluator, optimiser, schedule, and the sampler of every stage."""
+    """Evaluator, and the optimiser, schedule and sampler of every stage."""
     EVALUATORS.build(dict(cfg.evaluation))
-    build_optim(model, cfg.train)
-    build_schedule(cfg.train.get("schedule"), cfg.train.epochs, 1)
-    for stage in cfg.train.get("stages") or [{}]:
-        train = {**cfg.train, **stage}
-        _sampler(train["sampler"], train["batch_size"], _training_split(cfg, model))
+    for stage in stage_configs(cfg):
+        train = stage.train
+        build_optim(model, train)
+        build_schedule(train.get("schedule"), train.epochs, 1)
+        _sampler(train.sampler, train.batch_size, _training_split(cfg, model))
 
 
 def _training_split(cfg: Config, model: ReIDModel) -> tuple[int, int] | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from mmengine.dist import get_rank, is_main_process
-from mmengine.hooks import Hook
+from mmengine.hooks import Hook, LoggerHook
 
 from reidkit.engine.runner import plain_history
 from reidkit.errors import UserError
@@ -67,28 +67,44 @@ class RandomnessHook(Hook):
 
 @HOOKS.register_module()
 class LastCheckpointHook(Hook):
-    """Keeps ``checkpoints/last.pth``, replaced whole after every ``every`` epochs and at the end.
+    """Keeps ``checkpoints/last.pth``, replaced whole every few epochs and at the end.
 
     Args:
-        every: epochs between two checkpoints, >= 1.
+        interval: epochs between two checkpoints, >= 1.
+        num_identities: K of the training split, which a model that is read back is built with.
     """
 
     priority = "VERY_LOW"
 
-    def __init__(self, every: int = 1):
-        self.every = every
+    def __init__(self, interval: int = 1, num_identities: int = 1):
+        self.interval, self.num_identities = interval, num_identities
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Leave nothing in the checkpoint that needs code to be read."""
+        checkpoint["meta"]["num_identities"] = self.num_identities
         checkpoint["message_hub"] = plain_history(checkpoint["message_hub"])
 
     def after_train_epoch(self, runner) -> None:
         """Write the checkpoint when it is due."""
         last = runner.epoch + 1 == runner.max_epochs
-        if is_main_process() and (last or (runner.epoch + 1) % self.every == 0):
+        if is_main_process() and (last or (runner.epoch + 1) % self.interval == 0):
             folder = Path(runner.work_dir, "checkpoints")
             folder.mkdir(parents=True, exist_ok=True)
             runner.save_checkpoint(folder, "last.pth", by_epoch=True)
+
+
+class OpenLoggerHook(LoggerHook):
+    """mmengine's ``LoggerHook``, which leaves the trackers open for the numbers of the final test.
+
+    Args:
+        interval: iterations between two entries.
+    """
+
+    def __init__(self, interval: int = 10):
+        super().__init__(interval=interval)
+
+    def after_run(self, runner) -> None:
+        """Nothing: the run closes the visualiser when it has recorded its numbers."""
 
 
 @HOOKS.register_module()
@@ -119,13 +135,13 @@ class ProgressHook(Hook):
     """One line per epoch, moving on a terminal: loss with its parts, learning rate, images/s, ETA.
 
     Args:
-        every: seconds between two refreshes of the moving line.
+        interval: seconds between two refreshes of the moving line.
     """
 
     priority = "LOW"
 
-    def __init__(self, every: float = 1.0):
-        self.every = every
+    def __init__(self, interval: float = 1.0):
+        self.interval = interval
         self.live = sys.stdout.isatty()
 
     def before_train(self, runner) -> None:
@@ -135,7 +151,7 @@ class ProgressHook(Hook):
     def before_train_epoch(self, runner) -> None:
         """Start the sums of the epoch."""
         self.sums: dict[str, float] = {}
-        self.images, self.steps, self.epoch_start, self.shown = 0, 0, time.time(), 0.0
+        self.images, self.steps, self.epoch_start, self.refreshed = 0, 0, time.time(), 0.0
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Add up, and refresh the line when due."""
@@ -143,8 +159,8 @@ class ProgressHook(Hook):
         self.images += sum(len(b) * b.frames for b in (data_batch or {}).values())
         for name, value in (outputs or {}).items():
             self.sums[name] = self.sums.get(name, 0.0) + _number(value)
-        if self.live and time.time() - self.shown > self.every:
-            self.shown = time.time()
+        if self.live and time.time() - self.refreshed > self.interval:
+            self.refreshed = time.time()
             self._print(runner, end="\r")
 
     def after_train_epoch(self, runner) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import fcntl
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,9 +17,10 @@ from reidkit.engine.folder import CHECKPOINT, run_name
 from reidkit.errors import UserError
 
 SHARED = ("data", "input", "settings")  # what the needed run takes from the one that needs it
+Train = Callable[[Config, Path, bool], None]  # config, folder, whether to resume
 
 
-def train_needs(cfg: Config, launcher: str) -> None:
+def train_prerequisites(cfg: Config, train: Train) -> None:
     """Fill ``cfg.needs.<role>.run``: the folder of a finished run, trained now where it is missing.
 
     A need without ``run`` lies in ``settings.work_dir`` under the name that training its config
@@ -28,7 +29,7 @@ def train_needs(cfg: Config, launcher: str) -> None:
 
     Args:
         cfg: the resolved config; changed.
-        launcher: as ``start_processes``.
+        train: makes a finished run of a config in a folder, resumed or anew.
 
     Raises:
         UserError: a given folder that holds no finished run; a run of other data or input size.
@@ -46,7 +47,7 @@ def train_needs(cfg: Config, launcher: str) -> None:
             groups, settings = cfg.groups, cfg.settings
             name = run_name(need["config"], groups.data, groups.recipe, settings.seed)
             folder = Path(settings.work_dir, name)
-            _ensure(role, wanted, folder, launcher)
+            _ensure(role, wanted, folder, train)
         _check(role, wanted, folder)
         need["run"] = str(folder)
 
@@ -60,10 +61,8 @@ def needed_config(cfg: Config, need: dict) -> Config:
     return wanted
 
 
-def _ensure(role: str, wanted: Config, folder: Path, launcher: str) -> None:
+def _ensure(role: str, wanted: Config, folder: Path, train: Train) -> None:
     """Train the run unless it is finished; the first process decides, the others follow."""
-    from reidkit.engine.run import train  # it is train that calls us
-
     with _locked(folder) if is_main_process() else _nothing():
         state = ["finished" if _finished(folder) else "missing"]
         broadcast_object_list(state)
@@ -72,7 +71,7 @@ def _ensure(role: str, wanted: Config, folder: Path, launcher: str) -> None:
             if is_main_process():
                 how = "resumed" if resume else "trained first"
                 print(f"needs   {role}: {wanted.source}, {how} in {folder}\n", flush=True)
-            train(wanted, folder, resume=resume, launcher=launcher)
+            train(wanted, folder, resume)
             if is_main_process():
                 print(f"\nneeds   {role}: {folder} is there; now the run itself", flush=True)
         barrier()

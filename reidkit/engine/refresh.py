@@ -1,4 +1,4 @@
-"""Samplers that look at the model: shown it before every epoch, their state kept with the run."""
+"""Samplers that depend on the model: refreshed before every epoch, their state kept."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from mmengine.hooks import Hook
 from torch import nn
 
 from reidkit.data.crops import CropDataset
+from reidkit.engine.build import unwrapped
 from reidkit.engine.extract import embed_rows
 from reidkit.registry import HOOKS
 from reidkit.structures import Embedding
@@ -34,7 +35,7 @@ class LiveModel:
     def embed(self, rows: np.ndarray) -> Embedding:
         """Embeddings of these crops in eval mode with the test transforms; all ranks get all."""
         workers = self._workers if len(rows) >= 1024 else 0  # starting processes costs seconds
-        label = "looking at the classes" if len(rows) >= 1024 else ""
+        label = "embedding class representatives" if len(rows) >= 1024 else ""
         return embed_rows(self._model, self._dataset, np.asarray(rows), 64, workers, label)
 
 
@@ -58,7 +59,7 @@ class RefreshSamplerHook(Hook):
         sampler = _refreshed(runner)
         if sampler is None:
             return
-        model = runner.model.module if hasattr(runner.model, "module") else runner.model
+        model = unwrapped(runner.model)
         sampler.set_epoch(runner.epoch)
         sampler.refresh(LiveModel(model, runner.train_dataloader.dataset.dataset, self.workers))
 

@@ -6,6 +6,7 @@ import logging
 import os
 from collections import OrderedDict
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.logging import HistoryBuffer, MMLogger
@@ -13,6 +14,7 @@ from mmengine.model import MMDistributedDataParallel
 from mmengine.runner import Runner
 from torch import nn
 
+from reidkit.engine.build import unwrapped
 from reidkit.utils.checkpoint import load_checkpoint
 
 
@@ -21,11 +23,13 @@ class ReIDRunner(Runner):
 
     Args:
         device: where the model trains; the Runner itself only knows "CUDA if there is one".
+        find_unused_parameters: some parameters may get no gradient, as where losses are left out;
+            asked of ``DistributedDataParallel``.
         options: keyword arguments of ``mmengine.runner.Runner``.
     """
 
-    def __init__(self, device: torch.device, **options):
-        self.device = device
+    def __init__(self, device: torch.device, find_unused_parameters: bool = False, **options: Any):
+        self.device, self.find_unused_parameters = device, find_unused_parameters
         super().__init__(log_level="WARNING", **options)
 
     @property
@@ -56,15 +60,14 @@ class ReIDRunner(Runner):
             module=model,
             device_ids=[self.device.index] if self.device.type == "cuda" else None,
             broadcast_buffers=False,
-            find_unused_parameters=bool(self.cfg.get("find_unused_parameters", False)),
+            find_unused_parameters=self.find_unused_parameters,
         )
 
     def load_checkpoint(self, filename, map_location="cpu", strict=False, revise_keys=()):
         """Load weights into the model; returns the whole checkpoint, read without running code."""
         checkpoint = load_checkpoint(filename, map_location)
         self.call_hook("after_load_checkpoint", checkpoint=checkpoint)
-        model = self.model.module if hasattr(self.model, "module") else self.model
-        model.load_state_dict(checkpoint["state_dict"])
+        unwrapped(self.model).load_state_dict(checkpoint["state_dict"])
         self._has_loaded = True
         if "message_hub" in checkpoint:
             checkpoint["message_hub"] = rich_history(checkpoint["message_hub"])

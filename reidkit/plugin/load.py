@@ -15,11 +15,11 @@ import mmengine.registry as _roots
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-import reidkit
 from reidkit.plugin.discover import PACKAGE, Discovery, discover, find
 from reidkit.plugin.errors import PluginError, display_path, line_of
 from reidkit.plugin.manifest import Manifest
 from reidkit.registry import KINDS, registering
+from reidkit.version import PLUGIN_API, __version__
 
 _loaded: dict[str, Manifest] = {}
 
@@ -76,13 +76,13 @@ def check_fit(manifest: Manifest) -> None:
         PluginError: another plugin API, another range of reidkit, or missing distributions.
     """
     problems = []
-    if manifest.api != reidkit.PLUGIN_API:
+    if manifest.api != PLUGIN_API:
         problems.append(
-            f"was written for plugin API {manifest.api}, reidkit {reidkit.__version__} has API "
-            f"{reidkit.PLUGIN_API}: see the changelog for what to change"
+            f"was written for plugin API {manifest.api}, reidkit {__version__} has API "
+            f"{PLUGIN_API}: see the changelog for what to change"
         )
-    if not SpecifierSet(manifest.reidkit).contains(reidkit.__version__, prereleases=True):
-        problems.append(f"needs reidkit {manifest.reidkit}, found {reidkit.__version__}")
+    if not SpecifierSet(manifest.reidkit).contains(__version__, prereleases=True):
+        problems.append(f"needs reidkit {manifest.reidkit}, found {__version__}")
     problems += [f"needs {text}" for text in _unmet(manifest.requires)]
     if problems:
         raise PluginError("\n".join(f"{manifest} {problem}" for problem in problems))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import reidkit
 from reidkit.errors import UserError
 from reidkit.plugin.errors import display_path
 from reidkit.plugin.manifest import RESERVED
 from reidkit.plugin.project import PROJECT
 from reidkit.utils.io import atomic_folder
+from reidkit.version import PLUGIN_API, __version__
 
 # in the files below, to be replaced by the method's own words; a check notes what is left
 PLACEHOLDERS = (
@@ -258,11 +258,11 @@ def _write(name: str, folder: Path, files: dict[str, str]) -> Path:
     target = folder / name
     if target.exists():
         raise UserError(f"{display_path(target)} exists already; choose another name or remove it")
-    major, minor, *_ = reidkit.__version__.split(".")
+    major, minor, *_ = __version__.split(".")
     words = dict(
         name=name,
         camel="".join(part.capitalize() for part in name.split("_")),
-        api=reidkit.PLUGIN_API,
+        api=PLUGIN_API,
         major=major,
         minor=minor,
         next=int(minor) + 1,

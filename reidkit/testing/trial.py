@@ -12,7 +12,7 @@ from mmengine.logging import MessageHub
 from reidkit.config.check import prepare_config
 from reidkit.engine.dry_run import refuse_incompatible
 from reidkit.engine.evaluate import TestRun
-from reidkit.engine.run import train
+from reidkit.engine.run import complete_run
 from reidkit.evaluation.matchers.vectors import EuclideanMatcher
 from reidkit.registry import EVALUATORS
 from reidkit.structures import Embedding
@@ -60,7 +60,7 @@ def train_and_test(
         config, [f"data={data}", f"settings.data_root={data_root}", *QUIET, *overrides]
     )
     refuse_incompatible(cfg, config)
-    finished = train(cfg, Path(folder))
+    finished = complete_run(cfg, folder)
     steps = MessageHub.get_current_instance().log_scalars
     losses = {}
     for name, buffer in steps.items():

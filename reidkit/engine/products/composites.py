@@ -19,7 +19,7 @@ from torch import Tensor
 
 from reidkit.data.crops import CropDataset
 from reidkit.data.split import Split
-from reidkit.engine.load import LoadedRun
+from reidkit.engine.run import Run
 from reidkit.errors import UserError
 from reidkit.structures import ReIDBatch
 from reidkit.utils.io import atomic_folder
@@ -50,11 +50,11 @@ class Composer:
         self.model, self.dataset, self.split = model, dataset, dataset.split
 
     @classmethod
-    def of_run(cls, run: LoadedRun, split: str = "train", domain: str = "source") -> Composer:
+    def of_run(cls, run: Run, split: str = "train", domain: str = "source") -> Composer:
         """The model of a finished run with the crops of "train", "query" or "gallery".
 
         Args:
-            run: of ``load_run``.
+            run: of ``Run.open``.
             split: whose crops.
             domain: which data set of the run.
         """

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reidkit.engine.load import load_run
 from reidkit.engine.products.composites import Composer
+from reidkit.engine.run import Run
 from reidkit.errors import UserError
 from reidkit.structures import ReIDBatch
 from reidkit.utils.checkpoint import load_state
@@ -43,7 +43,7 @@ class ReIDFeatures(nn.Module):
 
     def __init__(self, run: str | Path):
         super().__init__()
-        loaded = load_run(run)
+        loaded = Run.open(run)
         self.model, self.size = loaded.model, tuple(loaded.cfg.input.size)
         blank = torch.zeros(1, 3, *self.size, dtype=torch.uint8)
         self.num_features = self(blank).shape[1]  # torchmetrics asks for it
@@ -188,9 +188,13 @@ class ImageQuality:
         return numbers
 
 
-def first_run(runs: Mapping[str, str | None]) -> str | None:
-    """The first finished run that a config builds on, by role: whose eyes judge its images."""
-    return next((run for run in runs.values() if run), None)
+def first_run(needs: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """The first finished run that a config builds on: whose features judge its images.
+
+    Args:
+        needs: of the config, by role.
+    """
+    return next((need["run"] for need in needs.values() if need.get("run")), None)
 
 
 def within_identity(identities: NDArray[np.int64], rng: np.random.Generator) -> Pairs:

@@ -9,6 +9,7 @@ from pathlib import Path
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
+from reidkit.engine.build import unwrapped
 from reidkit.engine.products.composites import Composer
 from reidkit.engine.products.image_quality import ImageQuality, first_run
 from reidkit.registry import HOOKS
@@ -26,7 +27,7 @@ class ImageQualityHook(Hook):
     gives of the finished run. Training is as without the hook.
 
     Args:
-        every: epochs between two measurements; the last epoch is always measured.
+        interval: epochs between two measurements; the last epoch is always measured.
         features: run folder for the re-id Frechet distance; by default the first run that the
             config needs (``needs``), without one the distance is left out.
         inception: Inception weights of torch-fidelity, for the FID; None leaves it out.
@@ -34,7 +35,7 @@ class ImageQualityHook(Hook):
         copies: composites per crop.
 
     Raises:
-        ValueError: ``every`` or ``copies`` below 1.
+        ValueError: ``interval`` or ``copies`` below 1.
         UserError: a model that generates no images; torchmetrics or weights are missing.
     """
 
@@ -42,20 +43,20 @@ class ImageQualityHook(Hook):
 
     def __init__(
         self,
-        every: int = 1,
+        interval: int = 1,
         features: str | None = None,
         inception: str | None = None,
         lpips: str | None = None,
         copies: int = 1,
     ):
-        if every < 1 or copies < 1:
-            raise ValueError(f"every and copies must be at least 1, got {every} and {copies}")
-        self.every, self.features = every, features
+        if interval < 1 or copies < 1:
+            raise ValueError(f"interval and copies must be at least 1, got {interval} and {copies}")
+        self.interval, self.features = interval, features
         self.inception, self.lpips, self.copies = inception, lpips, copies
 
     def before_train(self, runner) -> None:
         """Refuse what cannot be measured; keep what a resumed run has measured."""
-        model = runner.model.module if hasattr(runner.model, "module") else runner.model
+        model = unwrapped(runner.model)
         self.composer = Composer(model, runner.train_dataloader.dataset)
         self.table = Path(runner.work_dir, "image_quality.csv")
         self.rows: list[dict[str, float]] = []
@@ -71,7 +72,7 @@ class ImageQualityHook(Hook):
     def after_train_epoch(self, runner) -> None:
         """Measure when due."""
         last = runner.epoch + 1 == runner.max_epochs
-        if not is_main_process() or not (last or (runner.epoch + 1) % self.every == 0):
+        if not is_main_process() or not (last or (runner.epoch + 1) % self.interval == 0):
             return
         numbers = self.quality.measure(self.composer)
         for name, value in numbers.items():

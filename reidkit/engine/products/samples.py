@@ -9,6 +9,7 @@ import numpy as np
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
+from reidkit.engine.build import unwrapped
 from reidkit.errors import UserError
 from reidkit.registry import HOOKS
 from reidkit.utils.io import atomic_write
@@ -16,31 +17,31 @@ from reidkit.utils.io import atomic_write
 
 @HOOKS.register_module()
 class SampleHook(Hook):
-    """Hands a model's own pictures of a few fixed training crops to the visualiser and to a folder.
+    """Gives a model's own pictures of a few fixed training crops to the visualiser and to a folder.
 
     The crops are of different identities, the same ones every time, so that pictures of different
     epochs can be compared. Each picture goes to ``samples/<name>_<iteration>.png`` in the run
     folder and to mmengine's visualiser under ``samples/<name>``.
 
     Args:
-        every: epochs between two pictures; the last epoch always gives one.
+        interval: epochs between two pictures; the last epoch always gives one.
         count: number of crops.
 
     Raises:
-        ValueError: ``every`` or ``count`` below 1.
+        ValueError: ``interval`` or ``count`` below 1.
         UserError: a model without ``draw_samples``.
     """
 
     priority = "VERY_LOW"  # after the epoch's own line
 
-    def __init__(self, every: int = 1, count: int = 8):
-        if every < 1 or count < 1:
-            raise ValueError(f"every and count must be at least 1, got {every} and {count}")
-        self.every, self.count = every, count
+    def __init__(self, interval: int = 1, count: int = 8):
+        if interval < 1 or count < 1:
+            raise ValueError(f"interval and count must be at least 1, got {interval} and {count}")
+        self.interval, self.count = interval, count
 
     def before_train(self, runner) -> None:
         """Choose the crops: one each of identities spread over the training set."""
-        model = runner.model.module if hasattr(runner.model, "module") else runner.model
+        model = unwrapped(runner.model)
         if not hasattr(model, "draw_samples"):
             raise UserError(
                 f"SampleHook: {type(model).__name__} draws no samples; leave the hook out of hooks"
@@ -53,7 +54,7 @@ class SampleHook(Hook):
     def after_train_epoch(self, runner) -> None:
         """Draw when due."""
         last = runner.epoch + 1 == runner.max_epochs
-        if not is_main_process() or not (last or (runner.epoch + 1) % self.every == 0):
+        if not is_main_process() or not (last or (runner.epoch + 1) % self.interval == 0):
             return
         for name, picture in self.model.draw_samples(self.batch).items():
             runner.visualizer.add_image(f"samples/{name}", picture, step=runner.iter)

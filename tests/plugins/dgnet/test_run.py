@@ -21,8 +21,8 @@ from reidkit.cli.generate import main as generate
 from reidkit.cli.train import main as train
 from reidkit.data.crops import CropDataset
 from reidkit.data.datasets.market1501 import Market1501
-from reidkit.engine.load import load_run
 from reidkit.engine.products.image_quality_hook import ImageQualityHook
+from reidkit.engine.run import Run
 from reidkit.errors import UserError
 from reidkit.utils.checkpoint import load_checkpoint
 
@@ -203,7 +203,7 @@ def test_quality_over_time(unbroken, root, monkeypatch):
     """A row per measurement, the last as the tool gives it, the training as without."""
     monkeypatch.chdir(ROOT)
     folder, out = root / "measured", root / "end.json"
-    hook = "+hooks.1=ImageQualityHook", "+hooks.1.every=2"
+    hook = "+hooks.1=ImageQualityHook", "+hooks.1.interval=2"
     assert train(arguments(root, "measured", *hook)) == 0
     ours, theirs = (load_checkpoint(f / "checkpoints/last.pth") for f in (folder, unbroken))
     for name, value in theirs["state_dict"].items():
@@ -218,7 +218,7 @@ def test_quality_over_time(unbroken, root, monkeypatch):
     assert rows[0][distance] != rows[1][distance]
     assert cv2.imread(str(folder / "image_quality.png")).shape[1] > 1000
 
-    model = load_run(folder).model
+    model = Run.open(folder).model
     data = Market1501(str(root / "data")).splits()["train"]
     runner = SimpleNamespace(
         model=model, work_dir=folder, iter=4, cfg={},
@@ -232,7 +232,7 @@ def test_quality_over_time(unbroken, root, monkeypatch):
     with pytest.raises(UserError, match="Linear generates no images"):
         hook.before_train(runner)
     with pytest.raises(ValueError, match="at least 1"):
-        ImageQualityHook(every=0)
+        ImageQualityHook(interval=0)
 
 
 def test_a_teacher_of_other_data_is_refused(unbroken, root, capsys, monkeypatch):

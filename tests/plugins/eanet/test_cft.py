@@ -114,11 +114,13 @@ def run(tmp_path):
         + ["settings.workers=0", "settings.device=cpu", "settings.precision=fp32"],
     )
     assert check_config(cfg) == []
-    model = build_model(cfg, Domains(cfg))
+    identities = Domains(cfg).split("source", "train").relabel()[1]
+    model = build_model(cfg, identities)
     folder = tmp_path / "run"
     (folder / "checkpoints").mkdir(parents=True)
     (folder / "config.py").write_text(render(cfg))
-    torch.save({"state_dict": model.state_dict()}, folder / "checkpoints/last.pth")
+    kept = dict(state_dict=model.state_dict(), meta=dict(num_identities=identities))
+    torch.save(kept, folder / "checkpoints/last.pth")
     return folder, data
 
 

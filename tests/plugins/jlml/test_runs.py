@@ -8,7 +8,7 @@ import torch
 from mmengine.logging import MessageHub
 
 from reidkit.config import prepare_config
-from reidkit.engine.run import train
+from reidkit.engine.run import complete_run
 from reidkit.errors import UserError
 from reidkit.utils.checkpoint import load_state
 
@@ -33,7 +33,7 @@ def run(easy_data, tmp_path_factory):
         folder = tmp_path_factory.mktemp("runs") / f"jlml_{config}_{len(overrides)}"
         torch.manual_seed(0)
         root = f"settings.data_root={easy_data}"
-        train(prepare_config(f"jlml/{config}", [*TINY, root, *overrides]), folder)
+        complete_run(prepare_config(f"jlml/{config}", [*TINY, root, *overrides]), folder)
         return folder
 
     return finished

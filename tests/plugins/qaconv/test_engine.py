@@ -7,9 +7,8 @@ import torch
 
 from reidkit.config import check_config, load_config
 from reidkit.engine.devices import choose_device
-from reidkit.engine.domains import Domains
 from reidkit.engine.optim import build_optim
-from reidkit.engine.run import build_runner
+from reidkit.engine.run import Run
 from reidkit.errors import UserError
 from reidkit.utils.checkpoint import load_checkpoint
 from reidkit_plugins.qaconv.schedule import AdaptiveSchedule
@@ -30,8 +29,9 @@ SMALL = [
 def runner_for(data, folder, *overrides, resume=False, config="qaconv/qaconv_gs"):
     cfg = load_config(config, [*SMALL, f"settings.data_root={data}", *overrides])
     assert check_config(cfg) == []
-    domains = Domains(cfg)
-    return build_runner(cfg, folder, domains, choose_device("cpu"), "fp32", resume, "none")
+    run = Run(cfg, folder, choose_device("cpu"), resume=resume)
+    run.prepare()
+    return next(run.runners())
 
 
 @pytest.fixture

@@ -136,7 +136,7 @@ def test_a_new_project_passes_check_and_its_config_too(world, capsys):
     assert cfg.settings.my_paper.temperature == 0.5
     from reidkit.engine.build import build_model
 
-    model = build_model(cfg, None, num_identities=3)
+    model = build_model(cfg, 3)
     assert model.losses["id"].loss.temperature == 0.5  # the setting arrives
 
 

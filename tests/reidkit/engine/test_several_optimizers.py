@@ -131,7 +131,7 @@ def test_pictures_go_to_the_visualiser_and_the_folder(tmp_path):
         model=Painter(), train_dataloader=SimpleNamespace(dataset=Crops()), work_dir=tmp_path,
         visualizer=visualizer, max_epochs=3, epoch=0, iter=10,
     )  # fmt: skip
-    hook = SampleHook(every=2, count=3)
+    hook = SampleHook(interval=2, count=3)
     hook.before_train(runner)
     for epoch in range(3):
         runner.epoch, runner.iter = epoch, 10 * (epoch + 1)
@@ -145,4 +145,4 @@ def test_pictures_go_to_the_visualiser_and_the_folder(tmp_path):
     with pytest.raises(UserError, match="Linear draws no samples"):
         hook.before_train(runner)
     with pytest.raises(ValueError, match="at least 1"):
-        SampleHook(every=0)
+        SampleHook(interval=0)
