@@ -265,16 +265,19 @@ TRANSFORMS = Registry(
 MATCHERS = Registry(
     "matcher",
     "forward(query: Embedding [q], gallery: Embedding [g]) -> distances (q, g) float32: smaller is "
-    "closer. ``bounds``: (lowest, highest) possible distance. It is part of the model and saved "
-    "with it; the constructor may declare ``map_size``. A learned one also has scores(query, "
-    "gallery) -> (q, g), larger is closer, with gradients, for losses. One that compares local "
-    "features may have correspondences(query, gallery) for pictures.",
+    "closer. ``bounds``: (lowest, highest) possible distance. A ``Matcher`` of reidkit.evaluation "
+    "splits that in two: prepare(embedding, side) -> Prepared(name=tensor (N, ...)), once per "
+    "image, and compare(query, gallery) of what was prepared, once per pair. It is part of the "
+    "model and saved with it; the constructor may declare ``map_size``. A learned one also has "
+    "scores(query, gallery) -> (q, g), larger is closer, with gradients, for losses. One that "
+    "compares local features may have correspondences(query, gallery) for pictures.",
 )
 RERANKERS = Registry(
     "re-ranker",
     "rerank(query: Embedding [Q], gallery: Embedding [G], matcher, query_meta, gallery_meta) -> "
-    "(query, gallery, matcher): new embeddings of the same images, and a matcher of them. A sight "
-    "holds cameras and times, never identities. The constructor may declare ``block_mb``.",
+    "(query, gallery, matcher): new embeddings of the same images, and a matcher of them; one that "
+    "has a matrix of distances returns reidkit.evaluation.precomputed(distances). The two metas "
+    "hold cameras and times, never identities. The constructor may declare ``block_mb``.",
 )
 MODELS = Registry(
     "model",

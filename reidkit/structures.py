@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -184,12 +184,12 @@ class Embedding:
     def __len__(self) -> int:
         return len(next(iter(self._tensors().values())))
 
-    def __getitem__(self, rows: slice | Tensor | Sequence[int]) -> Embedding:
-        return Embedding(**{name: value[rows] for name, value in self._tensors().items()})
+    def __getitem__(self, rows: slice | Tensor | Sequence[int]) -> Self:
+        return type(self)(**{name: value[rows] for name, value in self._tensors().items()})
 
-    def to(self, *args, **kwargs) -> Embedding:
+    def to(self, *args, **kwargs) -> Self:
         """The same embedding moved or cast, with the arguments of ``torch.Tensor.to``."""
-        return Embedding(**{name: v.to(*args, **kwargs) for name, v in self._tensors().items()})
+        return type(self)(**{name: v.to(*args, **kwargs) for name, v in self._tensors().items()})
 
     def cpu(self) -> Embedding:
         """The same embedding in main memory."""
@@ -258,7 +258,7 @@ class Embedding:
         names = {tuple(part._tensors()) for part in parts}
         if len(names) > 1:
             raise ValueError(f"Embedding.cat: parts hold different tensors: {sorted(names)}")
-        return Embedding(
+        return type(parts[0])(
             **{name: torch.cat([getattr(p, name) for p in parts]) for name in names.pop()}
         )
 

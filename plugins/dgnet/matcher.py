@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from reidkit.evaluation.matchers.base import Matcher, inner, unit_parts, vectors_of
+from reidkit.evaluation.matchers.prepared import Prepared
 from reidkit.registry import MATCHERS
 from reidkit.structures import Embedding
 
@@ -43,20 +44,20 @@ class WeightedHeadsMatcher(Matcher):
             raise ValueError(f"beta must be in [0, 1], got {beta}")
         self.beta = beta
 
-    def prepare(self, embedding: Embedding, side: str) -> Embedding:
-        """Every part at length 1; the query's are weighted and negated."""
+    def prepare(self, embedding: Embedding, side: str) -> Prepared:
+        """The ``parts`` (n, P, D) at length 1; a query's are weighted and negated."""
         unit = unit_parts(vectors_of(embedding, self))
         if side == "gallery":
-            return Embedding(unit)
+            return Prepared(parts=unit)
         weights = torch.full((unit.shape[1], 1), -self.beta, device=unit.device)
         weights[0] = -1.0
-        return Embedding(unit * weights)
+        return Prepared(parts=unit * weights)
 
-    def order(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
+    def order(self, query: Prepared, gallery: Prepared, out: Tensor | None = None) -> Tensor:
         """Minus the score."""
-        return inner(query, gallery, out)
+        return inner(query.parts, gallery.parts, out)
 
-    def compare(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
+    def compare(self, query: Prepared, gallery: Prepared, out: Tensor | None = None) -> Tensor:
         """The largest possible score minus the score."""
-        parts = vectors_of(query, self).shape[1]
-        return (inner(query, gallery, out) + (1 + self.beta * (parts - 1))).clamp_min(0)
+        largest = 1 + self.beta * (query.parts.shape[1] - 1)
+        return (inner(query.parts, gallery.parts, out) + largest).clamp_min(0)

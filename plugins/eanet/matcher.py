@@ -8,6 +8,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from reidkit.evaluation.matchers.base import Matcher, inner, unit_parts, vectors_of
+from reidkit.evaluation.matchers.prepared import Prepared
 from reidkit.registry import MATCHERS
 from reidkit.structures import Embedding
 
@@ -49,30 +50,29 @@ class VisibilityMatcher(Matcher):
         self.offset, self.use_visibility = offset, use_visibility
         self.bounds = (offset, offset + 2.0)
 
-    def prepare(self, embedding: Embedding, side: str) -> Embedding:
-        """Unit parts (n, P, D); those of a query times minus their share of its distance.
+    def prepare(self, embedding: Embedding, side: str) -> Prepared:
+        """Unit ``parts`` (n, P, D); those of a query times minus their share of its distance.
 
-        A query's ``visibility`` becomes those shares: they sum to 1, or to 0 if it shows nothing.
+        A query's ``shares`` (n, P) sum to 1, or to 0 if it shows nothing.
         """
         units = unit_parts(vectors_of(embedding, self))
         if side == "gallery":
-            return Embedding(units)
+            return Prepared(parts=units)
         visible = embedding.visibility if self.use_visibility else None
         visible = units.new_ones(units.shape[:2]) if visible is None else visible.float()
         shares = visible / (visible.sum(1, keepdim=True) + 1e-8)  # [q,P]
-        return Embedding(units * -shares[..., None], visibility=shares)
+        return Prepared(parts=units * -shares[..., None], shares=shares)
 
-    def order(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
+    def order(self, query: Prepared, gallery: Prepared, out: Tensor | None = None) -> Tensor:
         """Minus the mean cosine over the query's visible parts: one matrix product."""
-        return inner(query, gallery, out)
+        return inner(query.parts, gallery.parts, out)
 
-    def compare(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
+    def compare(self, query: Prepared, gallery: Prepared, out: Tensor | None = None) -> Tensor:
         """The distance, kept within the bounds."""
         return self.finish(self.order(query, gallery, out), query)
 
-    def finish(self, values: Tensor, query: Embedding) -> Tensor:
+    def finish(self, values: Tensor, query: Prepared) -> Tensor:
         """The distance, with what depends on the query alone."""
         # sum_p share_p (1 - cos_p) = sum_p share_p - sum_p share_p cos_p
-        assert query.visibility is not None
-        constant = query.visibility.sum(1, keepdim=True) + self.offset
+        constant = query.shares.sum(1, keepdim=True) + self.offset
         return (values + constant).clamp(*self.bounds)

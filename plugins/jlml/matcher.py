@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from reidkit.evaluation.matchers.base import Matcher, unit_parts, vectors_of
+from reidkit.evaluation.matchers.prepared import Prepared
 from reidkit.registry import MATCHERS
 from reidkit.structures import Embedding
 
@@ -43,14 +44,14 @@ class L1Matcher(Matcher):
         super().__init__()
         self.normalize = normalize
 
-    def prepare(self, embedding: Embedding, side: str) -> Embedding:
-        """The vectors in float32, each branch at length 1 if that is wanted."""
+    def prepare(self, embedding: Embedding, side: str) -> Prepared:
+        """The ``branches`` (n, B, D) in float32, each at length 1 if that is wanted."""
         vectors = vectors_of(embedding, self)
-        return Embedding(unit_parts(vectors) if self.normalize else vectors.float())
+        return Prepared(branches=unit_parts(vectors) if self.normalize else vectors.float())
 
-    def compare(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
+    def compare(self, query: Prepared, gallery: Prepared, out: Tensor | None = None) -> Tensor:
         """The distance."""
-        left, right = vectors_of(query, self), vectors_of(gallery, self)
+        left, right = query.branches, gallery.branches
         if left.shape[1:] != right.shape[1:]:
             raise ValueError(
                 "query and gallery embeddings differ in (branches, dims): "

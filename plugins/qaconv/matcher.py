@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from reidkit.evaluation.matchers.base import EPS, Matcher
+from reidkit.evaluation.matchers.prepared import Prepared
 from reidkit.registry import MATCHERS
 from reidkit.structures import Correspondences, Embedding
 
@@ -131,33 +132,33 @@ class QAConvMatcher(Matcher):
         constant = out_scale * (shift * (sides[0].sum() + sides[1].sum()) + bias) + out_shift
         return out_scale * scale * sides[0], out_scale * scale * sides[1], constant
 
-    def prepare(self, embedding: Embedding, side: str) -> Embedding:
-        """The maps as they are, with one over the lengths of the cells as vectors (n, 1, hw).
+    def prepare(self, embedding: Embedding, side: str) -> Prepared:
+        """The ``maps`` as they are, with ``factors`` (n, hw), one over the lengths of their cells.
 
-        With a shortlist the vectors are longer: the mean cell at length 1 stands behind.
+        With a shortlist also ``mean`` (n, c), the mean unit cell, brought to length 1.
         """
         maps = self._maps(embedding)
         factors = maps.flatten(2).norm(dim=1).clamp_min(EPS).reciprocal().float()
         if not self.shortlist:
-            return Embedding(factors[:, None], maps=maps)
+            return Prepared(maps=maps, factors=factors)
         mean = torch.bmm(maps.flatten(2).float(), factors[:, :, None])[..., 0]
-        return Embedding(torch.cat([factors, nn.functional.normalize(mean)], 1)[:, None], maps=maps)
+        return Prepared(maps=maps, factors=factors, mean=nn.functional.normalize(mean))
 
     @torch.no_grad()
-    def order(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
+    def order(self, query: Prepared, gallery: Prepared, out: Tensor | None = None) -> Tensor:
         """Minus the score without its constant."""
         if out is None:
-            out = torch.empty(len(query), len(gallery), device=gallery.vectors.device)
+            out = torch.empty(len(query), len(gallery), device=gallery.device)
         forward, backward, _ = self.folded()
         weights = (-forward, -backward)
         if self.shortlist and self.shortlist < len(gallery):
-            near = _pooled(query, self.cells) @ _pooled(gallery, self.cells).T
+            near = query.mean @ gallery.mean.T
             beyond = float(forward.abs().sum() + backward.abs().sum()) + 1  # no sum is larger
             torch.sub(beyond + 1, near, out=out)
             chosen = near.topk(self.shortlist, dim=1).indices
         elif self.products == "bf16" and out.device.type == "cpu":
-            lengths = self._lengths(query, gallery)
-            weighted_sums(query.maps, gallery.maps, weights, out, lengths, torch.bfloat16)
+            factors = (query.factors, gallery.factors)
+            weighted_sums(query.maps, gallery.maps, weights, out, factors, torch.bfloat16)
             count = min(self.refined, len(gallery))
             if not count:
                 return out
@@ -170,7 +171,7 @@ class QAConvMatcher(Matcher):
         return out
 
     @torch.no_grad()
-    def compare(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
+    def compare(self, query: Prepared, gallery: Prepared, out: Tensor | None = None) -> Tensor:
         """``1 - sigmoid(score / temperature)``."""
         values = self.order(query, gallery, out)
         _, _, constant = self.folded()
@@ -182,30 +183,26 @@ class QAConvMatcher(Matcher):
         return values if beyond is None else values.masked_fill_(beyond, 1.0)
 
     @torch.no_grad()
-    def pairs(self, query: Embedding, gallery: Embedding) -> Tensor:
-        """Distances (n,) between prepared rows that stand beside each other; no shortlist."""
+    def pairs(self, query: Prepared, gallery: Prepared) -> Tensor:
+        """Distances (n,) of the i-th query to the i-th gallery image; no shortlist."""
         forward, backward, constant = self.folded()
         values = torch.empty(len(query))
         for rows in torch.arange(len(query)).split(32):  # 5 MB of similarities at a time
             left, right = (
-                side.maps[rows].flatten(2) * side.vectors[rows, :, : self.cells]
-                for side in (query, gallery)
+                side.maps[rows].flatten(2) * side.factors[rows, None] for side in (query, gallery)
             )
             scores = torch.bmm(left.transpose(1, 2).to(forward), right.to(forward))
             score = scores.amax(2) @ forward + scores.amax(1) @ backward + constant
             values[rows] = torch.sigmoid(-score / self.temperature).to(values)
-        return values.to(query.maps.device)
+        return values.to(query.device)
 
     def _sums(
-        self, query: Embedding, gallery: Embedding, weights: tuple[Tensor, Tensor], out: Tensor
+        self, query: Prepared, gallery: Prepared, weights: tuple[Tensor, Tensor], out: Tensor
     ) -> Tensor:
         """Exact sums of all pairs."""
         sums = fused_sums if weights[0].device.type == "cuda" else weighted_sums
-        return sums(query.maps, gallery.maps, weights, out, self._lengths(query, gallery))
-
-    def _lengths(self, query: Embedding, gallery: Embedding) -> tuple[Tensor, Tensor]:
-        """One over the lengths of the cells of either side."""
-        return query.vectors[:, 0, : self.cells], gallery.vectors[:, 0, : self.cells]
+        factors = (query.factors, gallery.factors)
+        return sums(query.maps, gallery.maps, weights, out, factors)
 
     # -- for people -------------------------------------------------------------------------
     @torch.no_grad()
@@ -259,7 +256,3 @@ def _affine(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
     """Factor and summand of a one-channel batch norm in eval mode."""
     scale = norm.weight / (norm.running_var + norm.eps).sqrt()
     return scale[0], (norm.bias - scale * norm.running_mean)[0]
-
-
-def _pooled(prepared: Embedding, cells: int) -> Tensor:
-    return prepared.vectors[:, 0, cells:]

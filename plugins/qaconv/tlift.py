@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from reidkit.errors import UserError
-from reidkit.evaluation.matchers.precomputed import TableMatcher, positions
+from reidkit.evaluation.matchers.precomputed import precomputed
 from reidkit.evaluation.ranking.blocks import blocks
 from reidkit.evaluation.rerank.base import Reranked, Reranker, unit_range
 from reidkit.registry import RERANKERS
@@ -80,9 +80,9 @@ class TLift(Reranker):
             self.k,
             self.alpha,
         )
-        found = TableMatcher((1 + self.alpha - lifted).astype(np.float32))
-        found.bounds = (0.0, 1.0 + self.alpha)
-        return positions(len(query)), positions(len(gallery)), found
+        found = precomputed((1 + self.alpha - lifted).astype(np.float32))
+        found[2].bounds = (0.0, 1.0 + self.alpha)
+        return found
 
 
 def tlift(

@@ -31,10 +31,10 @@ from reidkit.evaluation import (
     KReciprocal,
     Labels,
     Matcher,
+    PrecomputedMatcher,
     RankingResult,
-    TableMatcher,
+    RowIds,
     match_labels,
-    positions,
     score,
 )
 from reidkit.evaluation.metrics.ranked import average_precision
@@ -252,11 +252,11 @@ def _scoring(data: Features, part: int) -> list[Row]:
     """Distances to metrics, against sorting whole rows."""
     table = -(data.query @ data.gallery.T)
     relations = match_labels(MARKET, data.q, data.g)
-    sides = positions(len(data.q)), positions(len(data.g))
+    sides = RowIds.arange(len(data.q)), RowIds.arange(len(data.g))
     some = np.linspace(0, len(data.q) - 1, part).astype(int)
     few = Labels(data.q.identities[some], data.q.cameras[some])
     works = {
-        "ours": lambda: rank_positives(*sides, relations, TableMatcher(table)),
+        "ours": lambda: rank_positives(*sides, relations, PrecomputedMatcher(table)),
         "sort": lambda: argsort_scores(table, data.q, data.g),
         "loop": lambda: loop_scores(table[some], few, data.g),
     }

@@ -15,9 +15,9 @@ from reidkit.bench.table import Row
 from reidkit.evaluation import (
     CosineMatcher,
     KReciprocal,
-    TableMatcher,
+    PrecomputedMatcher,
+    RowIds,
     match_labels,
-    positions,
 )
 from reidkit.evaluation.matchers.visible_parts import VisiblePartsMatcher
 from reidkit.evaluation.metrics.ranked import average_precision
@@ -93,7 +93,7 @@ def k_reciprocal_rows(data: Any) -> list[Row]:
     """
     features, n_query = np.concatenate([data.query, data.gallery]), len(data.q)
     both = Embedding(torch.from_numpy(features)[:, None])
-    step, sides = KReciprocal(), (positions(n_query), positions(len(data.g)))
+    step, sides = KReciprocal(), (RowIds.arange(n_query), RowIds.arange(len(data.g)))
 
     def distances(matcher: torch.nn.Module) -> Iterator[NDArray[np.float32]]:
         return (values.numpy() for _, values in blocks(*sides, matcher, 64))
@@ -148,8 +148,8 @@ class Dense:
 def mean_precision(table: NDArray[np.float32], data: Any) -> float:
     """mAP of given distances under the market rule."""
     relations = match_labels(MARKET, data.q, data.g)
-    sides = positions(len(data.q)), positions(len(data.g))
-    ranks = rank_positives(*sides, relations, TableMatcher(table))
+    sides = RowIds.arange(len(data.q)), RowIds.arange(len(data.g))
+    ranks = rank_positives(*sides, relations, PrecomputedMatcher(table))
     return float(average_precision(ranks.ranks, ranks.starts).mean())
 
 
@@ -191,13 +191,13 @@ def verification_rows(data: Any) -> list[Row]:
 
     relations = match_labels(MARKET, data.q, data.g)
     table = 1 - data.query @ data.gallery.T
-    sides = positions(len(data.q)), positions(len(data.g))
+    sides = RowIds.arange(len(data.q)), RowIds.arange(len(data.g))
     rates = (1e-4, 1e-3, 1e-2)
     keep = int(max(rates) * relations.n_impostors(relations.people)) + 2
 
     def ours(verify: bool) -> list[float]:
         seen = Verification(0.0, 2.0, keep) if verify else None
-        rank_positives(*sides, relations, TableMatcher(table), 64, relations.people, seen)
+        rank_positives(*sides, relations, PrecomputedMatcher(table), 64, relations.people, seen)
         return [] if seen is None else [seen.tar_at_far(rate)["tar"] for rate in rates]
 
     def curve() -> list[float]:

@@ -31,7 +31,7 @@ def main(argv: list[str]) -> int:
     _check_matcher(args, overrides, test.meta)
     sides = dict(test.sides)
     query, gallery = sides.pop("query"), sides.pop("gallery")
-    matcher = test.meta.get("table_matcher", matcher)
+    matcher = test.meta.get("precomputed", matcher)
     result = evaluator.rank(
         query,
         gallery,

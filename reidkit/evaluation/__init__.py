@@ -11,7 +11,8 @@ from reidkit.evaluation.apply_protocol import apply_protocol, pool_queries, rand
 from reidkit.evaluation.evaluator import RankingEvaluator
 from reidkit.evaluation.labelled import LabelledEmbeddings, Labels
 from reidkit.evaluation.matchers.base import Matcher
-from reidkit.evaluation.matchers.precomputed import TableMatcher, positions
+from reidkit.evaluation.matchers.precomputed import PrecomputedMatcher, RowIds, precomputed
+from reidkit.evaluation.matchers.prepared import Prepared
 from reidkit.evaluation.matchers.vectors import CosineMatcher, EuclideanMatcher
 from reidkit.evaluation.matchers.visible_parts import VisiblePartsMatcher
 from reidkit.evaluation.metrics.single_shot import single_shot_cmc
@@ -32,6 +33,7 @@ __all__ = [
     "KReciprocal",
     "Labels",
     "Matcher",
+    "Prepared",
     "Protocol",
     "QueryExpansion",
     "RankingEvaluator",
@@ -40,7 +42,8 @@ __all__ = [
     "GroundTruth",
     "Reranker",
     "LabelledEmbeddings",
-    "TableMatcher",
+    "PrecomputedMatcher",
+    "RowIds",
     "UnitRange",
     "VisiblePartsMatcher",
     "apply_protocol",
@@ -48,7 +51,7 @@ __all__ = [
     "blocks",
     "mean_over_trials",
     "pool_queries",
-    "positions",
+    "precomputed",
     "random_halves",
     "rank_positives",
     "match_labels",

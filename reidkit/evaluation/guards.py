@@ -69,7 +69,7 @@ def check_side(side: LabelledEmbeddings) -> None:
                 "learning rate, or look for the first NaN in the loss curve"
             )
     tensor = tensor_of(embedding)
-    rows = tensor[:: -(-len(tensor) // SAMPLE)].flatten(1).float()
+    rows = tensor[:: -(-len(tensor) // SAMPLE), None].flatten(1).float()
     spread, size = (rows - rows[0]).abs().max(), rows.abs().max()
     if len(np.unique(labels.identities)) > 1 and len(rows) > 1 and spread <= 1e-6 * size:
         raise UserError(

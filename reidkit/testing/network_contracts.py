@@ -14,6 +14,7 @@ from mmengine.optim import OptimWrapper
 from torch import Tensor
 
 from reidkit.evaluation.matchers.base import Matcher
+from reidkit.evaluation.matchers.prepared import Prepared
 from reidkit.registry import LOSS_INPUTS
 from reidkit.structures import Embedding, HeadOutput, ImageMeta
 from reidkit.testing.fakes import (
@@ -156,6 +157,10 @@ def check_matcher(build: Build) -> str:
         require(torch.allclose(part, block[1:3, 2:6], atol=1e-4), "a block differs from the whole")
         if isinstance(matcher, Matcher):
             ready = matcher.prepare(query, "query"), matcher.prepare(gallery, "gallery")
+            for side in ready:
+                kind = type(side).__name__
+                require(isinstance(side, Prepared), f"prepare must give a Prepared, got {kind}")
+            require([len(side) for side in ready] == [5, 7], "prepare changed the number of rows")
             whole, part = matcher.order(*ready), matcher.order(ready[0][1:3], ready[1][2:6])
             same = torch.allclose(part, whole[1:3, 2:6], atol=1e-4)
             require(same, "order differs between all that prepare returned and a slice of it")
@@ -175,9 +180,9 @@ def check_reranker(build: Build) -> str:
     sides = fake_embedding(6, seed=1), fake_embedding(30, seed=2)
     kept = copy.deepcopy(sides)
     clock = {6: np.arange(6) * 40.0, 30: np.arange(30) * 10.0}
-    sights = [ImageMeta(np.arange(n) % 3, clock[n]) for n in (6, 30)]
+    metas = [ImageMeta(np.arange(n) % 3, clock[n]) for n in (6, 30)]
     with torch.no_grad():
-        query, gallery, matcher = step.rerank(*sides, UnitMatcher(), *sights)
+        query, gallery, matcher = step.rerank(*sides, UnitMatcher(), *metas)
         require((len(query), len(gallery)) == (6, 30), "the number of images changed")
         for side, before in zip(sides, kept, strict=True):
             same = all(torch.equal(getattr(side, n), t) for n, t in before._tensors().items())

@@ -19,7 +19,7 @@ from reidkit.errors import UserError
 from reidkit.evaluation.io.queries import read_queries
 from reidkit.evaluation.io.store import TestSet, read_store
 from reidkit.evaluation.labelled import LabelledEmbeddings, Labels
-from reidkit.evaluation.matchers.precomputed import TableMatcher, positions
+from reidkit.evaluation.matchers.precomputed import precomputed
 from reidkit.structures import Embedding
 
 # a column's name -> other names under which it is met
@@ -43,7 +43,7 @@ def read_features(path: str | Path, labels: str | Path | None = None) -> TestSet
             ``camera``, ``split``, perhaps ``file`` and ``time``. None: they are in ``path``.
 
     Returns:
-        Its ``meta`` holds a ``table_matcher`` when the file brings distances.
+        Its ``meta`` holds ``precomputed``, a matcher, when the file brings distances.
 
     Raises:
         UserError: no such file, or something that a test needs is missing.
@@ -97,20 +97,23 @@ def _renamed(arrays: Mapping[str, NDArray]) -> dict[str, NDArray]:
 
 
 def _two_sided(path: Path, arrays: Mapping[str, NDArray]) -> TestSet:
-    table, sides = arrays.get("distances"), {}
+    table, sides, meta = arrays.get("distances"), {}, dict[str, Any](dataset=path.name)
+    ids: dict[str, Embedding] = {}
+    if table is not None:
+        within = (arrays.get("query_distances"), arrays.get("gallery_distances"))
+        try:
+            ids["query"], ids["gallery"], meta["precomputed"] = precomputed(table, *within)
+        except ValueError as error:
+            raise UserError(f"{path}: {error}") from None
     for name in SPLITS:
         own = {k.removeprefix(f"{name}_"): v for k, v in arrays.items() if k.startswith(f"{name}_")}
         if not own and name == "multi_query":
             continue
-        if table is not None and "features" not in own:
-            if table.ndim != 2:
-                raise UserError(f"{path}: distances must be (queries, gallery), got {table.shape}")
-            embedding = positions(table.shape[0 if name == "query" else 1])
-        else:
+        embedding = ids.get(name)
+        if embedding is None:
             embedding = _embedding(path, own, f"{name}_features")
         sides[name] = _side(str(path), own, embedding, name)
-    meta: dict[str, Any] = {} if table is None else {"table_matcher": TableMatcher(table)}
-    return TestSet(sides, meta=dict(meta, dataset=path.name))
+    return TestSet(sides, meta=meta)
 
 
 def _one_list(path: Path, arrays: Mapping[str, NDArray], where: str) -> TestSet:

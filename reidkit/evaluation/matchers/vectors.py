@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from reidkit.evaluation.matchers.base import EPS, Matcher, inner, join_parts, unit_parts, vectors_of
+from reidkit.evaluation.matchers.prepared import Prepared
 from reidkit.registry import MATCHERS
 from reidkit.structures import Embedding
 
@@ -45,40 +46,40 @@ class CosineMatcher(Matcher):
     bounds = (0.0, 2.0)
     symmetric = True
 
-    def prepare(self, embedding: Embedding, side: str) -> Embedding:
-        """Joined vectors (n, 1, P*D); queries negated, gallery with 1 / length as visibility.
+    def prepare(self, embedding: Embedding, side: str) -> Prepared:
+        """Joined ``vectors`` (n, 1, P*D); the gallery's ``scale`` (n,) is one over their length.
 
-        The gallery's vectors are copied only when they are not float32 or have several parts. Those
-        of length 1, as far as float32 can tell, stay as they are.
+        Queries are brought to length 1 and negated. The gallery's vectors are copied only when they
+        are not float32 or have several parts; lengths that are 1, as far as float32 can tell, count
+        as 1.
         """
         joined = join_parts(vectors_of(embedding, self))
         scale = joined.norm(dim=1, keepdim=True).clamp_min(EPS).reciprocal()
         scale = torch.where((scale - 1).abs() <= UNIT, 1.0, scale)
         if side == "query":
-            return Embedding((joined * -scale)[:, None])
-        return Embedding(joined[:, None], visibility=scale)
+            return Prepared(vectors=(joined * -scale)[:, None])
+        return Prepared(vectors=joined[:, None], scale=scale[:, 0])
 
-    def order(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
+    def order(self, query: Prepared, gallery: Prepared, out: Tensor | None = None) -> Tensor:
         """Minus the cosine."""
-        values = inner(query, gallery, out)
-        scale = _column(gallery).T  # (1, g)
+        values, scale = inner(query.vectors, gallery.vectors, out), gallery.scale
         if values.requires_grad:
             return values * scale
         return values if bool((scale == 1).all()) else values.mul_(scale)  # a pass over all pairs
 
-    def compare(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
+    def compare(self, query: Prepared, gallery: Prepared, out: Tensor | None = None) -> Tensor:
         """One minus the cosine, kept within the bounds."""
         return self.finish(self.order(query, gallery, out), query)
 
-    def finish(self, values: Tensor, query: Embedding) -> Tensor:
+    def finish(self, values: Tensor, query: Prepared) -> Tensor:
         """One minus the cosine."""
         if values.requires_grad:
             return (values + 1.0).clamp(*self.bounds)
         return values.add_(1.0).clamp_(*self.bounds)
 
-    def pairs(self, query: Embedding, gallery: Embedding) -> Tensor:
-        """As `compare`, row by row."""
-        return (_beside(query, gallery) * _column(gallery)[:, 0] + 1.0).clamp(*self.bounds)
+    def pairs(self, query: Prepared, gallery: Prepared) -> Tensor:
+        """As `compare`, of the i-th query and the i-th gallery image."""
+        return (_paired(query, gallery) * gallery.scale + 1.0).clamp(*self.bounds)
 
 
 @MATCHERS.register_module()
@@ -113,42 +114,34 @@ class EuclideanMatcher(Matcher):
         super().__init__()
         self.normalize = normalize
 
-    def prepare(self, embedding: Embedding, side: str) -> Embedding:
-        """Joined vectors (n, 1, P*D); queries negated; half the squared length as visibility."""
+    def prepare(self, embedding: Embedding, side: str) -> Prepared:
+        """Joined ``vectors`` (n, 1, P*D), queries negated; ``half`` (n,) their squared length."""
         vectors = vectors_of(embedding, self)
         joined = (unit_parts(vectors) if self.normalize else vectors.float()).flatten(1)
-        half = joined.norm(dim=1, keepdim=True).square() / 2  # without a copy of the vectors
-        return Embedding((-joined if side == "query" else joined)[:, None], visibility=half)
+        half = joined.norm(dim=1).square() / 2  # without a copy of the vectors
+        return Prepared(vectors=(-joined if side == "query" else joined)[:, None], half=half)
 
-    def order(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
+    def order(self, query: Prepared, gallery: Prepared, out: Tensor | None = None) -> Tensor:
         """Half the squared distance less what depends on the query alone."""
-        values = inner(query, gallery, out)
-        half = _column(gallery).T  # (1, g)
-        return values + half if values.requires_grad else values.add_(half)
+        values = inner(query.vectors, gallery.vectors, out)
+        return values + gallery.half if values.requires_grad else values.add_(gallery.half)
 
-    def compare(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
+    def compare(self, query: Prepared, gallery: Prepared, out: Tensor | None = None) -> Tensor:
         """The distance; the square is clamped at 0 before its root."""
         return self.finish(self.order(query, gallery, out), query)
 
-    def finish(self, values: Tensor, query: Embedding) -> Tensor:
+    def finish(self, values: Tensor, query: Prepared) -> Tensor:
         """The distance, with what depends on the query alone."""
         if values.requires_grad:
-            return (2 * (values + _column(query))).clamp_min(0.0).sqrt()
-        return values.add_(_column(query)).mul_(2.0).clamp_(min=0.0).sqrt_()
+            return (2 * (values + query.half[:, None])).clamp_min(0.0).sqrt()
+        return values.add_(query.half[:, None]).mul_(2.0).clamp_(min=0.0).sqrt_()
 
-    def pairs(self, query: Embedding, gallery: Embedding) -> Tensor:
-        """As `compare`, row by row."""
-        half = _beside(query, gallery) + _column(gallery)[:, 0] + _column(query)[:, 0]
+    def pairs(self, query: Prepared, gallery: Prepared) -> Tensor:
+        """As `compare`, of the i-th query and the i-th gallery image."""
+        half = _paired(query, gallery) + gallery.half + query.half
         return (2 * half).clamp_min(0.0).sqrt()
 
 
-def _column(prepared: Embedding) -> Tensor:
-    """The number (n, 1) per image that ``prepare`` left as visibility."""
-    assert prepared.visibility is not None
-    return prepared.visibility
-
-
-def _beside(query: Embedding, gallery: Embedding) -> Tensor:
-    """Inner products (n,) of rows that stand beside each other."""
-    assert query.vectors is not None and gallery.vectors is not None
+def _paired(query: Prepared, gallery: Prepared) -> Tensor:
+    """Inner products (n,) of the i-th query with the i-th gallery image."""
     return torch.einsum("npd,npd->n", query.vectors, gallery.vectors)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reidkit.evaluation.matchers.base import EPS, Matcher, inner, vectors_of
+from reidkit.evaluation.matchers.prepared import Prepared
 from reidkit.registry import MATCHERS
 from reidkit.structures import Embedding
 
@@ -43,10 +44,10 @@ class VisiblePartsMatcher(Matcher):
     bounds = (0.0, 2.0)
     symmetric = True
 
-    def prepare(self, embedding: Embedding, side: str) -> Embedding:
-        """Weighted unit parts and the weights beside them (n, 1, P*D + P); weights as visibility.
+    def prepare(self, embedding: Embedding, side: str) -> Prepared:
+        """``weights`` (n, P) of the parts, and ``vectors`` (n, 1, P*D + P).
 
-        The query's parts are negated.
+        Those are the unit parts times their weights (of queries, negated), then the weights.
         """
         vectors = vectors_of(embedding, self).float()
         seen = embedding.visibility
@@ -60,13 +61,13 @@ class VisiblePartsMatcher(Matcher):
             out=out[:, 0, :size].view(vectors.shape),
         )
         out[:, 0, size:] = seen
-        return Embedding(out, maps=seen[:, :, None, None])
+        return Prepared(vectors=out, weights=seen)
 
-    def compare(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
+    def compare(self, query: Prepared, gallery: Prepared, out: Tensor | None = None) -> Tensor:
         """Sum over shared parts, over the sum of their weights."""
-        values = inner(query, gallery, out)  # sum_p v_p w_p - sum_p v_p w_p cos_p
-        assert query.maps is not None and gallery.maps is not None
-        seen, other = query.maps[:, :, 0, 0], gallery.maps[:, :, 0, 0]
+        # sum_p v_p w_p - sum_p v_p w_p cos_p
+        values = inner(query.vectors, gallery.vectors, out)
+        seen, other = query.weights, gallery.weights
         if values.device.type == "cpu" and not values.requires_grad:
             _divide(values.numpy(), seen.detach().numpy(), other.detach().numpy().T, self.bounds)
             return values

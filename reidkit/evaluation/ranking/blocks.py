@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from reidkit.errors import UserError
 from reidkit.evaluation.matchers.base import Matcher, tensor_of
+from reidkit.evaluation.matchers.prepared import Prepared
 from reidkit.evaluation.ranking.memory import MEGABYTE, empty
 from reidkit.evaluation.ranking.repeats import Repeats
 from reidkit.structures import Embedding
@@ -50,8 +51,10 @@ def prepared_blocks(
     block_mb: float,
     distances: bool,
     repeats: Repeats | None = None,
-) -> Iterator[tuple[slice, Tensor, Embedding]]:
-    """As `blocks`, with the prepared queries of each block; values may be NaN or infinite.
+) -> Iterator[tuple[slice, Tensor, Prepared | None]]:
+    """As `blocks`, with each block's queries as the matcher prepared them; None of a plain module.
+
+    Values may be NaN or infinite.
 
     Args:
         query, gallery, matcher, block_mb, distances: as for `blocks`.
@@ -59,23 +62,25 @@ def prepared_blocks(
     """
     device = tensor_of(gallery).device
     repeats = Repeats.of(gallery) if repeats is None else repeats
-    ready = matcher.prepare(gallery, "gallery") if isinstance(matcher, Matcher) else gallery
+    ready = matcher.prepare(gallery, "gallery") if isinstance(matcher, Matcher) else None
     size = max(1, min(len(query), int(block_mb * MEGABYTE) // (4 * len(gallery))))
     memory = empty(size * len(gallery), device=device)
     for start in range(0, len(query), size):
         rows = slice(start, min(start + size, len(query)))
         part, count = query[rows].to(device), rows.stop - start
         out = memory[: count * len(gallery)].view(count, len(gallery))
-        if isinstance(matcher, Matcher):
-            part = matcher.prepare(part, "query")
-            values = (matcher.compare if distances else matcher.order)(part, ready, out)
+        asked = None
+        if ready is None:
+            values = matcher(part, gallery)
         else:
-            values = matcher(part, ready)
+            assert isinstance(matcher, Matcher)
+            asked = matcher.prepare(part, "query")
+            values = (matcher.compare if distances else matcher.order)(asked, ready, out)
         check(values, (count, len(gallery)), matcher)
         values = values.contiguous()
         repeats.level(values)
-        yield rows, values, part
-        del part  # before the next ones are prepared
+        yield rows, values, asked
+        del part, asked  # before the next ones are prepared
 
 
 def check(values: Tensor, shape: tuple[int, int], matcher: nn.Module) -> None:

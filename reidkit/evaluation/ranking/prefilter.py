@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from reidkit.evaluation.matchers.base import Matcher, tensor_of
+from reidkit.evaluation.matchers.prepared import Prepared
 from reidkit.evaluation.matchers.vectors import CosineMatcher
 from reidkit.evaluation.rerank.nearest_lists import NearestLists, Neighbours, smallest, sorted_rows
 from reidkit.structures import Embedding
@@ -37,11 +38,11 @@ class RoughCosine:
     def __init__(self, images: Embedding, matcher: CosineMatcher):
         self.images, self.matcher = images, matcher
         self.ready = matcher.prepare(images, "gallery")
-        vectors = tensor_of(self.ready).flatten(1)
+        vectors = self.ready.vectors.flatten(1)
         self.units = torch.empty(vectors.shape, dtype=torch.bfloat16)
         taken = torch.empty(len(images))  # how much rounding took from vectors of length 1
         for rows in _parts(len(images)):
-            exact = -tensor_of(self.queries(rows)).flatten(1)
+            exact = -self.queries(rows).vectors.flatten(1)
             self.units[rows] = exact
             taken[rows] = (exact - self.units[rows]).norm(dim=1)
         # |x.y - x'.y'| <= |x - x'| |y| + |x'| |y - y'|, the product is rounded to 8 bits, and both
@@ -54,7 +55,7 @@ class RoughCosine:
     def __len__(self) -> int:
         return len(self.images)
 
-    def queries(self, rows: slice | Tensor) -> Embedding:
+    def queries(self, rows: slice | Tensor) -> Prepared:
         """Some of the images as prepared queries."""
         return self.matcher.prepare(self.images[rows], "query")
 
@@ -66,8 +67,8 @@ class RoughCosine:
 
     def some(self, rows: slice, index: Tensor, counts: Tensor, fill: float) -> Tensor:
         """Distances (r, m) in float32 of images to their first ``counts`` of index (r, m)."""
-        asked = tensor_of(self.queries(rows)).flatten(1).numpy()
-        gallery, which = tensor_of(self.ready).flatten(1).numpy(), index.numpy()
+        asked = self.queries(rows).vectors.flatten(1).numpy()
+        gallery, which = self.ready.vectors.flatten(1).numpy(), index.numpy()
         held = np.empty((index.shape[1], gallery.shape[1]), np.float32)
         found = np.zeros(index.shape, np.float32)
         for query, columns, count, out in zip(asked, which, counts.tolist(), found, strict=True):
@@ -75,9 +76,8 @@ class RoughCosine:
             np.vecdot(
                 held[:count], query, out=out[:count]
             )  # the same for the same vector, np.dot is not
-        scale = self.ready.visibility
-        assert scale is not None
-        values = self.matcher.finish(torch.from_numpy(found).mul_(scale[:, 0][index]), self.ready)
+        values = torch.from_numpy(found).mul_(self.ready.scale[index])
+        values = self.matcher.finish(values, self.ready)
         return values.masked_fill_(torch.arange(index.shape[1]) >= counts[:, None], fill)
 
     def all(self, rows: Tensor) -> Tensor:

@@ -16,7 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from reidkit.evaluation.matchers.base import Matcher, tensor_of
+from reidkit.evaluation.matchers.base import Matcher
+from reidkit.evaluation.matchers.prepared import Prepared
 from reidkit.evaluation.metrics.verification import Verification
 from reidkit.evaluation.protocols import GroundTruth
 from reidkit.evaluation.ranking.blocks import blocks, prepared_blocks
@@ -130,7 +131,7 @@ def _count_blocks(
         if verification is not None:
             counts = relations.n_good[members]
             if finishes:
-                assert isinstance(matcher, Matcher)
+                assert isinstance(matcher, Matcher) and ready is not None
                 right = _finished(right, counts, ready, matcher)
                 values = matcher.finish(values, ready)
             leave_out(values, members, relations)
@@ -139,13 +140,12 @@ def _count_blocks(
     return closer
 
 
-def _finished(right: NDArray, counts: NDArray, ready: Embedding, matcher: Matcher) -> NDArray:
+def _finished(right: NDArray, counts: NDArray, ready: Prepared, matcher: Matcher) -> NDArray:
     """Distances of the right images from their order values, padded to a row per query."""
     table = np.full((len(counts), max(1, counts.max())), np.float32(0))
     filled = np.arange(table.shape[1]) < counts[:, None]
     table[filled] = right
-    device = tensor_of(ready).device
-    return matcher.finish(torch.from_numpy(table).to(device), ready).cpu().numpy()[filled]
+    return matcher.finish(torch.from_numpy(table).to(ready.device), ready).cpu().numpy()[filled]
 
 
 @torch.inference_mode()

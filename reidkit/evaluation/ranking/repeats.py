@@ -52,7 +52,8 @@ class Repeats:
     @staticmethod
     def of(images: Embedding) -> Repeats:
         """The repeats among N embeddings, on their device; -0 equals 0, and NaN nothing."""
-        tables = [tensor.detach().flatten(1) for tensor in images._tensors().values()]
+        tensors = images._tensors().values()
+        tables = [tensor.detach()[:, None].flatten(1) for tensor in tensors]
         rows = torch.arange(len(images), device=tables[0].device)
         keys = torch.zeros_like(rows)
         for table in tables:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from reidkit.evaluation.matchers.base import Matcher, tensor_of
+from reidkit.evaluation.matchers.prepared import Prepared
 from reidkit.evaluation.protocols import GroundTruth
 from reidkit.evaluation.ranking.blocks import check
 from reidkit.evaluation.ranking.counting import CloserNegatives, farthest, flatten
@@ -118,8 +119,7 @@ class _Tiles:
         queries = queries[: self.rows]
         together = queries[-1] - queries[0] + 1 == len(queries)  # no copy of them then
         chosen = slice(queries[0], queries[-1] + 1) if together else torch.from_numpy(queries)
-        part = self.query[chosen].to(tensor_of(self.ready).device)
-        part = self.matcher.prepare(part, "query")
+        part = self.matcher.prepare(self.query[chosen].to(self.ready.device), "query")
         found = CloserNegatives(queries, self.relations, self.beyond_right_images(part, queries))
         for number, span in enumerate(self.spans, 1):
             shape = len(part), span.stop - span.start
@@ -136,7 +136,7 @@ class _Tiles:
                 found.keep_rows(self.rows)
         return found
 
-    def beyond_right_images(self, part: Embedding, queries: NDArray) -> NDArray[np.float32]:
+    def beyond_right_images(self, part: Prepared, queries: NDArray) -> NDArray[np.float32]:
         """A little farther than the farthest right image of each query (b,)."""
         out = np.empty(len(queries), np.float32)
         for start in range(0, len(queries), GROUP):

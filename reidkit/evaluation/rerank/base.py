@@ -14,7 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from reidkit.errors import UserError
 from reidkit.evaluation.matchers.base import Matcher
+from reidkit.evaluation.matchers.prepared import Prepared
 from reidkit.registry import RERANKERS
 from reidkit.structures import Embedding, ImageMeta
 
@@ -41,6 +43,8 @@ class Reranker:
         gallery_meta: ImageMeta,
     ) -> Reranked:
         """New embeddings of the same images, and a matcher that gives their new distances.
+
+        A step whose result is a matrix returns ``precomputed(distances)``.
 
         Args:
             query: Q embeddings.
@@ -76,6 +80,25 @@ def as_matcher(module: nn.Module) -> Matcher:
     return module if isinstance(module, Matcher) else _Plain(module)
 
 
+def refuse_across_only(step: str, matcher: Matcher) -> None:
+    """Refuse distances that are of queries to gallery images alone.
+
+    Args:
+        step: name of the re-ranking that needs others, too.
+        matcher: of the distances.
+
+    Raises:
+        UserError: there are no others.
+    """
+    if matcher.across_only:
+        raise UserError(
+            f"{step} needs distances among the queries and among the gallery images, and "
+            f"{type(matcher).__name__} has only those between the two: give "
+            "precomputed(distances, query_query, gallery_gallery), or put this step before the one "
+            "that made these distances"
+        )
+
+
 class _Plain(Matcher):
     """A plain module behind the interface of a matcher."""
 
@@ -86,8 +109,8 @@ class _Plain(Matcher):
         self.module = module
         self.bounds = getattr(module, "bounds", (-math.inf, math.inf))
 
-    def compare(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
-        return self.module(query, gallery)
+    def compare(self, query: Prepared, gallery: Prepared, out: Tensor | None = None) -> Tensor:
+        return self.module(Embedding(**query.tensors), Embedding(**gallery.tensors))
 
 
 class UnitRange(Matcher):
@@ -119,17 +142,18 @@ class UnitRange(Matcher):
         super().__init__()
         self.matcher, self.scale = matcher, scale
         self.symmetric, self.whole_rows = matcher.symmetric, matcher.whole_rows
+        self.across_only = matcher.across_only
 
-    def prepare(self, embedding: Embedding, side: str) -> Embedding:
+    def prepare(self, embedding: Embedding, side: str) -> Prepared:
         """As the matcher within does."""
         return self.matcher.prepare(embedding, side)
 
-    def compare(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
+    def compare(self, query: Prepared, gallery: Prepared, out: Tensor | None = None) -> Tensor:
         """The distances in [0, 1]."""
         return self._moved(self.matcher.compare(query, gallery, out))
 
-    def pairs(self, query: Embedding, gallery: Embedding) -> Tensor:
-        """The distances in [0, 1], row by row."""
+    def pairs(self, query: Prepared, gallery: Prepared) -> Tensor:
+        """The distances in [0, 1] of the i-th query and the i-th gallery image."""
         return self._moved(self.matcher.pairs(query, gallery))
 
     def _moved(self, distances: Tensor) -> Tensor:

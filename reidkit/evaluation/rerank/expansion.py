@@ -9,7 +9,7 @@ from reidkit.errors import UserError
 from reidkit.evaluation.matchers.base import join_parts, tensor_of, unit_parts
 from reidkit.evaluation.ranking.blocks import blocks
 from reidkit.evaluation.ranking.repeats import Repeats
-from reidkit.evaluation.rerank.base import Reranked, Reranker
+from reidkit.evaluation.rerank.base import Reranked, Reranker, as_matcher, refuse_across_only
 from reidkit.evaluation.rerank.nearest_lists import smallest
 from reidkit.registry import RERANKERS
 from reidkit.structures import Embedding, ImageMeta
@@ -101,6 +101,7 @@ class DatabaseAugmentation(Reranker):
         gallery_meta: ImageMeta,
     ) -> Reranked:
         """See `Reranker.rerank`; cameras and times are not used."""
+        refuse_across_only("DatabaseAugmentation", as_matcher(matcher))
         rows, places = Repeats.of(gallery).distinct(len(gallery))  # equal images stay equal
         images = gallery if len(rows) == len(gallery) else gallery[rows]
         near = _nearest(images, gallery, matcher, self.k, self.block_mb)

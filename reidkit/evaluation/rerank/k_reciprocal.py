@@ -11,10 +11,17 @@ import torch
 from torch import Tensor, nn
 
 from reidkit.evaluation.matchers.base import Matcher, tensor_of
-from reidkit.evaluation.matchers.precomputed import places, positions
+from reidkit.evaluation.matchers.precomputed import RowIds, ids_of
+from reidkit.evaluation.matchers.prepared import Prepared
 from reidkit.evaluation.ranking.memory import MEGABYTE
 from reidkit.evaluation.ranking.repeats import Repeats
-from reidkit.evaluation.rerank.base import Reranked, Reranker, UnitRange, as_matcher
+from reidkit.evaluation.rerank.base import (
+    Reranked,
+    Reranker,
+    UnitRange,
+    as_matcher,
+    refuse_across_only,
+)
 from reidkit.evaluation.rerank.neighbours import Neighbours, nearest_distinct, with_repeats
 from reidkit.evaluation.rerank.original import Kept, OriginalDistances
 from reidkit.evaluation.rerank.sparse import Sparse
@@ -94,12 +101,14 @@ class KReciprocal(Reranker):
         """See `Reranker.rerank`; cameras and times are not used."""
         device = tensor_of(gallery).device
         inner = as_matcher(matcher)
+        refuse_across_only("KReciprocal", inner)
         if inner.bounds[0] < 0:
             inner = UnitRange(inner, self.scale)
         images = Embedding.cat([query.to(device), gallery])
         near, distance = self.search(images, inner, len(query))
         found = self.matcher(near, distance, len(query))
-        return positions(len(query), device), positions(len(gallery), device), found
+        rows, columns = (RowIds.arange(len(side), device=device) for side in (query, gallery))
+        return rows, columns, found
 
     def search(
         self, images: Embedding, matcher: Matcher, n_query: int
@@ -190,7 +199,7 @@ def _places(mask: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class JaccardMatcher(Matcher):
-    """Re-ranked distances between `positions` of the queries and of the gallery.
+    """Re-ranked distances by `RowIds` of the queries and of the gallery, each from 0.
 
     Args:
         weights: V of all N images, the queries first.
@@ -201,6 +210,7 @@ class JaccardMatcher(Matcher):
 
     bounds = (0.0, 1.0)
     whole_rows = True
+    across_only = True
 
     def __init__(self, weights: Sparse, distance: OriginalDistances, n_query: int, weight: float):
         super().__init__()
@@ -213,9 +223,13 @@ class JaccardMatcher(Matcher):
         images, values = row[of_gallery][turn] - n_query, weights.values[of_gallery][turn]
         self.inverse = Sparse.of(columns, images, values, len(distance))
 
-    def compare(self, query: Embedding, gallery: Embedding, out: Tensor | None = None) -> Tensor:
+    def prepare(self, embedding: Embedding, side: str) -> Prepared:
+        """The ``ids`` (n,)."""
+        return Prepared(ids=ids_of(embedding, self))
+
+    def compare(self, query: Prepared, gallery: Prepared, out: Tensor | None = None) -> Tensor:
         """(1 - weight) Jaccard + weight * original, for a block."""
-        rows, columns = places(query), places(gallery)
+        rows, columns = query.ids, gallery.ids
         whole = len(columns) == self.n_gallery
         values = self.distance.block(rows, out if whole else None)
         step = max(1, CACHED // self.n_gallery) if values.device.type == "cpu" else len(rows)

@@ -105,7 +105,7 @@ class _Exact:
     def __init__(self, images: Embedding, matcher: Matcher):
         self.images, self.matcher = images, matcher
         self.ready = matcher.prepare(images, "gallery")
-        self.rows, self.queries = slice(0, 0), images[:0]
+        self.rows, self.queries = slice(0, 0), self.ready[:0]
 
     def compare(self, rows: slice, columns: slice, out: Tensor | None = None) -> Tensor:
         """Distances (r, c), in ``out`` where the matcher uses it."""

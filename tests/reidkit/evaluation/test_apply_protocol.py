@@ -9,11 +9,11 @@ from reidkit.evaluation import (
     CosineMatcher,
     LabelledEmbeddings,
     Labels,
+    PrecomputedMatcher,
     RankingEvaluator,
-    TableMatcher,
+    RowIds,
     apply_protocol,
     pool_queries,
-    positions,
     random_halves,
 )
 from reidkit.evaluation.protocols import PROTOCOLS
@@ -121,10 +121,10 @@ def test_random_halves_depend_on_people_not_on_files():
 def test_two_cameras_give_the_mean_over_halves():
     people = np.arange(1, 9)
     table = np.abs(np.random.default_rng(1).random((8, 8)) - np.eye(8) * 0.4)
-    query = LabelledEmbeddings(positions(8), Labels(people, people * 0))
-    gallery = LabelledEmbeddings(positions(8), Labels(people, people * 0 + 1), "gallery")
+    query = LabelledEmbeddings(RowIds.arange(8), Labels(people, people * 0))
+    gallery = LabelledEmbeddings(RowIds.arange(8), Labels(people, people * 0 + 1), "gallery")
     result = RankingEvaluator("two-camera", trials=5, topk=(1,)).rank(
-        query, gallery, TableMatcher(table)
+        query, gallery, PrecomputedMatcher(table)
     )
     wanted = []
     for trial in random_halves(query.labels, gallery.labels, 5):

@@ -14,11 +14,11 @@ from reidkit.evaluation import (
     EuclideanMatcher,
     KReciprocal,
     Labels,
+    PrecomputedMatcher,
     QueryExpansion,
-    TableMatcher,
+    RowIds,
     VisiblePartsMatcher,
     match_labels,
-    positions,
     rank_positives,
     single_shot_cmc,
     top_matches,
@@ -112,8 +112,8 @@ def case(request):
 def test_ranks(case, way):
     matcher, query, gallery, _, relations, table = case
     found = rank_positives(query, gallery, relations, matcher, way)
-    places = positions(len(query)), positions(len(gallery))
-    wanted = rank_positives(*places, relations, TableMatcher(table))
+    places = RowIds.arange(len(query)), RowIds.arange(len(gallery))
+    wanted = rank_positives(*places, relations, PrecomputedMatcher(table))
     for name in ("ranks", "lowest", "highest"):
         np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name))
     assert (found.lowest < found.highest).any()  # there are ties
@@ -130,8 +130,8 @@ def test_verification(case, way):
 def test_top_matches(case, way):
     matcher, query, gallery, _, relations, table = case
     found, distances = top_matches(query, gallery, matcher, relations, 30, way)
-    places = positions(len(query)), positions(len(gallery))
-    wanted, _ = top_matches(*places, TableMatcher(table), relations, 30)
+    places = RowIds.arange(len(query)), RowIds.arange(len(gallery))
+    wanted, _ = top_matches(*places, PrecomputedMatcher(table), relations, 30)
     np.testing.assert_array_equal(found, wanted)
     assert (np.diff(distances) == 0).mean() > 0.3
 
@@ -139,8 +139,8 @@ def test_top_matches(case, way):
 def test_single_shot(case, way):
     matcher, query, gallery, labels, relations, table = case
     found = single_shot_cmc(query, gallery, relations, *labels, matcher, 10, way)
-    places = positions(len(query)), positions(len(gallery))
-    wanted = single_shot_cmc(*places, relations, *labels, TableMatcher(table), 10)
+    places = RowIds.arange(len(query)), RowIds.arange(len(gallery))
+    wanted = single_shot_cmc(*places, relations, *labels, PrecomputedMatcher(table), 10)
     np.testing.assert_allclose(found, wanted, atol=1e-12)
 
 
@@ -149,9 +149,9 @@ def test_camera_pairs(case, way):
 
     matcher, query, gallery, labels, _, table = case
     found = by_camera_pair(MARKET, *map(LabelledEmbeddings, (query, gallery), labels), matcher, way)
-    places = positions(len(query)), positions(len(gallery))
+    places = RowIds.arange(len(query)), RowIds.arange(len(gallery))
     sides = map(LabelledEmbeddings, places, labels)
-    assert found == by_camera_pair(MARKET, *sides, TableMatcher(table))
+    assert found == by_camera_pair(MARKET, *sides, PrecomputedMatcher(table))
 
 
 def lists(table, k):
@@ -193,7 +193,7 @@ def test_k_reciprocal(matcher, across, keep_mb, way):
     step = KReciprocal(8, 3, block_mb=way, keep_mb=keep_mb)
     query, gallery, found = step.rerank(both[:n_query], both[n_query:], matcher, *SIGHTS)
     table = exact(matcher, both, both, which)
-    places = positions(len(both))
+    places = RowIds.arange(len(both))
     found_table = found(query, gallery).numpy()
     wanted = step.rerank(places[:n_query], places[n_query:], Table(table, matcher), *SIGHTS)
     np.testing.assert_allclose(found_table, wanted[2](*wanted[:2]).numpy(), atol=2e-3)
@@ -209,11 +209,11 @@ def test_k_reciprocal(matcher, across, keep_mb, way):
             assert (np.ptp(block[:, which[n_query:] == number], axis=1) == 0).all()
 
 
-class Table(TableMatcher):
+class Table(PrecomputedMatcher):
     """A table with the properties of another matcher's distances."""
 
     def __init__(self, table, matcher):
-        super().__init__(table)
+        super().__init__(table, across_only=False)
         self.bounds, self.squared = matcher.bounds, matcher.squared
 
 

@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 
 from reidkit.data.split import Trial
 from reidkit.errors import UserError
-from reidkit.evaluation import LabelledEmbeddings, Labels, RankingEvaluator, TableMatcher, positions
+from reidkit.evaluation import (
+    LabelledEmbeddings,
+    Labels,
+    PrecomputedMatcher,
+    RankingEvaluator,
+    RowIds,
+)
 
 PROTOCOLS = ["market", "cuhk03-np", "mars-official", "mars-minus-queries", "single-camera"]
 
@@ -62,10 +68,10 @@ def side(numbers, people, cameras, name):
     labels = Labels(
         [people[i] for i in numbers], [cameras[i] for i in numbers], [f"{i}.jpg" for i in numbers]
     )
-    return LabelledEmbeddings(positions(max(numbers) + 1)[numbers], labels, name)
+    return LabelledEmbeddings(RowIds.arange(max(numbers) + 1)[numbers], labels, name)
 
 
-class Numbered(TableMatcher):
+class Numbered(PrecomputedMatcher):
     """The table's entry of two numbered images, whichever side they are on."""
 
 

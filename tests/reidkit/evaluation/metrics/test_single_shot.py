@@ -14,7 +14,7 @@ from reidkit.evaluation import (
     match_labels,
     single_shot_cmc,
 )
-from reidkit.evaluation.matchers.precomputed import TableMatcher, positions
+from reidkit.evaluation.matchers.precomputed import PrecomputedMatcher, RowIds
 from reidkit.evaluation.protocols import PROTOCOLS
 
 RULES = PROTOCOLS["cuhk03-single-shot"]
@@ -26,8 +26,10 @@ PEOPLE = [1, 1, 1, 1, 2, 2, 3, 3]
 def chances(table, query, gallery, depth=4, **options):
     table = np.asarray(table, np.float32)
     relations = match_labels(RULES, query, gallery)
-    sides = positions(len(query)), positions(len(gallery))
-    return single_shot_cmc(*sides, relations, query, gallery, TableMatcher(table), depth, **options)
+    sides = RowIds.arange(len(query)), RowIds.arange(len(gallery))
+    return single_shot_cmc(
+        *sides, relations, query, gallery, PrecomputedMatcher(table), depth, **options
+    )
 
 
 def every_gallery(row, identity, camera, gallery, depth):
@@ -108,9 +110,9 @@ def test_blocks_and_shares_change_nothing(repeats):
 
 
 def test_the_evaluator_reports_cmc_only_and_how():
-    query = LabelledEmbeddings(positions(1), Labels([1], [0]))
-    gallery = LabelledEmbeddings(positions(8), Labels(PEOPLE, [1] * 8), "gallery")
-    matcher = TableMatcher(WORKED)
+    query = LabelledEmbeddings(RowIds.arange(1), Labels([1], [0]))
+    gallery = LabelledEmbeddings(RowIds.arange(8), Labels(PEOPLE, [1] * 8), "gallery")
+    matcher = PrecomputedMatcher(WORKED)
     exact = RankingEvaluator("cuhk03-single-shot", topk=(1, 2)).rank(query, gallery, matcher)
     assert exact.metrics == {"R1": 0.25, "R2": (1 + 1 + 0.5 + 0) / 4}
     assert exact.protocol == "cuhk03-single-shot-v1 (exact)"

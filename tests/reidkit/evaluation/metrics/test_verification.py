@@ -14,10 +14,10 @@ from reidkit.evaluation import (
     LabelledEmbeddings,
     Labels,
     Matcher,
+    PrecomputedMatcher,
     RankingEvaluator,
-    TableMatcher,
+    RowIds,
     match_labels,
-    positions,
 )
 from reidkit.evaluation.metrics.verification import Verification, highest_threshold
 from reidkit.evaluation.protocols import PROTOCOLS
@@ -27,7 +27,7 @@ from reidkit.structures import Embedding
 MARKET = PROTOCOLS["market"]
 
 
-class Bounded(TableMatcher):
+class Bounded(PrecomputedMatcher):
     bounds = (0.0, 8.0)
 
 
@@ -95,7 +95,7 @@ def test_equal_to_every_pair(case, device_way):
     seen = Verification(0.0, 8.0, relations.n_impostors(relations.people) + 2)
     if device_way:
         seen._add_chunk = lambda chunk: seen._add_device(torch.from_numpy(chunk))
-    sides = positions(len(query)), positions(len(gallery))
+    sides = RowIds.arange(len(query)), RowIds.arange(len(gallery))
     rank_positives(*sides, relations, Bounded(table), 64, relations.people, seen)
     assert relations.n_impostors(relations.people) == len(impostor) == seen.counts.sum()
     np.testing.assert_array_equal(np.sort(np.concatenate(seen.genuine)), np.sort(genuine))
@@ -188,11 +188,11 @@ def test_shares_join_to_the_whole():
     query, gallery = data()
     relations = match_labels(MARKET, query.labels, gallery.labels)
     table = CosineMatcher()(query.embedding, gallery.embedding).numpy()
-    sides = positions(len(query)), positions(len(gallery))
+    sides = RowIds.arange(len(query)), RowIds.arange(len(gallery))
 
     def gather(queries):
         seen = Verification(0.0, 2.0, 60)
-        rank_positives(*sides, relations, TableMatcher(table), 64, queries, seen)
+        rank_positives(*sides, relations, PrecomputedMatcher(table), 64, queries, seen)
         return seen
 
     whole = gather(relations.people)

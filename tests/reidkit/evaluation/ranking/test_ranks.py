@@ -15,7 +15,7 @@ from reidkit.evaluation import (
     match_labels,
     score,
 )
-from reidkit.evaluation.matchers.precomputed import TableMatcher, positions
+from reidkit.evaluation.matchers.precomputed import PrecomputedMatcher, RowIds
 from reidkit.evaluation.protocols import PROTOCOLS
 from reidkit.evaluation.ranking import counting
 from reidkit.evaluation.ranking import ranks as ranking
@@ -27,9 +27,9 @@ MARKET = PROTOCOLS["market"]
 def run(table, query, gallery, protocol=MARKET, block_mb=64.0, **options):
     table = np.asarray(table, np.float32)
     relations = match_labels(protocol, query, gallery)
-    q, g = positions(len(query)), positions(len(gallery))
-    ranks = ranking.rank_positives(q, g, relations, TableMatcher(table), block_mb)
-    return score(ranks, relations, protocol, "TableMatcher", **options)
+    q, g = RowIds.arange(len(query)), RowIds.arange(len(gallery))
+    ranks = ranking.rank_positives(q, g, relations, PrecomputedMatcher(table), block_mb)
+    return score(ranks, relations, protocol, "PrecomputedMatcher", **options)
 
 
 def labels(identities, cameras, paths=None) -> Labels:
@@ -136,7 +136,12 @@ def test_whole_block_operations_count_the_same(case):
 def test_results_do_not_depend_on_the_block_size(case, rows):
     table, query, gallery = case
     relations = match_labels(MARKET, query, gallery)
-    arguments = positions(len(query)), positions(len(gallery)), relations, TableMatcher(table)
+    arguments = (
+        RowIds.arange(len(query)),
+        RowIds.arange(len(gallery)),
+        relations,
+        PrecomputedMatcher(table),
+    )
     wanted = ranking.rank_positives(*arguments)
     found = ranking.rank_positives(*arguments, block_mb=rows * 4 * len(gallery) / 2**20)
     for name in ("starts", "ranks", "lowest", "highest"):
@@ -246,7 +251,7 @@ def test_a_gpu_gives_the_same_ranks():
 def test_memory_is_that_of_one_block():
     sizes = []
 
-    class Watching(TableMatcher):
+    class Watching(PrecomputedMatcher):
         def compare(self, query, gallery, out=None):
             sizes.append(len(query) * len(gallery) * 4)
             return super().compare(query, gallery, out)
@@ -255,7 +260,7 @@ def test_memory_is_that_of_one_block():
     sides = labels(people, people * 0), labels(people, people * 0 + 1)
     matcher = Watching(np.random.default_rng(0).random((64, 64)))
     ranking.rank_positives(
-        positions(64), positions(64), match_labels(MARKET, *sides), matcher, block_mb=2**-10
+        RowIds.arange(64), RowIds.arange(64), match_labels(MARKET, *sides), matcher, block_mb=2**-10
     )
     assert len(sizes) == 16 and max(sizes) == 1024
 
@@ -263,7 +268,7 @@ def test_memory_is_that_of_one_block():
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_distances_that_are_no_numbers_are_refused(value):
     with pytest.raises(
-        UserError, match="matcher TableMatcher gave 1 distances that are NaN or inf"
+        UserError, match="matcher PrecomputedMatcher gave 1 distances that are NaN or inf"
     ):
         run([[0.1, value]], labels([1], [0]), labels([1, 2], [1, 1]))
 
@@ -284,15 +289,17 @@ def test_matchers_that_return_something_else_are_refused():
 
     sides = labels([1], [0]), labels([1, 2], [1, 1])
     with pytest.raises(ValueError, match=r"Wrong must return \(1, 2\) float32, got \(2, 1\)"):
-        ranking.rank_positives(positions(1), positions(2), match_labels(MARKET, *sides), Wrong())
+        ranking.rank_positives(
+            RowIds.arange(1), RowIds.arange(2), match_labels(MARKET, *sides), Wrong()
+        )
 
 
 def test_a_process_without_queries_adds_nothing():
     query, gallery = labels([1, 2], [0, 0]), labels([1, 2, 3], [1, 1, 1])
     relations = match_labels(MARKET, query, gallery)
-    table, sides = np.arange(6.0).reshape(2, 3), (positions(2), positions(3))
+    table, sides = np.arange(6.0).reshape(2, 3), (RowIds.arange(2), RowIds.arange(3))
     whole, none = (
-        ranking.rank_positives(*sides, relations, TableMatcher(table), queries=queries)
+        ranking.rank_positives(*sides, relations, PrecomputedMatcher(table), queries=queries)
         for queries in (None, np.zeros(0, np.int64))
     )
     joined = ranking.Ranks.join([none, whole, none])

@@ -15,7 +15,7 @@ from reidkit.evaluation import (
     Labels,
     match_labels,
 )
-from reidkit.evaluation.matchers.precomputed import TableMatcher, positions
+from reidkit.evaluation.matchers.precomputed import PrecomputedMatcher, RowIds
 from reidkit.evaluation.protocols import PROTOCOLS
 from reidkit.evaluation.ranking import counting, tiles
 from reidkit.evaluation.ranking import ranks as ranking
@@ -27,7 +27,7 @@ MARKET = PROTOCOLS["market"]
 FIELDS = ("starts", "ranks", "lowest", "highest")
 
 
-class Parts(TableMatcher):
+class Parts(PrecomputedMatcher):
     """A table that is asked for tiles."""
 
     whole_rows = False
@@ -58,9 +58,9 @@ def test_tiles_count_as_whole_rows_do(seed, shape, tile, levels, numbers, nearer
     table -= nearer * levels * (query.identities[:, None] == gallery.identities)
     relations = match_labels(MARKET, query, gallery)
     asked = np.flatnonzero(rng.random(shape[0]) < 0.8)  # some without a right image, too
-    arguments = positions(shape[0]), positions(shape[1]), relations
+    arguments = RowIds.arange(shape[0]), RowIds.arange(shape[1]), relations
     with mock.patch.object(ranking, "count_cpu", count_device):  # shares nothing with tiles
-        wanted = rank_positives(*arguments, TableMatcher(table), queries=asked)
+        wanted = rank_positives(*arguments, PrecomputedMatcher(table), queries=asked)
     with (
         mock.patch.multiple(tiles, ROWS=tile[0], COLUMNS=tile[1], MARGIN=margin, GROUP=step),
         mock.patch.object(counting, "STEP", step),
@@ -81,7 +81,9 @@ def test_embeddings_in_tiles_rank_as_float64(matcher, block_mb):
     relations = match_labels(MARKET, query, gallery)
     ranks = rank_positives(*embeddings, relations, matcher, block_mb)
     table = matcher(*(Embedding(e.vectors.double()) for e in embeddings)).numpy()
-    whole = rank_positives(positions(90), positions(13000), relations, TableMatcher(table))
+    whole = rank_positives(
+        RowIds.arange(90), RowIds.arange(13000), relations, PrecomputedMatcher(table)
+    )
     np.testing.assert_array_equal(ranks.starts, whole.starts)
     assert np.abs(ranks.ranks - whole.ranks).max() <= 1  # two may swap by rounding
     assert (ranks.ranks == whole.ranks).mean() > 0.99
@@ -107,10 +109,10 @@ def test_tiles_are_even_and_limits_need_few_values():
     matcher = watched(np.where(same, 0.1, 1).astype(np.float32) * rng.random((30, 101)))
     relations = match_labels(MARKET, query, gallery)
     with mock.patch.multiple(tiles, ROWS=12, COLUMNS=25, GROUP=1):
-        arguments = positions(30), positions(101), relations, matcher
+        arguments = RowIds.arange(30), RowIds.arange(101), relations, matcher
         rank_positives(*arguments, 800 * 4 / 2**20)
     assert max(columns for _, columns in matcher.shapes) == 26  # not 25 and one more of 1
-    assert tiles._shape(2000, positions(1 << 14), 64)[1] == 4112  # not a power of two apart
+    assert tiles._shape(2000, RowIds.arange(1 << 14), 64)[1] == 4112  # not a power of two apart
     blocks = [rows for rows, columns in matcher.shapes if columns in (23, 26)]
     assert sum(blocks) == 4 * len(relations.valid) and max(blocks) <= 15
 
@@ -125,8 +127,8 @@ def test_memory_stays_bounded_where_every_image_matters():
         take(self, *args)
         kept.append((len(self.queries), self.kept.sum()))
 
-    arguments = positions(64), positions(400), match_labels(MARKET, query, gallery)
-    wanted = rank_positives(*arguments, TableMatcher(matcher.table))
+    arguments = RowIds.arange(64), RowIds.arange(400), match_labels(MARKET, query, gallery)
+    wanted = rank_positives(*arguments, PrecomputedMatcher(matcher.distances))
     numbers = 4000  # ten rows
     with (
         mock.patch.multiple(tiles, ROWS=32, COLUMNS=50),
@@ -146,17 +148,19 @@ def test_values_that_are_no_numbers_are_refused_in_any_tile(value, column):
     table[2, column] = value
     labels = Labels(range(1, 5), [0] * 4), Labels([*range(1, 5)] * 15, [1] * 60)
     with mock.patch.multiple(tiles, ROWS=2, COLUMNS=20), pytest.raises(UserError, match="NaN or"):
-        rank_positives(positions(4), positions(60), match_labels(MARKET, *labels), Parts(table))
+        rank_positives(
+            RowIds.arange(4), RowIds.arange(60), match_labels(MARKET, *labels), Parts(table)
+        )
 
 
 def test_who_is_counted_in_tiles():
-    large, small = positions(16000), positions(8000)
+    large, small = RowIds.arange(16000), RowIds.arange(8000)
     assert tiles.tiled(large, CosineMatcher(), 64, 2000)
     assert not tiles.tiled(small, CosineMatcher(), 64, 2000)  # its rows fit the memory
     assert not tiles.tiled(large, CosineMatcher(), 64, 1000)  # all rows do
     heavy = Embedding(torch.zeros(1, 1, 1).expand(16000, 1, 10000))
     assert not tiles.tiled(heavy, CosineMatcher(), 64, 2000)  # fewer such queries fit it
-    assert not tiles.tiled(large, TableMatcher(np.zeros((1, 16000))), 64, 2000)
+    assert not tiles.tiled(large, PrecomputedMatcher(np.zeros((1, 16000))), 64, 2000)
     assert not tiles.tiled(large, torch.nn.Identity(), 64, 2000)
 
 

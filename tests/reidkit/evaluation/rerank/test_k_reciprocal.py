@@ -13,10 +13,10 @@ from reidkit.evaluation import (
     LabelledEmbeddings,
     Labels,
     Matcher,
+    PrecomputedMatcher,
     RankingEvaluator,
-    TableMatcher,
+    RowIds,
     UnitRange,
-    positions,
     unit_range,
 )
 from reidkit.structures import Embedding, ImageMeta
@@ -100,16 +100,16 @@ def test_tables_with_ties_and_without_symmetry(seed, k1, k2, count, levels):
     np.fill_diagonal(table, 0)
     n_query = int(rng.integers(1, count))
     wanted = dense(table, n_query, k1, k2, 0.3)
-    both = positions(count)
+    both = RowIds.arange(count)
     for block_mb in (64, 4 * 9 / 2**20):  # tiles of 3 x 3
         step = KReciprocal(k1, k2, block_mb=block_mb)
         query, gallery, matcher = step.rerank(
-            both[:n_query], both[n_query:], Positive(table), *SIGHTS
+            both[:n_query], both[n_query:], Positive(table, across_only=False), *SIGHTS
         )
         np.testing.assert_allclose(matcher(query, gallery).numpy(), wanted, atol=2e-6)
 
 
-class Positive(TableMatcher):
+class Positive(PrecomputedMatcher):
     bounds = (0.0, 1000.0)
 
 
@@ -118,11 +118,11 @@ def test_learned_scores_without_bounds_keep_their_order():
     both = torch.nn.functional.normalize(torch.cat([query, gallery]))
     logits = 40 * (both @ both.T) + 60  # all positive: distances all negative
 
-    class Learned(TableMatcher):
+    class Learned(PrecomputedMatcher):
         pass
 
-    matcher = Learned(-logits.numpy())
-    places = positions(len(both))
+    matcher = Learned(-logits.numpy(), across_only=False)
+    places = RowIds.arange(len(both))
     step = KReciprocal(k1=8, k2=3)
     q, g, found = step.rerank(places[:20], places[20:], matcher, *SIGHTS)
     calibrated = 1 / (1 + np.exp(logits.double().numpy() / 10))
@@ -146,8 +146,8 @@ def test_the_range_guard():
     assert unit_range(inside) is inside
     query, gallery = (Embedding(x[:, None]) for x in clusters(3, 4))
     torch.testing.assert_close(inside(query, gallery), CosineMatcher()(query, gallery) / 2)
-    wide = TableMatcher(np.array([[-80.0, -5.0, 3.0, 200.0]]))
-    moved = unit_range(wide)(positions(1), positions(4))
+    wide = PrecomputedMatcher(np.array([[-80.0, -5.0, 3.0, 200.0]]))
+    moved = unit_range(wide)(RowIds.arange(1), RowIds.arange(4))
     assert (moved >= 0).all() and (moved <= 1).all() and (moved.diff() > 0).all()
 
 
@@ -190,8 +190,10 @@ def test_distances_kept_or_computed_again_mix_the_same(block_mb):
         found = [rerank(query, gallery, matcher, keep_mb=mb, **options) for mb in (256, 0)]
         np.testing.assert_allclose(*found, atol=1e-6)
     rng = np.random.default_rng(0)
-    table = Positive(rng.integers(1, 9, (80, 80)) / 8.0)  # not symmetric, and exact
-    places = positions(80)
+    table = Positive(
+        rng.integers(1, 9, (80, 80)) / 8.0, across_only=False
+    )  # not symmetric, and exact
+    places = RowIds.arange(80)
     found = [rerank(places[:20], places[20:], table, keep_mb=mb, **options) for mb in (256, 0)]
     np.testing.assert_array_equal(*found)
 

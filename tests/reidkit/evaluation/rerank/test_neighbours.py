@@ -6,13 +6,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reidkit.evaluation import CosineMatcher, TableMatcher, positions
+from reidkit.evaluation import CosineMatcher, PrecomputedMatcher, RowIds
 from reidkit.evaluation.rerank import nearest_lists
 from reidkit.evaluation.rerank.neighbours import _Merged, nearest, nearest_distinct
 from reidkit.structures import Embedding
 
 
-class Symmetric(TableMatcher):
+class Symmetric(PrecomputedMatcher):
     symmetric = True
 
 
@@ -33,12 +33,12 @@ def test_equal_to_sorting_rows(seed, count, k, levels, symmetric, broken, block_
     odd = rng.random(table.shape) < broken * 0.3
     table[odd] = rng.choice(np.float32([np.inf, np.nan, -0.0]), odd.sum())
     table = np.triu(table) + np.triu(table, 1).T if symmetric else table
-    matcher = (Symmetric if symmetric else TableMatcher)(table)
+    matcher = (Symmetric if symmetric else PrecomputedMatcher)(table)
     with pytest.MonkeyPatch.context() as limits:
         if small:  # few rows at a time, and lists merged in the middle of a tile
             limits.setattr(nearest_lists, "CACHED", 30)
             limits.setattr(nearest_lists, "WAITING", 10)
-        found = nearest(positions(count), matcher, k, block_mb)
+        found = nearest(RowIds.arange(count), matcher, k, block_mb)
     index, distance = obvious(table, k)
     np.testing.assert_array_equal(found.index.numpy(), index)
     np.testing.assert_array_equal(found.distance.numpy(), distance)
@@ -50,7 +50,7 @@ def test_lists_that_all_change_and_many_ties_stay_exact():
     rows = np.arange(count)
     falling = -np.minimum(rows[:, None], rows[None]) - np.maximum(rows[:, None], rows[None]) / 1e3
     for table in (falling.astype(np.float32), np.ones((count, count), np.float32)):
-        found = nearest(positions(count), Symmetric(table), k, 4 * 300**2 / 2**20)
+        found = nearest(RowIds.arange(count), Symmetric(table), k, 4 * 300**2 / 2**20)
         index, distance = obvious(table, k)
         np.testing.assert_array_equal(found.index.numpy(), index)
         np.testing.assert_array_equal(found.distance.numpy(), distance)
@@ -81,8 +81,8 @@ def test_every_pair_between_the_first_and_the_others_is_visited(symmetric, n_vis
         assert np.isnan(seen[rows, columns]).all()
         seen[rows, columns] = tile
 
-    matcher = (Symmetric if symmetric else TableMatcher)(table)
-    nearest_distinct(positions(50), matcher, 3, 4 * 16**2 / 2**20, visit, n_visited)
+    matcher = (Symmetric if symmetric else PrecomputedMatcher)(table)
+    nearest_distinct(RowIds.arange(50), matcher, 3, 4 * 16**2 / 2**20, visit, n_visited)
     wanted = np.full_like(table, np.nan)
     wanted[:n_visited, n_visited:] = table[:n_visited, n_visited:]
     np.testing.assert_array_equal(seen, wanted)
