@@ -54,5 +54,8 @@ $ false || echo "step 1/3 x"; echo "bar: 1/3 so far"; echo "bar: 3/3 done"
 def test_masks_hide_numbers_only():
     assert masked("loss 1.25  ETA 0:12\nR1 3") == masked("loss 10.5 ETA 1:02\nR1 44")
     assert masked("loss 1") != masked("lost 1")
+    assert masked("gap -0.5 at 1e-05") == masked("gap 12 at 0.001")
+    assert masked("mAP  R1\n---------\n9.5   8") == masked("mAP    R1\n-----------\n10.25  8")
+    assert masked("| a |\n|---|") != masked("| a |\n| b |")
     assert masked("5 passed in 25.26s") == masked("5 passed in 120.43s (0:02:00)")
     assert masked("device cpu, fp32") == masked("device cpu, bf16") != masked("device cuda, bf16")

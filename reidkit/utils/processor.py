@@ -12,4 +12,6 @@ def has_bf16_units() -> bool:
         >>> has_bf16_units() in (True, False)
         True
     """
+    if torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "AVX2"):
+        return False  # it has none, or torch is held not to use them
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
