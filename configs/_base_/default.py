@@ -5,7 +5,7 @@ plugins = []
 # test, and augment: one decision of the batch transforms per tracklet | frame
 input = dict(size=(256, 128), resize="cv2", frames=dict())
 # runs this one builds on, by role: dict(config=..., run=folder or None, overrides=[])
-needs = dict()
+prerequisites = dict()
 labels = dict(train=dict(), test=[])  # part labels the method needs, by domain: keypoints, part_map
 train = dict(
     epochs=60,
@@ -14,16 +14,18 @@ train = dict(
     accumulate=1,  # batches per optimiser step
     optimizer=dict(type="SGD", lr=0.01, momentum=0.9, weight_decay=5e-4),
     optimizers=dict(),  # by part, for models that train parts on their own; then optimizer=None
-    head_lr_mult=1.0,  # learning rate of heads relative to the backbone's
-    schedule=None,
+    # factor of the learning rate by a pattern of parameter names ("backbone.*"); of several that
+    # match, the longest counts
+    lr_mult=dict(),
+    schedule=None,  # dict(type="step" or "one_cycle", ...), or a list of mmengine's schedulers
     clip_grad=None,  # largest gradient norm
     eval_every=0,  # epochs between tests during training, 0 for never
     checkpoint_every=1,  # epochs
     load_from=None,  # another run's checkpoint to start from
-    freeze=[],  # modules that are not trained; "!classifiers": all but the classifiers
+    freeze=[],  # names of modules that are not trained, or patterns of names
     losses=[],  # roles of losses that count; "!name" leaves one out; empty: all
-    new="heads",  # what head_lr_mult applies to: heads | classifiers
-    stages=[],  # changes to these keys, one dict per stage; each starts from the one before
+    # changes to these keys by stage, in order; each stage starts from the weights of the one before
+    stages=dict(),
 )
 evaluation = dict(
     type="RankingEvaluator",
@@ -31,4 +33,5 @@ evaluation = dict(
     topk=(1, 5, 10),
     rerank=dict(),  # steps between distances and ranking: +evaluation.rerank.rr=KReciprocal
 )
-hooks = []
+hooks = dict()  # by role, in order: name=dict(type=..., ...)
+visualizers = [dict(type="TensorboardVisBackend")]  # mmengine's; also WandbVisBackend and others

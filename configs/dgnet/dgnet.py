@@ -2,6 +2,103 @@
 # teacher, which is trained first when it is missing.
 # python tools/train.py configs/dgnet/dgnet.py
 # python tools/train.py configs/dgnet/dgnet.py recipe=paper data=market1501
-# Another finished run as teacher: needs.teacher.run=runs/other
+# Another finished run as teacher: prerequisites.teacher.run=runs/other
 # Stripes of the body in place of the released code's channels: model.networks.slices=stripe
-_base_ = ["_base_dgnet.py"]
+_base_ = ["../_base_/default.py"]
+plugins = ["dgnet"]
+prerequisites = dict(teacher=dict(config="dgnet/teacher", run=None, overrides=[]))
+model = dict(
+    type="dgnet/DGNet",
+    matcher=dict(type="dgnet/WeightedHeadsMatcher", beta=0.5),
+    # as released
+    networks=dict(
+        dilations=(3, 6, 9),
+        slices="channel",
+        detach_code=True,
+        colour_structure=False,
+        checkpoint=False,
+        compile=False,
+    ),
+    # weights of the paper and its code
+    terms=dict(
+        self_recon=dict(weight=5.0),
+        same_recon=dict(weight=5.0),
+        gan=dict(weight=1.0),
+        id=dict(weight=1.0),
+        id_fine=dict(weight=0.4),  # 0.2 of primary, as fine
+        id_positive=dict(weight=1.0),
+        id_composite=dict(weight=0.5),
+        structure_code=dict(weight=1.0),
+        appearance_code=dict(weight=1.0),
+        cycle=dict(weight=2.0),
+        primary=dict(weight=2.0),
+        fine=dict(weight=0.4),
+    ),
+    transforms=dict(
+        train=dict(
+            flip=dict(type="RandomFlip", p=0.5),
+            crop=dict(type="RandomCrop", edge=True),
+            normalize=dict(type="Normalize"),
+        ),
+        test=dict(normalize=dict(type="Normalize")),
+        identity=dict(erase=dict(type="RandomErasing", p=0.5)),  # of images that E_a identifies
+    ),
+)
+train = dict(sampler=dict(type="dgnet/PairSampler"), optimizer=None)
+hooks = dict(samples=dict(type="SampleHook", interval=1, count=8))
+
+
+def _starts(steps):
+    """Composites teach from 30 % of the run on, ramps take 4 %: iterations of the terms."""
+    late, ramp = 3 * steps // 10, steps // 25
+    slow, fast = dict(start=late, ramp=ramp), dict(start=late, ramp=ramp // 2)
+    return dict(
+        id_fine=slow, structure_code=fast, appearance_code=fast, cycle=slow, primary=slow, fine=slow
+    )
+
+
+recipes = dict(
+    quick=dict(
+        model=dict(
+            networks=dict(
+                dim=128,
+                structure_dim=8,
+                mlp_dim=128,
+                discriminator_dim=8,
+                passes="joint",  # batch statistics of 4 crops would be noise
+            ),
+            terms=_starts(20 * 35),
+            transforms=dict(train=dict(crop=dict(pad=5))),
+        ),
+        train=dict(
+            sampler=dict(steps=35),
+            optimizers=dict(
+                reid=dict(type="AdamW", lr=1e-3, weight_decay=0.01),
+                generator=dict(type="Adam", lr=1e-3, betas=(0.0, 0.999)),
+                discriminator=dict(type="Adam", lr=2e-4, betas=(0.0, 0.999)),
+            ),
+        ),
+    ),
+    paper=dict(
+        model=dict(
+            networks=dict(
+                dim=512,
+                structure_dim=16,
+                mlp_dim=512,
+                discriminator_dim=32,
+                passes="separate",
+            ),
+            terms=_starts(100 * 1000),
+            transforms=dict(train=dict(crop=dict(pad=10))),
+        ),
+        train=dict(
+            sampler=dict(steps=1000),
+            optimizers=dict(
+                reid=dict(type="SGD", lr=0.002, momentum=0.9, weight_decay=5e-4, nesterov=True),
+                generator=dict(type="Adam", lr=1e-4, betas=(0.0, 0.999), weight_decay=5e-4),
+                discriminator=dict(type="Adam", lr=1e-4, betas=(0.0, 0.999), weight_decay=5e-4),
+            ),
+            lr_mult={"networks.appearance_encoder.heads.*": 10.0},  # both heads learn at 0.02
+        ),
+    ),
+)

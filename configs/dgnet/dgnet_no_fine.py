@@ -3,7 +3,7 @@
 # python tools/train.py configs/dgnet/dgnet_no_fine.py
 # python tools/train.py configs/dgnet/dgnet_no_fine.py recipe=paper data=market1501
 # One-hot labels of the appearance's identity for composites: model.teacher_style=appearance
-_base_ = ["_base_dgnet.py"]
+_base_ = ["dgnet.py"]
 model = dict(
     terms=dict(id_fine=dict(weight=0.0), fine=dict(weight=0.0)),
     matcher=dict(beta=0.0),

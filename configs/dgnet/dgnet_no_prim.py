@@ -3,6 +3,6 @@
 # python tools/train.py configs/dgnet/dgnet_no_prim.py
 # python tools/train.py configs/dgnet/dgnet_no_prim.py recipe=paper data=market1501
 # Both heads alike in the test: model.matcher.beta=1.0
-_base_ = ["_base_dgnet.py"]
-needs = dict(_delete_=True)
+_base_ = ["dgnet.py"]
+prerequisites = dict(teacher=None)
 model = dict(terms=dict(primary=dict(weight=0.0)))

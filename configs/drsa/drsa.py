@@ -5,3 +5,20 @@
 # Twelve frames per tracklet at the test: input.frames.test.frames=12
 _base_ = ["spatial_q.py"]
 model = dict(head=dict(pool="attn"))
+# at last everything is tuned, CNN included, at lower rates (Ind)
+_tune = dict(losses=["!image"], freeze=["aux_heads"])
+recipes = dict(
+    quick=dict(train=dict(stages=dict(tune=dict(epochs=10, optimizer=dict(lr=5e-4), **_tune)))),
+    paper=dict(
+        train=dict(
+            stages=dict(
+                tune=dict(
+                    epochs=20,
+                    optimizer=dict(lr=0.001),
+                    schedule=dict(type="step", milestones=[12], gamma=0.1),
+                    **_tune,
+                )
+            )
+        )
+    ),
+)

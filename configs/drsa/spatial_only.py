@@ -2,5 +2,5 @@
 # python tools/train.py configs/drsa/spatial_only.py
 # python tools/train.py configs/drsa/spatial_only.py recipe=paper data=mars
 # The released code's module in place of the paper's: model.head.attention=shared
-_base_ = ["_base_row.py"]
-model = dict(head=dict(parts=6, pool="mean"))
+_base_ = ["baseline_mean.py"]
+model = dict(head=dict(parts=6))

@@ -3,4 +3,11 @@
 # python tools/train.py configs/eanet/pap_s_ps.py
 # python tools/train.py configs/eanet/pap_s_ps.py recipe=paper data=market1501_to_dukemtmcreid
 # Another weight: model.losses.ps.weight=0.5
-_base_ = ["_base_pap_ps.py"]
+_base_ = ["pap.py"]
+labels = dict(train=dict(source=["keypoints", "part_map"]))
+model = dict(
+    aux_heads=dict(ps=dict(type="eanet/PartSegHead")),
+    losses=dict(
+        ps=dict(domain="source", head="ps", weight=1.0, loss=dict(type="eanet/PartSegLoss")),
+    ),
+)

@@ -3,5 +3,5 @@
 # python tools/train.py configs/eanet/pap_s_ps_sa.py
 # python tools/train.py configs/eanet/pap_s_ps_sa.py recipe=paper data=market1501_to_dukemtmcreid
 # Back to the balanced loss: model.losses.ps.loss.normalize=part
-_base_ = ["_base_pap_ps.py"]
+_base_ = ["pap_s_ps.py"]
 model = dict(losses=dict(ps=dict(loss=dict(normalize="pixel"))))

@@ -6,12 +6,6 @@
 # python tools/train.py configs/eanet/pap_s_ps_spgan.py recipe=paper \
 #     data=market1501_to_dukemtmcreid
 # Another weight: model.losses.ps.weight=0.5
-_base_ = ["_base_pap.py"]
-labels = dict(train=dict(source_styled=["keypoints", "part_map"]))
-model = dict(
-    aux_heads=dict(ps=dict(type="eanet/PartSegHead")),
-    losses=dict(
-        id=dict(domain="source_styled"),
-        ps=dict(domain="source_styled", head="ps", weight=1.0, loss=dict(type="eanet/PartSegLoss")),
-    ),
-)
+_base_ = ["pap_s_ps.py"]
+labels = dict(train=dict(_delete_=True, source_styled=["keypoints", "part_map"]))
+model = dict(losses=dict(id=dict(domain="source_styled"), ps=dict(domain="source_styled")))

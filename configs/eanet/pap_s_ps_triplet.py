@@ -4,10 +4,22 @@
 # python tools/train.py configs/eanet/pap_s_ps_triplet.py
 # python tools/train.py configs/eanet/pap_s_ps_triplet.py recipe=paper data=market1501
 # Another margin: model.losses.triplet.loss.margin=0.5
-_base_ = ["_base_pap_ps.py"]
+_base_ = ["pap_s_ps.py"]
 model = dict(
     losses=dict(
         triplet=dict(domain="source", weight=0.1, loss=dict(type="eanet/PartGroupTripletLoss")),
     ),
 )
-train = dict(sampler=dict(type="PKSampler"))  # p identities of k images: the recipe
+train = dict(sampler=dict(type="PKSampler", k=4))  # p identities of k images
+recipes = dict(
+    quick=dict(train=dict(sampler=dict(p=6, epoch="images"))),
+    # the authors' triplet script: 150 epochs of every identity once
+    paper=dict(
+        train=dict(
+            epochs=150,
+            batch_size=64,
+            sampler=dict(p=16, epoch="identities"),
+            schedule=dict(milestones=[60, 120]),
+        )
+    ),
+)

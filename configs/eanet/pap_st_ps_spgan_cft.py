@@ -6,16 +6,34 @@
 # Another run to start from, and a wider radius:
 #     data.domains.target_clusters.run=runs/other train.load_from=runs/other/checkpoints/last.pth \
 #     data.domains.target_clusters.share=2e-3
-_base_ = ["_base_pap.py"]
+_base_ = ["pap_s_ps.py"]
 data = dict(domains=dict(target_clusters=dict(type="eanet/ClusteredDomain", run="runs/spgan")))
-labels = dict(train=dict(target_clusters=["keypoints", "part_map"]))
-model = dict(
-    aux_heads=dict(ps=dict(type="eanet/PartSegHead")),
-    losses=dict(
-        id=dict(domain="target_clusters"),
-        ps=dict(
-            domain="target_clusters", head="ps", weight=1.0, loss=dict(type="eanet/PartSegLoss")
-        ),
+labels = dict(train=dict(_delete_=True, target_clusters=["keypoints", "part_map"]))
+model = dict(losses=dict(id=dict(domain="target_clusters"), ps=dict(domain="target_clusters")))
+_all_but_classifiers = ["backbone", "aux_heads", "head.embedding.linear", "head.embedding.norm"]
+train = dict(
+    load_from="runs/spgan/checkpoints/last.pth",
+    # embeddings and segmentation head are old now
+    lr_mult={"*": 1.0, "*.classifier.*": 2.0},
+    schedule=None,
+)
+# New classifiers alone at first, which the paper does not mention; constant rates
+recipes = dict(
+    quick=dict(
+        train=dict(
+            optimizer=dict(lr=5e-4),
+            stages=dict(
+                classifiers=dict(epochs=2, freeze=_all_but_classifiers), all=dict(epochs=4)
+            ),
+        )
+    ),
+    paper=dict(
+        train=dict(
+            optimizer=dict(lr=0.001),
+            eval_every=0,
+            stages=dict(
+                classifiers=dict(epochs=6, freeze=_all_but_classifiers), all=dict(epochs=5)
+            ),
+        )
     ),
 )
-train = dict(load_from="runs/spgan/checkpoints/last.pth")

@@ -10,4 +10,30 @@ model = dict(
     head=dict(type="eanet/PCBHead", stripes=6),
     losses=dict(id=dict(domain="source", loss=dict(type="CrossEntropyLoss"))),
     matcher=dict(type="CosineMatcher"),
+    transforms=dict(
+        train=dict(
+            flip=dict(type="RandomFlip", p=0.5),
+            # the authors' mean, not ImageNet's (.485, .456, .406)
+            normalize=dict(type="Normalize", mean=(0.486, 0.459, 0.408), std=(0.229, 0.224, 0.225)),
+        ),
+        test=dict(
+            normalize=dict(type="Normalize", mean=(0.486, 0.459, 0.408), std=(0.229, 0.224, 0.225)),
+        ),
+    ),
+)
+recipes = dict(
+    quick=dict(
+        model=dict(
+            head=dict(dim=64),
+            transforms=dict(
+                train=dict(
+                    jitter=dict(
+                        type="ColorJitter", brightness=0.3, contrast=0.3, saturation=0.3, gain=0.2
+                    ),
+                    normalize=dict(),  # the jitter comes before it
+                )
+            ),
+        )
+    ),
+    paper=dict(model=dict(head=dict(dim=256))),
 )

@@ -2,8 +2,13 @@
 # python tools/train.py configs/jlml/global_only.py
 # python tools/train.py configs/jlml/global_only.py recipe=paper data=market1501
 # Without sparsity: ~model.losses.sparse_global model.head.feature_decay=True
-_base_ = ["_base_jlml.py", "_base_sparse_global.py"]
+_base_ = ["jlml.py"]
 model = dict(
     backbone=dict(branch="global"),
-    losses=dict(id=dict(domain="source", loss=dict(type="CrossEntropyLoss"))),
+    losses=dict(
+        id_global=None,
+        id_local=None,
+        sparse_local=None,
+        id=dict(domain="source", loss=dict(type="CrossEntropyLoss")),
+    ),
 )

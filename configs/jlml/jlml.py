@@ -6,6 +6,46 @@
 # Local maps as in reading B: "model.backbone.local_pool_stride=(2, 2)"; C: also
 #     model.backbone.stem_kernel=7 model.backbone.stem_width=64
 # Exact zeros by proximal steps in place of subgradients: ~model.losses.sparse_global
-#     ~model.losses.sparse_local +hooks.1=jlml/ProximalStep
+#     ~model.losses.sparse_local +hooks.proximal=jlml/ProximalStep
 # On a ResNet-50 (our extension): model.backbone=jlml/JLMLResNet50
-_base_ = ["_base_multi.py", "_base_sparse_global.py", "_base_sparse_local.py"]
+_base_ = ["../_base_/default.py"]
+plugins = ["jlml"]
+model = dict(
+    type="ReIDModel",
+    backbone=dict(type="jlml/JLMLNet"),
+    # the sparsity terms take the place of weight decay on the feature layers
+    head=dict(type="jlml/JLMLHead", feature_decay=False),
+    losses=dict(
+        id_global=dict(domain="source", weight=1.0, loss=dict(type="jlml/BranchLoss", branch=0)),
+        id_local=dict(domain="source", weight=1.0, loss=dict(type="jlml/BranchLoss", branch=1)),
+        sparse_global=dict(
+            domain="source", weight=5e-4, loss=dict(type="jlml/GroupLasso", layer="global")
+        ),
+        sparse_local=dict(
+            domain="source", weight=5e-4, loss=dict(type="jlml/ExclusiveGroupLasso", layer="local")
+        ),
+    ),
+    matcher=dict(type="EuclideanMatcher", normalize=True),  # each branch at length 1
+    transforms=dict(
+        train=dict(normalize=dict(type="Normalize")), test=dict(normalize=dict(type="Normalize"))
+    ),
+)
+hooks = dict(selection=dict(type="jlml/SelectionLog"))
+recipes = dict(
+    quick=dict(
+        model=dict(
+            backbone=dict(width=16, blocks=(1, 1, 1, 1), strides=(1, 2, 2, 1)),
+            head=dict(dim=128),
+            transforms=dict(
+                train=dict(
+                    flip=dict(type="RandomFlip", p=0.5),  # mirrors stripes in place
+                    jitter=dict(
+                        type="ColorJitter", brightness=0.3, contrast=0.3, saturation=0.3, gain=0.2
+                    ),
+                    normalize=dict(),  # both come before it
+                )
+            ),
+        )
+    ),
+    paper=dict(model=dict(head=dict(dim=512))),  # no augmentation
+)

@@ -5,8 +5,8 @@
 _base_ = ["jlml.py"]
 model = dict(backbone=dict(share_depth="none"))
 train = dict(
-    stages=[
-        dict(freeze=["backbone.branches.local", "head.branches.local"]),
-        dict(freeze=["backbone.branches.global", "head.branches.global"]),
-    ],
+    stages={
+        "global": dict(freeze=["backbone.branches.local", "head.branches.local"]),
+        "local": dict(freeze=["backbone.branches.global", "head.branches.global"]),
+    },
 )

@@ -2,8 +2,12 @@
 # losses are measured against.
 # python tools/train.py configs/jlml/uni_loss.py
 # python tools/train.py configs/jlml/uni_loss.py recipe=paper data=market1501
-_base_ = ["_base_jlml.py", "_base_sparse_global.py", "_base_sparse_local.py"]
+_base_ = ["jlml.py"]
 model = dict(
     head=dict(loss="uni"),
-    losses=dict(id=dict(domain="source", loss=dict(type="CrossEntropyLoss"))),
+    losses=dict(
+        id_global=None,
+        id_local=None,
+        id=dict(domain="source", loss=dict(type="CrossEntropyLoss")),
+    ),
 )

@@ -3,12 +3,12 @@
 # python tools/train.py configs/qaconv/pooled_softmax.py
 # python tools/train.py configs/qaconv/pooled_softmax.py recipe=paper data=market1501_to_msmt17
 # With graph sampling: train.sampler=qaconv/GraphSampler
-_base_ = ["../_base_/default.py"]
-plugins = ["qaconv"]
+_base_ = ["qaconv_gs.py"]
 model = dict(
-    type="ReIDModel",
     head=dict(type="BNNeckHead"),
-    losses=dict(id=dict(domain="source", loss=dict(type="CrossEntropyLoss"))),
+    losses=dict(match=None, id=dict(domain="source", loss=dict(type="CrossEntropyLoss"))),
     matcher=dict(type="CosineMatcher"),
 )
 train = dict(sampler=dict(type="ShuffleSampler"))
+# random batches: 45 steps an epoch, so twice the epochs
+recipes = dict(quick=dict(train=dict(epochs=24)))

@@ -3,5 +3,5 @@
 # python tools/train.py configs/qaconv/qaconv_gs_pk.py
 # python tools/train.py configs/qaconv/qaconv_gs_pk.py recipe=paper data=market1501_to_msmt17
 # Four images of each class: train.sampler.k=4
-_base_ = ["_base_qaconv.py"]
-train = dict(sampler=dict(type="qaconv/GraphSampler", k=2, distance="random"))
+_base_ = ["qaconv_gs.py"]
+train = dict(sampler=dict(distance="random"))

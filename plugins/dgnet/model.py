@@ -40,7 +40,7 @@ class DGNet(BaseModel):
     Args:
         backbone: BACKBONES config of E_a; its deepest map is pooled.
         matcher: MATCHERS config.
-        transforms: {"train": [...], "test": [...], "identity": [...]}: TRANSFORMS configs; the last
+        transforms: "train", "test", "identity" -> step name -> TRANSFORMS config; the last
             list runs only on what the identity losses see (random erasing). "test" must hold a
             ``Normalize``.
         networks: options of ``networks.Networks``: widths, dilations, ``slices``, ``passes``, ...
@@ -71,7 +71,7 @@ class DGNet(BaseModel):
         self,
         backbone: dict,
         matcher: dict,
-        transforms: dict[str, list],
+        transforms: dict[str, dict[str, dict]],
         networks: dict[str, Any] | None = None,
         terms: dict[str, dict] | None = None,
         teacher_style: str = "soft",
@@ -86,8 +86,8 @@ class DGNet(BaseModel):
     ):
         super().__init__(
             ReIDPreprocessor(
-                transforms.get("train", []),
-                transforms.get("test", []),
+                transforms.get("train"),
+                transforms.get("test"),
                 None,
                 settings,
                 channels_last,
@@ -98,7 +98,8 @@ class DGNet(BaseModel):
         self.networks = Networks(backbone, num_identities, precision, **options)
         _check_size(input_size, self.networks.structure_encoder.dilations)
         self.matcher = MATCHERS.build(matcher)
-        self.erasing = [TRANSFORMS.build(c, settings=settings) for c in transforms["identity"]]
+        erasing = transforms["identity"].values()
+        self.erasing = [TRANSFORMS.build(one, settings=settings) for one in erasing]
         self.normalize = _normalize(self.data_preprocessor.test_steps)
         self.objective = Objective(read_terms(terms), r1, teacher_style)
         self.domain = domain
@@ -115,17 +116,14 @@ class DGNet(BaseModel):
         """The training domain."""
         return [self.domain]
 
-    def parameter_groups(self) -> dict[str, list[dict]]:
-        """What each optimiser trains; E_a's heads are new layers, unlike its backbone."""
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """What each optimiser trains."""
         nets, encoder = self.networks, self.networks.appearance_encoder
         generator = [nets.structure_encoder, nets.mlps, nets.decoder]
         return dict(
-            reid=[
-                dict(params=list(encoder.backbone.parameters())),
-                dict(params=list(encoder.heads.parameters()), new=True),
-            ],
-            generator=[dict(params=[p for net in generator for p in net.parameters()])],
-            discriminator=[dict(params=list(nets.discriminator.parameters()))],
+            reid=[*encoder.backbone.parameters(), *encoder.heads.parameters()],
+            generator=[p for net in generator for p in net.parameters()],
+            discriminator=list(nets.discriminator.parameters()),
         )
 
     def set_teacher(self, net: nn.Module) -> None:

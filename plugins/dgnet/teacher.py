@@ -48,7 +48,8 @@ class Teacher:
         loaded = Run.open(run)
         if not hasattr(loaded.model, "backbone") or not hasattr(loaded.model, "head"):
             raise UserError(f"teacher {run}: {type(loaded.model).__name__} has no one head")
-        steps = [dict(s) for s in loaded.cfg.model.transforms["test"] if s["type"] == "Normalize"]
+        tested = loaded.cfg.model.transforms["test"].values()
+        steps = [dict(step) for step in tested if step["type"] == "Normalize"]
         theirs = [TRANSFORMS.build(step) for step in steps][-1:]
         alike = [torch.equal(getattr(theirs[0], part), getattr(normalize, part))
                  for part in ("scale", "shift") if theirs]  # fmt: skip

@@ -56,7 +56,7 @@ def _model(depth: int, size: tuple[int, int], precision: str, channels_last: boo
         head=dict(type="BNNeckHead"),
         losses=dict(id=dict(domain="source", loss=dict(type="CrossEntropyLoss"))),
         matcher=dict(type="CosineMatcher"),
-        transforms=dict(train=[dict(type="Normalize")], test=[dict(type="Normalize")]),
+        transforms=dict.fromkeys(("train", "test"), dict(normalize=dict(type="Normalize"))),
         num_identities=8,
         input_size=size,
         precision=precision,

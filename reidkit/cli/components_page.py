@@ -42,7 +42,7 @@ def components_page() -> str:
         if kind == "losses":
             parts.append(_loss_inputs())
     walked = {kind: [n for n in names[kind] if not _foreign(kind, n)] for kind in AXES}
-    settings = resolve_settings({}, [m.name for m in shipped])
+    settings, _ = resolve_settings({}, [m.name for m in shipped])
     parts.append(MEETINGS)
     parts += _meetings(walk(walked, settings))
     return "\n".join(part.rstrip() + "\n" for part in parts)

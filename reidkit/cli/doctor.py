@@ -28,8 +28,8 @@ WANTED = {
     "opencv-python-headless": "decoding and resizing (or opencv-python)",
     "pyarrow": "Parquet tables and features",
     "timm": "timm's backbones",
-    "wandb": "settings.wandb",
-    "tensorboard": "settings.tensorboard",
+    "wandb": "visualizers=[dict(type='WandbVisBackend')]",
+    "tensorboard": "visualizers",
     "matplotlib": "pictures",
 }
 EITHER = {"mmcv-lite": "mmcv", "opencv-python-headless": "opencv-python"}

@@ -85,7 +85,7 @@ def _quality(composer, cfg, args) -> None:
     from reidkit.engine.folder import write_json
     from reidkit.engine.products.image_quality import ImageQuality, first_run
 
-    features = args.features or first_run(cfg.get("needs", {}))
+    features = args.features or first_run(cfg.get("prerequisites", {}))
     quality = ImageQuality(features, args.inception, args.lpips, args.copies, args.seed)
     numbers = quality.measure(composer)
     counts = {"real crops": len(composer.split), "composites": args.copies * len(composer.split)}

@@ -30,8 +30,6 @@ def main(argv: list[str]) -> int:
     from reidkit.engine.run import Run
 
     run = Run.open(args.run, overrides, args.launcher)
-    for line in run.cfg.get("notices", []):
-        print(line)
     from mmengine.dist import is_main_process
 
     from reidkit.engine.folder import write_json

@@ -25,19 +25,21 @@ CONFIG is a file or a name; python tools/plugins.py show PLUGIN lists those of a
 def main(argv: list[str]) -> int:
     """Train and test one experiment."""
     args, overrides = _arguments(argv)
-    from reidkit.config import prepare_config, render
+    from reidkit.config import prepare, render
 
-    cfg = prepare_config(args.config, overrides)
-    for line in cfg.get("notices", []):
+    resolved = prepare(args.config, overrides)
+    cfg = resolved.cfg
+    for line in resolved.notices:
         print(line)
     if args.print:
-        print(render(cfg))
+        print(render(cfg, resolved.origin))
         return 0
     from reidkit.engine.dry_run import failure, refuse_incompatible
 
     refuse_incompatible(cfg, args.config)
     if args.check:
         print(f"{args.config}: no problems (data is looked at when training starts)")
+        print(resolved.summary())
         return 0
     from reidkit.engine.run import Run
 

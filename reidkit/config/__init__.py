@@ -1,22 +1,27 @@
 """Configs: found, merged, overridden, checked as a whole, and written back as Python."""
 
-from reidkit.config.check import check_config, prepare_config
+from reidkit.config.check import check_config, prepare, prepare_config
 from reidkit.config.files import config_names, config_path
-from reidkit.config.load import load_config
+from reidkit.config.load import Resolved, load_config, resolve, with_keys
 from reidkit.config.problems import ConfigError, Problem, problems_text
-from reidkit.config.render import render
-from reidkit.config.settings import core_settings, resolve_settings
+from reidkit.config.saved import render
+from reidkit.config.settings import resolve_settings
+from reidkit.config.stages import stage_configs
 
 __all__ = [
     "ConfigError",
     "Problem",
+    "Resolved",
     "check_config",
     "config_names",
     "config_path",
-    "core_settings",
     "load_config",
+    "prepare",
     "prepare_config",
     "problems_text",
     "render",
+    "resolve",
     "resolve_settings",
+    "stage_configs",
+    "with_keys",
 ]

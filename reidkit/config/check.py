@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +14,31 @@ import mmengine.registry as _roots
 from mmengine.config import Config
 
 from reidkit.components import import_core
-from reidkit.config.load import about, load_config
+from reidkit.config.load import Resolved, resolve
+from reidkit.config.merge import merge
 from reidkit.config.options import option_problems
 from reidkit.config.places import MARKS, OPTIONAL, TOP_LEVEL, derived, kind_of
 from reidkit.config.problems import ConfigError, Problem, nearest, suggest
 from reidkit.config.references import Node, names_of, node_of, reference_problems, shorten
-from reidkit.config.settings import settings_problems
 from reidkit.plugin.discover import discover
 from reidkit.plugin.errors import PluginError
 from reidkit.plugin.load import load_plugins, loaded
 from reidkit.registry import KINDS, Registry
 
-DICTS = ("settings", "data", "input", "needs", "labels", "model", "train", "groups")
+DICTS = ("data", "input", "prerequisites", "labels", "model", "train", "groups", "hooks")
+# kinds whose components mmengine registers: singular, registry, the module that fills it
+MMENGINE = {
+    "optimizers": ("optimizer", _roots.OPTIMIZERS, "mmengine.optim"),
+    "schedulers": ("scheduler", _roots.PARAM_SCHEDULERS, "mmengine.optim"),
+    "visualizers": ("visualizer", _roots.VISBACKENDS, "mmengine.visualization"),
+}
+
+# options that mmengine reads itself before it builds a component of a kind
+PASSED = {"optimizers": ("paramwise_cfg",), "schedulers": ("convert_to_iter_based",)}
+SHORTHANDS = {  # of train.schedule, with their options
+    "step": ("milestones", "gamma", "warmup", "start"),
+    "one_cycle": ("pct_start", "start"),
+}
 
 
 def prepare_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
@@ -37,12 +52,16 @@ def prepare_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
         UserError: as ``load_config``.
         ConfigError: refused overrides, plugins and everything ``check_config`` finds, in one list.
     """
-    refused: list[Problem] = []
-    cfg = load_config(path, overrides, refused)
-    problems = refused + check_config(cfg)
-    if problems:
-        raise ConfigError(about(cfg).source, problems)
-    return cfg
+    return prepare(path, overrides).cfg
+
+
+def prepare(path: str | Path, overrides: Sequence[str] = ()) -> Resolved:
+    """As ``prepare_config``, with the making of the config: origins of values, notices."""
+    resolved = resolve(path, overrides)
+    found = [problem.marked(resolved.typed) for problem in check_config(resolved.cfg)]
+    if problems := list(dict.fromkeys([*resolved.problems, *found])):
+        raise ConfigError(resolved.source, problems)
+    return resolved
 
 
 def check_config(cfg: Config) -> list[Problem]:
@@ -50,7 +69,8 @@ def check_config(cfg: Config) -> list[Problem]:
 
     Imports the core's components and the plugins that the config names (each plugin that fails is
     one problem), compares every component's options with its constructor, and every name that
-    refers to another part of the config with that part. Opens no data and builds nothing.
+    refers to another part of the config with that part. Every stage of the training is looked at.
+    Opens no data and builds nothing.
 
     Args:
         cfg: of ``load_config``.
@@ -60,19 +80,12 @@ def check_config(cfg: Config) -> list[Problem]:
     problems = [
         *_plugin_problems(tree),
         *_top_problems(tree),
-        *settings_problems(node_of(tree, "settings"), names_of(tree.get("plugins"))),
         *component_problems(tree, (), names_of(tree.get("plugins"))),
+        *_schedule_problems(node_of(tree, "train"), "train", names_of(tree.get("plugins"))),
+        *_stage_problems(tree),
         *reference_problems(tree),
     ]
-    paths = about(cfg).paths
-    return [_marked(problem, paths) for problem in dict.fromkeys(problems)]
-
-
-def _marked(problem: Problem, paths: set[tuple[str, ...]]) -> Problem:
-    """The problem, with the command line named where the key or a key above it comes from there."""
-    path = tuple(problem.where.split("."))
-    typed = any(path[: len(one)] == one for one in paths)
-    return Problem(problem.where, problem.what, problem.hint, typed)
+    return list(dict.fromkeys(problems))
 
 
 def _plugin_problems(tree: Node) -> Iterator[Problem]:
@@ -95,6 +108,39 @@ def _top_problems(tree: Node) -> Iterator[Problem]:
     for key in ("model", "data", "train", "evaluation"):
         if key not in tree:
             yield Problem(key, "missing")
+
+
+def _schedule_problems(train: Node, where: str, plugins: Sequence[str]) -> Iterator[Problem]:
+    """A schedule by one of its short names, or a list of mmengine's schedulers."""
+    schedule, where = train.get("schedule"), f"{where}.schedule"
+    if isinstance(schedule, (list, tuple)):
+        for number, one in enumerate(schedule):
+            path = (*where.split("."), str(number))
+            yield from _one_component("schedulers", one, path, plugins)
+    elif schedule is not None:
+        name = schedule.get("type") if isinstance(schedule, Mapping) else schedule
+        if name not in SHORTHANDS:
+            known = " or ".join(f'dict(type="{one}")' for one in SHORTHANDS)
+            what = f"expected {known}, or a list of mmengine's schedulers; got {shorten(schedule)}"
+            yield Problem(where, what)
+            return
+        for key in schedule:
+            if key not in (known := SHORTHANDS[name]) and key != "type":
+                hint = suggest(key, known, "options")
+                yield Problem(f"{where}.{key}", f"{name} has no option {key!r}", hint)
+
+
+def _stage_problems(tree: Node) -> Iterator[Problem]:
+    """Components of ``train`` as each stage has them, merged as the run merges them."""
+    train = node_of(tree, "train")
+    for name, change in node_of(train, "stages").items():
+        if isinstance(change, Mapping):
+            stage = {key: value for key, value in merge(train, change).items() if key in change}
+            plugins = names_of(tree.get("plugins"))
+            found = [*component_problems(stage, ("train",), plugins)]
+            for problem in [*found, *_schedule_problems(stage, "train", plugins)]:
+                where = problem.where.replace("train", f"train.stages.{name}", 1)
+                yield replace(problem, where=where)
 
 
 def component_problems(
@@ -142,7 +188,7 @@ def _one_component(
     kind: str, node: Any, path: tuple[str, ...], plugins: Sequence[str]
 ) -> Iterator[Problem]:
     where = ".".join(path)
-    singular = "optimizer" if kind == "optimizers" else KINDS[kind].kind
+    singular = MMENGINE[kind][0] if kind in MMENGINE else KINDS[kind].kind
     if not isinstance(node, Mapping) or not isinstance(node.get("type"), str):
         yield Problem(where, f"expected a {singular}, a dict with 'type'; got {shorten(node)}")
         return
@@ -152,7 +198,8 @@ def _one_component(
     except KeyError:
         yield from _unknown(kind, singular, name, where, plugins)
         return
-    options = {key: value for key, value in node.items() if key != "type"}
+    passed = ("type", *PASSED.get(kind, ()))
+    options = {key: value for key, value in node.items() if key not in passed}
     yield from option_problems(where, name, component, options, derived(kind))
 
 
@@ -162,10 +209,9 @@ def _component(kind: str, name: str, plugins: Sequence[str]) -> Any:
     of_library = kind in KINDS and plugin in KINDS[kind].libraries
     if slash and plugin not in plugins and not of_library:
         raise KeyError(name)
-    if kind == "optimizers":
-        import mmengine.optim  # noqa: F401  (registers torch's optimisers)
-
-        return _roots.OPTIMIZERS.module_dict[name]
+    if kind in MMENGINE:
+        importlib.import_module(MMENGINE[kind][2])
+        return MMENGINE[kind][1].module_dict[name]
     return KINDS[kind].get(name)
 
 
@@ -186,7 +232,7 @@ def _unknown(
     if plugin in plugins and plugin not in loaded():
         return  # the plugin's own problem says it all
     registry: Registry | None = KINDS.get(kind)
-    known = registry.names() if registry else sorted(_roots.OPTIMIZERS.module_dict)
+    known = registry.names() if registry else sorted(MMENGINE[kind][1].module_dict)
     known = [one for one in known if "/" not in one or one.partition("/")[0] in plugins]
     known += [f"{library}/<name>" for library in (registry.libraries if registry else ())]
     article = f"no {singular} named {name!r}"

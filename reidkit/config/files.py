@@ -12,13 +12,14 @@ import copy
 import importlib.util
 import inspect
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import ConfigDict
 
+from reidkit.config.merge import merge
 from reidkit.config.problems import nearest
 from reidkit.errors import UserError
 from reidkit.plugin.discover import discover, why_unfound
@@ -36,6 +37,12 @@ class Layer:
 
     path: Path
     keys: dict[str, Any]
+    part: str = ""  # of the file, where the keys are one part of it
+
+    @property
+    def label(self) -> str:
+        """The file, as shown to people."""
+        return " ".join(filter(None, (display_path(self.path), self.part)))
 
 
 def configs_folder() -> Path | None:
@@ -118,10 +125,26 @@ def read_layers(path: Path, _above: Sequence[Path] = ()) -> list[Layer]:
             raise UserError(f"{display_path(path)}: _base_ {display_path(base)} does not exist")
         seen = {layer.path for layer in layers}
         layers += [new for new in read_layers(base, (*_above, path)) if new.path not in seen]
-    below: dict[str, Any] = {}
+    return [*layers, Layer(path, _run(tree, path, join(layers)))]
+
+
+def join(layers: Iterable[Layer]) -> dict[str, Any]:
+    """The keys of several layers, lowest first, as one tree."""
+    tree: dict[str, Any] = {}
     for layer in layers:
-        below = merge(below, layer.keys)
-    return [*layers, Layer(path, _run(tree, path, below))]
+        tree = merge(tree, layer.keys)
+    return tree
+
+
+def is_default(path: Path) -> bool:
+    """Whether a file is the ``_base_/default.py`` of its folder, which lies below everything."""
+    return path.parts[-2:] == DEFAULT.parts
+
+
+def default_layers(layers: Sequence[Layer] = ()) -> list[Layer]:
+    """What lies lowest: the ``_base_/default.py`` among the layers, else the shipped one."""
+    among, folder = [one for one in layers if is_default(one.path)], configs_folder()
+    return among if among or folder is None else read_layers(folder / DEFAULT)
 
 
 def _parse(path: Path) -> ast.Module:
@@ -185,31 +208,3 @@ def _plain(value: Any, where: str, path: Path) -> Any:
         f"{display_path(path)}: {where}: a config holds numbers, text, None, lists and dicts; got "
         f"{type(value).__name__}"
     )
-
-
-def merge(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any]:
-    """``high`` over ``low``: dicts join key by key, everything else is replaced.
-
-    A dict is replaced whole where it says ``_delete_=True`` or names another component type:
-    options of one component never reach another.
-
-    Example:
-        >>> merge(dict(b=dict(type="A", x=1)), dict(b=dict(type="A", y=2)))
-        {'b': {'type': 'A', 'x': 1, 'y': 2}}
-        >>> merge(dict(b=dict(type="A", x=1)), dict(b=dict(type="B", y=2)))
-        {'b': {'type': 'B', 'y': 2}}
-    """
-    result = dict(low)
-    for key, value in high.items():
-        if not isinstance(value, dict):
-            result[key] = copy.deepcopy(value)
-            continue
-        value, old = dict(value), result.get(key)
-        fresh = value.pop("_delete_", False) or not isinstance(old, dict) or _swaps(old, value)
-        below: dict[str, Any] = {} if fresh or old is None else old
-        result[key] = merge(below, value)
-    return result
-
-
-def _swaps(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    return "type" in old and "type" in new and old["type"] != new["type"]

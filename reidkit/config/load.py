@@ -1,94 +1,131 @@
 """From a config's name and overrides to one resolved tree.
 
-Lowest first: ``configs/_base_/default.py``; the file of the data group; the file of the recipe
-group; the config file's own keys, with those of its ``_base_``; the command line. A file saved by a
-run is resolved already: nothing is applied to it again but the command line.
+Lowest first: ``configs/_base_/default.py``; the data; the recipe; the config file with its
+``_base_``, each file's keys and then those that it keeps for the recipe in ``recipes``; the command
+line. A file saved by a run is resolved already: nothing is applied to it again but the command
+line, and it is read as literals.
 """
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from yacs.config import CfgNode
 
-from reidkit.config.files import DEFAULT, Layer, config_path, configs_folder, merge, read_layers
+from reidkit.config.files import (
+    Layer,
+    config_path,
+    configs_folder,
+    default_layers,
+    is_default,
+    join,
+    read_layers,
+)
+from reidkit.config.groups import choose, folders, group_layers
+from reidkit.config.merge import without_none
 from reidkit.config.override import Override, apply_overrides, parse_override
-from reidkit.config.problems import ConfigError, Problem, suggest
-from reidkit.config.settings import complete_settings
+from reidkit.config.problems import ConfigError, Problem
+from reidkit.config.saved import is_saved, read_saved
+from reidkit.config.settings import resolve_settings
 from reidkit.errors import UserError
 from reidkit.plugin.errors import display_path
 
+ORDER = (
+    "groups", "plugins", "prerequisites", "data", "input", "labels", "model", "train", "evaluation",
+    "hooks", "visualizers", "settings", "resolved", "source",
+)  # fmt: skip
+
 
 @dataclass
-class About:
-    """What the check wants to know of a config's making.
+class Resolved:
+    """A config with its making.
 
     Attributes:
+        cfg: the tree; its ``settings`` are a frozen yacs node.
         source: the file, as shown to people.
-        paths: keys that the command line set.
-        problems: overrides that were refused and not applied.
+        layers: what was merged, lowest first.
+        typed: keys that the command line set.
+        notices: one line for each component swapped on the command line.
+        problems: overrides that were refused and not applied, and settings that do not fit.
     """
 
-    source: str = "config"
-    paths: set[tuple[str, ...]] = field(default_factory=set)
+    cfg: Config
+    source: str
+    layers: list[Layer] = field(default_factory=list)
+    typed: frozenset[tuple[str, ...]] = frozenset()
+    notices: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
+    def origin(self, path: tuple[str, ...]) -> str:
+        """Where the value of a key comes from: "command line", a file, or "default"."""
+        if path[0] in ("resolved", "source"):
+            return ""
+        if any(path[: len(one)] == one for one in self.typed):
+            return "command line"
+        layer = next((one for one in reversed(self.layers) if _has(one.keys, path)), None)
+        return "default" if layer is None else layer.label
 
-def about(cfg: Config) -> About:
-    """How a config was made; empty for one that ``load_config`` did not make."""
-    return cfg.__dict__.get("_about") or About()
+    def summary(self) -> str:
+        """What the config is made of, a line each, lowest first."""
+        made = list(dict.fromkeys(layer.label for layer in self.layers))
+        typed = sorted(".".join(path) for path in self.typed)
+        if typed:
+            made.append(f"command line: {', '.join(typed)}")
+        return "\n".join(f"  {one}" for one in made)
 
 
-def load_config(
-    path: str | Path, overrides: Sequence[str] = (), problems: list[Problem] | None = None
-) -> Config:
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """The resolved config: groups, bases and overrides merged, settings completed, nothing built.
 
-    Plugins are not imported, only the manifests of those it names are read. Component swaps leave a
-    line each in ``cfg.notices``.
+    Plugins are not imported, only the manifests of those it names are read.
 
     Args:
         path: a config file, or a name such as "mypaper/baseline".
-        overrides: ``key=value``, ``+key=value``, ``~key``, ``data=<group value>``, in order.
-        problems: a list that takes the overrides that were refused; None raises them.
+        overrides: ``key=value``, ``+key=value``, ``~key``, ``data=<sets>``, in order.
 
     Raises:
         UserError: no such config or group value, an error in a config file, no override at all.
-        ConfigError: refused overrides, all of them.
+        ConfigError: refused overrides and settings, all of them.
     """
+    resolved = resolve(path, overrides)
+    if resolved.problems:
+        raise ConfigError(resolved.source, resolved.problems)
+    return resolved.cfg
+
+
+def resolve(path: str | Path, overrides: Sequence[str] = ()) -> Resolved:
+    """As ``load_config``, with the making; refused overrides are listed, not raised."""
     file = config_path(str(path))
-    layers = read_layers(file)
-    own = _join(layer for layer in layers if not _is_default(layer.path))
     parsed = [_parsed(text) for text in overrides]
-    tree, rest = _regroup(own, parsed) if own.get("resolved") else _group(own, parsed, file, layers)
-    tree = copy.deepcopy(tree)
-    applied = apply_overrides(tree, [one for one in rest if one.path[0] == "plugins"])
-    _complete(tree)  # before the others, so that they find every setting
-    applied = apply_overrides(tree, [one for one in rest if one.path[0] != "plugins"], applied)
-    _complete(tree)  # after them, since they are not converted yet
-    tree.pop("notices", None)
-    tree.update(resolved=True, source=own.get("source", _source(file)))
-    if applied.notices:
-        tree["notices"] = applied.notices
-    cfg = Config(tree, filename=str(file))
-    cfg.__dict__["_about"] = About(display_path(file), applied.paths, applied.problems)
-    if problems is not None:
-        problems += applied.problems
-    elif applied.problems:
-        raise ConfigError(display_path(file), applied.problems)
-    return cfg
+    saved = is_saved(file)
+    layers, groups, rest = (_saved if saved else _layered)(file, parsed)
+    tree = without_none({k: v for k, v in join(layers).items() if k != "recipes"})
+    tree["groups"] = groups
+    applied = apply_overrides(tree, rest)
+    plugins = tree.get("plugins", [])
+    names = [p for p in plugins if isinstance(p, str)] if isinstance(plugins, list) else []
+    settings, problems = resolve_settings(tree.pop("settings", {}), names)
+    typed = frozenset(applied.paths | {("groups", one) for one in groups if _typed(one, parsed)})
+    marked = [problem.marked(typed) for problem in problems]
+    tree.update(resolved=True, source=tree["source"] if saved else _source(file))
+    cfg = Config(_ordered(dict(without_none(tree), settings=settings)))
+    source = display_path(file)
+    return Resolved(cfg, source, layers, typed, applied.notices, [*applied.problems, *marked])
 
 
-def _complete(tree: dict[str, Any]) -> None:
-    """Put the defaults of all settings into the tree."""
-    if isinstance(tree.get("settings", {}), dict):
-        plugins = tree.get("plugins", [])
-        known = [p for p in plugins if isinstance(p, str)] if isinstance(plugins, list) else []
-        tree["settings"] = complete_settings(tree.get("settings", {}), known)
+def with_keys(cfg: Config, **keys: Any) -> Config:
+    """A config with some top-level keys replaced; the settings stay the frozen node they are."""
+    return Config({**dict(cfg.items()), **keys})
+
+
+def _typed(group: str, overrides: Sequence[Override]) -> bool:
+    """Whether the command line chose a group's value."""
+    names = (group, f"groups.{group}", f"{group}.source", f"{group}.target")
+    return any(one.action == "set" and one.key in names for one in overrides)
 
 
 def _parsed(text: str) -> Override:
@@ -98,108 +135,95 @@ def _parsed(text: str) -> Override:
         raise UserError(str(error)) from None
 
 
-def _join(layers: Any) -> dict[str, Any]:
-    tree: dict[str, Any] = {}
-    for layer in layers:
-        tree = merge(tree, layer.keys)
-    return tree
-
-
-def _is_default(path: Path) -> bool:
-    return path.parts[-2:] == DEFAULT.parts
-
-
-def default_keys(layers: Sequence[Layer] = ()) -> dict[str, Any]:
-    """What lies lowest: the ``_base_/default.py`` among the layers, else the shipped one."""
-    among = [layer for layer in layers if _is_default(layer.path)]
-    folder = configs_folder()
-    if not among and folder is not None:
-        among = [layer for layer in read_layers(folder / DEFAULT)]
-    return _join(among)
-
-
-def _group(
-    own: dict[str, Any], overrides: list[Override], file: Path, layers: Sequence[Layer]
-) -> tuple[dict[str, Any], list[Override]]:
-    """Default, group files and own keys merged; the overrides that choose no group are left."""
-    default = default_keys(layers)
-    groups = {**default.get("groups", {}), **own.get("groups", {})}
-    chosen, rest = _chosen(groups, overrides)
-    groups.update(chosen)
-    tree = default
+def _layered(
+    file: Path, overrides: list[Override]
+) -> tuple[list[Layer], dict[str, str], list[Override]]:
+    """Layers, lowest first; groups; the overrides that choose no group."""
+    layers = read_layers(file)
+    default, own = default_layers(layers), [one for one in layers if not is_default(one.path)]
+    groups, rest = choose(join([*default, *own]).get("groups", {}), overrides)
+    chosen = list(default)
     for group, value in groups.items():
-        layered = read_layers(group_path(file, group, value))
-        tree = merge(tree, _join(layer for layer in layered if not _is_default(layer.path)))
-    tree = merge(tree, own)
-    tree["groups"] = groups
-    return tree, rest
+        kept = _recipes(own) if group == "recipe" else ()
+        if value not in kept or _has_file(file, group, value):
+            chosen += group_layers(file, group, value, kept)
+    return [*chosen, *_with_recipe(own, groups.get("recipe", ""))], groups, rest
 
 
-def _regroup(
-    own: dict[str, Any], overrides: list[Override]
-) -> tuple[dict[str, Any], list[Override]]:
-    """A saved config tested on other data; its recipe has been used up."""
-    groups = dict(own.get("groups", {}))
-    chosen, rest = _chosen(groups, overrides)
-    tree = dict(own)
-    for group, value in chosen.items():
-        if value == groups.get(group):
-            continue
+def _recipes(layers: Sequence[Layer]) -> list[str]:
+    """Recipes that config files keep values for."""
+    return [name for one in layers for name in one.keys.get("recipes", {})]
+
+
+def _with_recipe(layers: Sequence[Layer], recipe: str) -> Iterator[Layer]:
+    """Each file's keys, then those it keeps for the recipe."""
+    for one in layers:
+        yield Layer(one.path, {k: v for k, v in one.keys.items() if k != "recipes"})
+        if values := one.keys.get("recipes", {}).get(recipe):
+            yield Layer(one.path, values, f"(recipes: {recipe})")
+
+
+def _saved(
+    file: Path, overrides: list[Override]
+) -> tuple[list[Layer], dict[str, str], list[Override]]:
+    """A saved config, perhaps tested on other data; its recipe has been used up."""
+    keys = read_saved(file)
+    before = dict(keys.get("groups", {}))
+    groups, rest = choose(before, overrides)
+    layers = [Layer(file, keys)]
+    for group in [name for name in groups if groups[name] != before[name]]:
         if group != "data":
             raise UserError(
-                f"{group}={value}: a saved config is resolved already; start from {own['source']}"
+                f"{group}={groups[group]}: a saved config is resolved already; start from "
+                f"{keys['source']}"
             )
-        keys = _join(read_layers(group_path(config_path(own["source"]), group, value)))
-        tree.pop("data", None)
-        tree = merge(tree, keys)
-        groups[group] = value
-    tree["groups"] = groups
-    return tree, rest
+        keys.pop("data", None)
+        layers += group_layers(_near(keys["source"]), group, groups[group])
+    return layers, groups, rest
 
 
-def _chosen(
-    groups: dict[str, str], overrides: list[Override]
-) -> tuple[dict[str, str], list[Override]]:
-    chosen, rest = {}, []
-    for override in overrides:
-        name = override.key.removeprefix("groups.")
-        if override.action == "set" and name in groups and not isinstance(override.value, dict):
-            chosen[name] = str(override.value)
-        else:
-            rest.append(override)
-    return chosen, rest
-
-
-def group_path(file: Path, group: str, value: str) -> Path:
-    """The file of a group's value for a config.
-
-    Looked for as ``<group>/<config's name>/<value>.py`` and ``<group>/<value>.py`` beside the
-    config, then in ``_base_/<group>`` beside its folder and of the shipped configs.
-
-    Raises:
-        UserError: no such value, with the nearest one and all there are.
-    """
-    file, shipped = file.resolve(), configs_folder()
-    folders = [
-        file.parent / group / file.stem,
-        file.parent / group,
-        file.parent.parent / "_base_" / group,
-    ]
-    if shipped is not None:
-        folders.append(shipped.resolve() / "_base_" / group)
-    for folder in folders:
-        if (folder / f"{value}.py").is_file():
-            return folder / f"{value}.py"
-    known = {path.stem for folder in folders for path in folder.glob("*.py")}
-    raise UserError(f"{group}={value}: no such {group}; {suggest(value, known)}")
+def _near(source: str) -> Path:
+    """The config that a run was started from, or a file in its place where it is gone."""
+    try:
+        return config_path(source)
+    except UserError:
+        return Path(source)
 
 
 def has_recipe(name: str, recipe: str) -> bool:
     """Whether a config, by file or name, has a recipe ("quick", "paper")."""
     try:
-        return group_path(config_path(name), "recipe", recipe).is_file()
+        file = config_path(name)
+        return _has_file(file, "recipe", recipe) or recipe in _recipes(read_layers(file))
     except UserError:
         return False
+
+
+def _has_file(near: Path, group: str, value: str) -> bool:
+    return any((folder / f"{value}.py").is_file() for folder in folders(near, group))
+
+
+def _has(keys: Any, path: tuple[str, ...]) -> bool:
+    for key in path:
+        if not isinstance(keys, Mapping) or key not in keys:
+            return False
+        keys = keys[key]
+    return True
+
+
+def _ordered(tree: dict[str, Any]) -> dict[str, Any]:
+    """Top-level keys in one order, and ``type`` first in every component."""
+    known = {key: tree[key] for key in ORDER if key in tree}
+    return {key: _type_first(value) for key, value in {**known, **tree}.items()}
+
+
+def _type_first(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return type(value)(_type_first(item) for item in value)
+    if not isinstance(value, dict) or isinstance(value, CfgNode):
+        return value
+    first = {"type": value["type"]} if "type" in value else {}
+    return {key: _type_first(item) for key, item in {**first, **value}.items()}
 
 
 def _source(file: Path) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from reidkit.config.merge import merge
 from reidkit.config.places import PLACES, has_options, kind_of
 from reidkit.config.problems import Problem, suggest
+from reidkit.config.saved import leaf_paths, literal
 
 Path = tuple[str, ...]
 
@@ -77,43 +80,30 @@ def parse_value(text: str) -> Any:
         [0.5, (1, 2), True, None, 'OSNet', {'type': 'A'}]
     """
     try:
-        tree = _DictCalls().visit(ast.parse(text.strip(), mode="eval"))
-        return ast.literal_eval(tree)
+        return literal(ast.parse(text.strip(), mode="eval").body)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return text
 
 
-class _DictCalls(ast.NodeTransformer):
-    """``dict(a=1)`` as ``{"a": 1}``, so that components can be written as in config files."""
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        self.generic_visit(node)
-        named = all(keyword.arg for keyword in node.keywords)
-        if not (isinstance(node.func, ast.Name) and node.func.id == "dict" and named) or node.args:
-            return node
-        keys: list[ast.expr | None] = [ast.Constant(k.arg) for k in node.keywords]
-        return ast.Dict(keys, [k.value for k in node.keywords])
-
-
-def apply_overrides(
-    tree: dict[str, Any], overrides: list[Override], done: Applied | None = None
-) -> Applied:
+def apply_overrides(tree: dict[str, Any], overrides: list[Override]) -> Applied:
     """Change a plain config tree in place, one override after the other.
 
     Args:
         tree: dicts and lists; list items are addressed by number ("hooks.0.every").
         overrides: in the order of the command line.
-        done: what earlier overrides did, to be continued.
 
     Returns:
         What was refused, noticed and set.
     """
-    done = done or Applied()
+    done = Applied()
     for override in overrides:
         parent = _parent(tree, override, done)
         if parent is None:
             continue
-        {"set": _set, "add": _add, "remove": _remove}[override.action](parent, override, done)
+        if override.action == "set":
+            _set(parent, override, done, tree)
+        else:
+            {"add": _add, "remove": _remove}[override.action](parent, override, done)
     return done
 
 
@@ -126,11 +116,14 @@ def _parent(tree: dict[str, Any], override: Override, done: Applied) -> dict | l
             node = node[int(part)]
         elif isinstance(node, dict) and part in node:
             node = node[part]
-        elif isinstance(node, dict) and override.action == "add":
+        elif isinstance(node, dict) and (override.action == "add" or here == "settings"):
             node = node.setdefault(part, {})
             done.paths.add(override.path[: depth + 1])
+        elif not depth and part == "settings":
+            node = node.setdefault(part, {})
         else:
-            done.refuse(override, f"no key {part!r} in {here}", _known(part, node))
+            hint = _deeper(override.path, tree) or _known(part, node)
+            done.refuse(override, f"no key {part!r} in {here}", hint)
             return None
     if not isinstance(node, (dict, list)):
         done.refuse(override, f"{'.'.join(override.path[:-1])} is {node!r} and has no keys")
@@ -148,22 +141,38 @@ def _known(part: str, node: Any) -> str:
     return suggest(part, map(str, node), "keys") if isinstance(node, dict) else ""
 
 
-def _inside(key: str, tree: Any) -> str:
-    """The place of a component whose last part is ``key``, else all top-level keys."""
-    places = [".".join(place) for place in PLACES if place[-1] == key and len(place) > 1]
-    return f"did you mean {places[0]!r}?" if places else _known(key, tree)
+def _deeper(path: Path, tree: Any) -> str:
+    """The nearest key of that name further down, as a question; empty where there is none.
+
+    Example:
+        >>> _deeper(("train", "lr"), dict(train=dict(optimizer=dict(lr=0.1))))
+        "did you mean 'train.optimizer.lr'?"
+    """
+    places = [*_paths(tree, ()), *(place for place in PLACES if "*" not in place)]
+    ends = [one for one in places if one[-1] == path[-1] and len(one) > len(path)]
+    same = [one for one in ends if len(path) == 1 or one[0] == path[0] or one[-2:] == path[-2:]]
+    near = min(same, key=len, default=None)
+    return "" if near is None else f"did you mean {'.'.join(near)!r}?"
+
+
+def _paths(node: Any, path: Path) -> Iterator[Path]:
+    for key, value in node.items() if isinstance(node, dict) else ():
+        yield (*path, str(key))
+        yield from _paths(value, (*path, str(key)))
 
 
 def _has(parent: dict | list, key: str) -> bool:
     return _index(parent, key) is not None if isinstance(parent, list) else key in parent
 
 
-def _set(parent: dict | list, override: Override, done: Applied) -> None:
+def _set(parent: dict | list, override: Override, done: Applied, tree: Any) -> None:
     key, value = override.path[-1], override.value
     if not _has(parent, key):
         # an option that the config leaves at its default: the check knows the signature
         if not isinstance(parent, dict) or not has_options(override.path[:-1], parent):
-            hint = _known(key, parent) if len(override.path) > 1 else _inside(key, parent)
+            hint = _known(key, parent)
+            if not hint.startswith("did you mean"):
+                hint = _deeper(override.path, tree) or hint
             done.refuse(override, "no such key; +key=value adds one", hint)
             return
         parent[key] = _as_component(override)
@@ -181,6 +190,9 @@ def _set(parent: dict | list, override: Override, done: Applied) -> None:
             done.refuse(override, *what)
             return
         parent[place] = _fit(old, value)
+        if isinstance(value, dict):
+            done.paths.update(leaf_paths(value, override.path))
+            return
     done.paths.add(override.path)
 
 
@@ -265,6 +277,8 @@ def _kind(value: Any) -> str:
 
 
 def _fit(old: Any, new: Any) -> Any:
+    if isinstance(old, dict) and isinstance(new, dict):
+        return merge(old, new)
     if isinstance(old, (list, tuple)) and isinstance(new, (list, tuple)):
         return type(old)(new)
     return float(new) if isinstance(old, float) and type(new) is int else new

@@ -22,7 +22,9 @@ PLACES: dict[tuple[str, ...], str] = {
     ("train", "optimizers", "*"): "optimizers",
     ("evaluation",): "evaluators",
     ("evaluation", "rerank", "*"): "rerankers",
+    ("data", "domains", "*", "sets", "*"): "datasets",
     ("hooks", "*"): "hooks",
+    ("visualizers", "*"): "visualizers",
 }
 
 # parameters that the framework supplies, so that no config has to
@@ -39,16 +41,18 @@ DERIVED: dict[str, frozenset[str]] = {
         {"num_samples", "identities", "cameras", "batch_size", "seed", "rank", "world_size"}
     ),
     "optimizers": frozenset({"params"}),
+    "schedulers": frozenset({"optimizer"}),
+    "visualizers": frozenset({"save_dir"}),
     "rerankers": frozenset({"block_mb"}),
 }
 ALWAYS = frozenset({"settings"})
 
 TOP_LEVEL = (
-    "plugins", "groups", "settings", "data", "input", "needs", "labels", "model", "train",
-    "evaluation", "hooks",
+    "plugins", "groups", "settings", "data", "input", "prerequisites", "labels", "model", "train",
+    "evaluation", "hooks", "visualizers",
 )  # fmt: skip
-MARKS = ("resolved", "source", "notices")  # what load_config itself writes
-NEED_KEYS = ("config", "run", "overrides")
+MARKS = ("resolved", "source")  # what load_config itself writes
+PREREQUISITE_KEYS = ("config", "run", "overrides")
 OPTIONAL = ("labeller", "matcher", "optimizer")  # places that may hold None
 DATA_KEYS = ("name", "domains", "tests", "labeller", "real")
 ROLE_KEYS = ("loss", "domain", "head", "weight")

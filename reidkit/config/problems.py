@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reidkit.errors import UserError
 
@@ -29,6 +29,12 @@ class Problem:
     what: str
     hint: str = ""
     command_line: bool = False
+
+    def marked(self, typed: Iterable[tuple[str, ...]]) -> Problem:
+        """The problem, with the command line named where the key or one above it comes from it."""
+        path = tuple(self.where.split("."))
+        from_there = any(path[: len(one)] == one for one in typed)
+        return replace(self, command_line=self.command_line or from_there)
 
     def __str__(self) -> str:
         where = self.where + (" (command line)" if self.command_line else "")

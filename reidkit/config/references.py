@@ -6,9 +6,8 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reidkit.config.files import config_path
-from reidkit.config.load import default_keys
-from reidkit.config.places import DATA_KEYS, LABEL_FIELDS, NEED_KEYS, ROLE_KEYS, kind_of
+from reidkit.config.files import config_path, default_layers, join
+from reidkit.config.places import DATA_KEYS, LABEL_FIELDS, PREREQUISITE_KEYS, ROLE_KEYS, kind_of
 from reidkit.config.problems import Problem, suggest
 from reidkit.errors import UserError
 from reidkit.plugin.setting import Setting
@@ -42,18 +41,21 @@ def reference_problems(tree: Node) -> Iterator[Problem]:
     yield from _data_problems(tree)
     yield from _label_problems(tree)
     yield from _role_problems(tree)
-    yield from _need_problems(tree)
+    yield from _prerequisite_problems(tree)
+    yield from _train_problems(tree)
 
 
 def _default_problems(tree: Node) -> Iterator[Problem]:
     """Keys of ``train`` and ``input`` against the closed set that default.py gives."""
-    defaults = default_keys()
+    defaults = join(default_layers())
     for part in ("train", "input"):
         known = node_of(defaults, part)
         yield from _against(node_of(tree, part), known, part)
-    for number, stage in enumerate(node_of(tree, "train").get("stages") or []):
+    for name, stage in node_of(node_of(tree, "train"), "stages").items():
         if isinstance(stage, Mapping):
-            yield from _against(stage, node_of(defaults, "train"), f"train.stages.{number}")
+            yield from _against(stage, node_of(defaults, "train"), f"train.stages.{name}")
+        else:
+            yield Problem(f"train.stages.{name}", f"expected changes to train, got {stage!r}")
 
 
 def _against(given: Node, known: Node, where: str) -> Iterator[Problem]:
@@ -159,19 +161,32 @@ def _needs(loss: Any, where: str) -> Iterator[Problem]:
             )
 
 
-def _need_problems(tree: Node) -> Iterator[Problem]:
+def _prerequisite_problems(tree: Node) -> Iterator[Problem]:
     """Runs that this one builds on: known keys, and a config that exists."""
-    for role, need in node_of(tree, "needs").items():
-        where = f"needs.{role}"
-        if not isinstance(need, Mapping) or not isinstance(need.get("config"), str):
-            hint = 'a need is dict(config="mypaper/teacher", run=None, overrides=[])'
-            yield Problem(where, f"expected a dict with a 'config', got {shorten(need)}", hint)
+    for role, wanted in node_of(tree, "prerequisites").items():
+        where = f"prerequisites.{role}"
+        if not isinstance(wanted, Mapping) or not isinstance(wanted.get("config"), str):
+            hint = 'a prerequisite is dict(config="mypaper/teacher", run=None, overrides=[])'
+            yield Problem(where, f"expected a dict with a 'config', got {shorten(wanted)}", hint)
             continue
-        for key in need:
-            if key not in NEED_KEYS:
-                hint = suggest(key, NEED_KEYS, "keys")
-                yield Problem(f"{where}.{key}", f"a need has no key {key!r}", hint)
+        for key in wanted:
+            if key not in PREREQUISITE_KEYS:
+                hint = suggest(key, PREREQUISITE_KEYS, "keys")
+                yield Problem(f"{where}.{key}", f"a prerequisite has no key {key!r}", hint)
         try:
-            config_path(need["config"])
+            config_path(wanted["config"])
         except UserError as error:
             yield Problem(f"{where}.config", str(error))
+
+
+def _train_problems(tree: Node) -> Iterator[Problem]:
+    """Factors of learning rates, and steps that are not named."""
+    train = node_of(tree, "train")
+    for pattern, factor in node_of(train, "lr_mult").items():
+        if wrong := Setting(1.0, "").problem(factor):
+            yield Problem(f"train.lr_mult.{pattern}", wrong)
+    for when, steps in node_of(node_of(tree, "model"), "transforms").items():
+        if not isinstance(steps, Mapping):
+            hint = 'steps have names, in order: dict(flip=dict(type="RandomFlip", p=0.5), ...)'
+            where = f"model.transforms.{when}"
+            yield Problem(where, f"expected a dict, got {shorten(steps)}", hint)

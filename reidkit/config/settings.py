@@ -25,21 +25,9 @@ CORE: dict[str, Setting] = {
     ),
     "channels_last": Setting(True, "memory layout of images and weights; faster on most devices"),
     "deterministic": Setting(False, "only bit-for-bit repeatable GPU kernels; slower"),
-    "tensorboard": Setting(True, "write TensorBoard logs"),
-    "wandb": Setting(False, "log to Weights & Biases (needs wandb installed and logged in)"),
     "ema": Setting(False, "test the moving average of the weights"),
     "pictures": Setting(True, "draw rank sheets, part sheets and the loss curve after a run"),
 }
-
-
-def core_settings() -> CfgNode:
-    """The core's settings with their defaults.
-
-    Example:
-        >>> core_settings().seed
-        0
-    """
-    return CfgNode({name: setting.default for name, setting in CORE.items()})
 
 
 def known_settings(plugins: Iterable[str]) -> dict[str, dict[str, Setting]]:
@@ -53,52 +41,45 @@ def known_settings(plugins: Iterable[str]) -> dict[str, dict[str, Setting]]:
     return {"": CORE, **{name: node for name, node in nodes.items() if node}}
 
 
-def resolve_settings(given: Mapping[str, Any], plugins: Iterable[str]) -> CfgNode:
-    """All settings, frozen: the defaults with the given values over them.
+def resolve_settings(
+    given: Mapping[str, Any], plugins: Iterable[str]
+) -> tuple[CfgNode, list[Problem]]:
+    """All settings of a run, frozen: the defaults with the given values over them.
 
     Args:
-        given: the config's ``settings``, fit or not; what does not fit is left at its default.
+        given: the config's ``settings``; what does not fit is left at its default and listed.
         plugins: names of the plugins that the config loads.
 
+    Returns:
+        The node that components see, and the settings that are unknown or of a wrong type.
+
     Example:
-        >>> settings = resolve_settings({"seed": 3}, [])
-        >>> settings.seed, settings.device
-        (3, 'auto')
+        >>> settings, problems = resolve_settings({"seed": 3}, [])
+        >>> settings.seed, settings.device, problems
+        (3, 'auto', [])
     """
-    node = core_settings()
+    if not isinstance(given, Mapping):
+        given, problems = {}, [Problem("settings", f"expected a dict, got {given!r}")]
+    else:
+        problems = settings_problems(given, plugins)
+    wrong = {problem.where for problem in problems}
+    node = CfgNode()
     for name, settings in known_settings(plugins).items():
-        values = given.get(name, {}) if name else given
-        fit = {
-            key: setting.coerce(values[key])
-            for key, setting in settings.items()
-            if isinstance(values, Mapping) and key in values and not setting.problem(values[key])
-        }
-        defaults = CfgNode({key: setting.default for key, setting in settings.items()})
-        for key in [key for key in fit if settings[key].default is None]:
-            defaults[key] = fit.pop(key)  # yacs would hold the type of None against it
-        defaults.merge_from_other_cfg(CfgNode(fit))
-        if name:
-            node[name] = defaults
-        else:
-            node.update(defaults)
-    node.freeze()
-    return node
-
-
-def complete_settings(given: Mapping[str, Any], plugins: Iterable[str]) -> dict[str, Any]:
-    """The given settings with the defaults of the others; unfit ones are kept, for the check."""
-    result: dict[str, Any] = {}
-    for name, settings in known_settings(plugins).items():
+        where = f"settings.{name}" if name else "settings"
         values = given.get(name, {}) if name else given
         values = values if isinstance(values, Mapping) else {}
-        node = {k: s.coerce(values.get(k, s.default)) for k, s in settings.items()}
+        kept = {
+            key: setting.coerce(values[key])
+            if key in values and f"{where}.{key}" not in wrong
+            else setting.default
+            for key, setting in settings.items()
+        }
         if name:
-            node.update({k: v for k, v in values.items() if k not in node})
-            result[name] = node
+            node[name] = CfgNode(kept)
         else:
-            result.update(node)
-    wrong = {k: v for k, v in given.items() if k not in result or not isinstance(v, Mapping)}
-    return {**result, **{k: v for k, v in wrong.items() if k not in CORE}}
+            node.update(kept)
+    node.freeze()
+    return node, problems
 
 
 def settings_problems(given: Mapping[str, Any], plugins: Iterable[str]) -> list[Problem]:

@@ -9,12 +9,12 @@ from typing import Any
 from mmengine.config import ConfigDict
 from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
 
+from reidkit.config import stage_configs
 from reidkit.data.clips import ClipBatches, ClipDataset, FrameSampler
 from reidkit.data.crops import CropDataset
 from reidkit.data.loader import DomainLoader, make_loader
 from reidkit.data.split import Split
 from reidkit.data.tracklets import TrackletSplit
-from reidkit.engine.stages import stage_configs
 from reidkit.errors import UserError
 from reidkit.pose.generate import ensure_labels
 from reidkit.registry import DATASETS, LABELLERS, SAMPLERS

@@ -16,12 +16,12 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
+from reidkit.config import stage_configs
 from reidkit.config.check import components_of
 from reidkit.config.problems import ConfigError, Problem
 from reidkit.data.datasets.reader import Reader
 from reidkit.engine.build import build_model
 from reidkit.engine.optim import build_optim, build_schedule
-from reidkit.engine.stages import stage_configs
 from reidkit.errors import UserError
 from reidkit.models.reid_model import ReIDModel
 from reidkit.plugin.errors import format_error, line_of

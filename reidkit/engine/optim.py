@@ -1,16 +1,15 @@
-"""Optimisers with learning rates of their own for new layers, and the field's two schedules."""
+"""Optimisers with learning rates by parameter name, and the field's two schedules."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
-import torch
-from mmengine.optim import OptimWrapper, OptimWrapperDict
+from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper, OptimWrapperDict
 from mmengine.registry import OPTIMIZERS
 from torch import nn
 
-from reidkit.engine.build import classifier_names
 from reidkit.engine.wrappers import ReIDAmpOptimWrapper, ReIDOptimWrapper
 from reidkit.errors import UserError
 
@@ -22,23 +21,22 @@ def build_optim(model, train: dict, precision: str = "fp32") -> OptimWrapper | O
     everything else, so that the matcher's few large gradients do not stop the network.
 
     Args:
-        model: gives ``new_parameters()``, or ``parameter_groups()``; see ``MODELS``. Parameters
-            without gradient are left out. Parameters that one of its modules lists in
-            ``no_decay_parameters()`` get no weight decay.
-        train: the config's ``train`` node: ``optimizer`` (a torch optimiser by name) or
-            ``optimizers`` (by part), ``head_lr_mult``, ``accumulate`` (steps per update),
-            ``clip_grad`` (largest norm or None), ``new`` ("heads" or "classifiers": which layers
-            count as new).
+        model: may give ``parameter_groups()``; see ``MODELS``. Parameters without gradient are left
+            out. Parameters that one of its modules lists in ``no_decay_parameters()`` get no weight
+            decay.
+        train: the config's ``train`` node: ``optimizer`` (a torch optimiser by name, perhaps with
+            mmengine's ``paramwise_cfg``) or ``optimizers`` (by part), ``lr_mult`` (see
+            ``lr_factors``),
+            ``accumulate`` (steps per update), ``clip_grad`` (largest norm or None).
         precision: "fp16" adds a gradient scaler; bf16 and fp32 need none.
 
     Raises:
         UserError: ``train.optimizers`` does not name the model's parts.
 
     Example:
-        >>> from types import SimpleNamespace
-        >>> a, b = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
-        >>> model = torch.nn.Sequential(a, b); model.new_parameters = lambda: list(b.parameters())
-        >>> optim = build_optim(model, dict(optimizer=dict(type="SGD", lr=0.01), head_lr_mult=2.0))
+        >>> model = nn.Sequential(nn.Linear(1, 1), nn.Linear(1, 1))
+        >>> optim = build_optim(model, dict(optimizer=dict(type="SGD", lr=0.01),
+        ...                                 lr_mult={"1.*": 2.0}))
         >>> [group["lr"] for group in optim.optimizer.param_groups]
         [0.01, 0.02]
     """
@@ -49,46 +47,33 @@ def build_optim(model, train: dict, precision: str = "fp32") -> OptimWrapper | O
             f"train.optimizers has {sorted(given) or 'none'}, but {type(model).__name__} trains "
             f"{sorted(parts) or 'all of it with one train.optimizer'}"
         )
-    common: dict[str, Any] = dict(train=train, precision=precision, undecayed=_undecayed(model))
+    common: dict[str, Any] = dict(model=model, train=train, precision=precision)
     if parts:
         wraps = {n: _wrapper(parts[n], given[n], **common, average=True) for n in parts}
         return OptimWrapperDict(**wraps)
     if train.get("optimizer") is None:
         raise UserError(f"train.optimizer=None: {type(model).__name__} needs one")
-    new = {id(p) for p in _new_parameters(model, train.get("new", "heads"))}
-    groups: list[dict] = [
-        dict(params=[p for p in model.parameters() if id(p) not in new]),
-        dict(params=[p for p in model.parameters() if id(p) in new], new=True),
-    ]
     matcher = getattr(model, "matcher", None)
     apart = list(matcher.parameters()) if isinstance(matcher, nn.Module) else []
-    return _wrapper(groups, train["optimizer"], **common, apart=apart)
+    return _wrapper(list(model.parameters()), train["optimizer"], **common, apart=apart)
 
 
 def _wrapper(
-    groups: list[dict],
+    params: Sequence[nn.Parameter],
     optimizer: dict,
+    model: nn.Module,
     train: dict,
     precision: str,
-    undecayed: set[int],
     apart: Sequence[nn.Parameter] = (),
     average: bool = False,
 ) -> OptimWrapper:
-    """One optimiser over groups of parameters, those of new layers with a rate of their own."""
-    options, faster = dict(optimizer), train.get("head_lr_mult", 1.0)
-    made = [
-        dict(
-            params=[p for p in group["params"] if p.requires_grad],
-            lr=options["lr"] * (faster if group.get("new") else 1.0),
-        )
-        for group in groups
-    ]
-    made = [part for group in made for part in _by_decay(group, undecayed)]
-    clip = train.get("clip_grad")
+    """One optimiser over parameters, grouped by learning rate and weight decay."""
+    options, clip = dict(optimizer), train.get("clip_grad")
+    groups = _groups(model, params, options, train.get("lr_mult") or {})
     common = dict(
         apart=apart,
         average=average,
-        optimizer=OPTIMIZERS.build(dict(options, params=[g for g in made if g["params"]])),
+        optimizer=OPTIMIZERS.build(dict(options, params=groups)),
         accumulative_counts=train.get("accumulate", 1),
         clip_grad=None if clip is None else dict(max_norm=clip),
     )
@@ -97,39 +82,76 @@ def _wrapper(
     return ReIDOptimWrapper(**common)
 
 
+def _groups(
+    model: nn.Module, params: Sequence[nn.Parameter], options: dict, lr_mult: Mapping[str, float]
+) -> list[dict]:
+    """Parameter groups; ``paramwise_cfg`` is taken out of the optimiser's options."""
+    factors, undecayed = lr_factors(model, lr_mult), _undecayed(model)
+    own = _paramwise(model, options) if "paramwise_cfg" in options else {}
+    groups: dict[tuple, dict] = {}
+    for p in (p for p in params if p.requires_grad):
+        group = dict(dict(lr=options["lr"]), **own.get(id(p), {}))
+        group["lr"] *= factors[id(p)]
+        if id(p) in undecayed:
+            group["weight_decay"] = 0.0
+        groups.setdefault(tuple(sorted(group.items())), dict(group, params=[]))["params"].append(p)
+    return list(groups.values())
+
+
+def _paramwise(model: nn.Module, options: dict) -> dict[int, dict]:
+    """What mmengine's ``paramwise_cfg`` says of each parameter, by identity."""
+    constructor = DefaultOptimWrapperConstructor(
+        dict(optimizer=dict(options)), dict(options.pop("paramwise_cfg"))
+    )
+    groups: list[dict] = []
+    constructor.add_params(groups, model)
+    return {
+        id(group["params"][0]): {k: v for k, v in group.items() if k != "params"}
+        for group in groups
+    }
+
+
+def lr_factors(model: nn.Module, lr_mult: Mapping[str, float]) -> dict[int, float]:
+    """The factor of each parameter's learning rate, by identity; 1 where no pattern matches.
+
+    Args:
+        model: whose parameters.
+        lr_mult: factor by a pattern of parameter names, as in the shell ("backbone.*"). Of several
+            that match, the longest counts.
+
+    Raises:
+        UserError: a pattern that matches no parameter.
+    """
+    factors, used = {}, set()
+    for name, parameter in model.named_parameters():
+        matching = [pattern for pattern in lr_mult if fnmatchcase(name, pattern)]
+        used.update(matching)
+        factors[id(parameter)] = lr_mult[max(matching, key=len)] if matching else 1.0
+    unused = [pattern for pattern in lr_mult if pattern not in used]
+    if unused:
+        inner = ", ".join(name for name, _ in model.named_children())
+        raise UserError(f"train.lr_mult: no parameter matches {unused[0]!r}; modules: {inner}")
+    return factors
+
+
 def _undecayed(model: nn.Module) -> set[int]:
     """Parameters whose modules do not want weight decay, by identity."""
     listing = [m for m in model.modules() if hasattr(m, "no_decay_parameters")]
     return {id(p) for m in listing for p in m.no_decay_parameters()}  # type: ignore[operator]
 
 
-def _by_decay(group: dict, undecayed: set[int]) -> list[dict]:
-    """A parameter group as one with and, where it has such parameters, one without weight decay."""
-    free = [p for p in group["params"] if id(p) in undecayed]
-    if not free:
-        return [group]
-    kept = [p for p in group["params"] if id(p) not in undecayed]
-    return [dict(group, params=kept), dict(group, params=free, weight_decay=0.0)]
-
-
-def _new_parameters(model, which: str) -> list[torch.nn.Parameter]:
-    if which == "heads":
-        return model.new_parameters()
-    if which == "classifiers":
-        names = classifier_names(model)
-        return [p for name, p in model.named_parameters() if name in names]
-    raise ValueError(f"train.new must be 'heads' or 'classifiers', got {which!r}")
-
-
-def build_schedule(schedule: dict | None, epochs: int, steps_per_epoch: int) -> list[dict]:
+def build_schedule(
+    schedule: dict | Sequence[dict] | None, epochs: int, steps_per_epoch: int
+) -> list[dict]:
     """mmengine schedulers for a schedule that is stated relative to the run's length.
 
     Args:
-        schedule: None (constant); ``dict(type="step", milestones=[epochs], gamma=0.1)``: the rate
-            falls at the start of those epochs (0-based), and with ``warmup=10, start=0.1`` it first
-            rises linearly from that share of itself over ten epochs; or ``dict(type="one_cycle",
-            pct_start=0.3, start=0.04)``: linear warm-up from ``start`` of the rate over the first
-            share of the steps, then a cosine to zero.
+        schedule: None (constant); a list of mmengine's schedulers, taken as it is;
+            ``dict(type="step", milestones=[epochs], gamma=0.1)``: the rate falls at the start of
+            those epochs (0-based), and with ``warmup=10, start=0.1`` it first rises linearly from
+            that share of itself over ten epochs; or ``dict(type="one_cycle", pct_start=0.3,
+            start=0.04)``: linear warm-up from ``start`` of the rate over the first share of the
+            steps, then a cosine to zero.
         epochs: of the whole run.
         steps_per_epoch: optimiser steps in one epoch.
 
@@ -142,6 +164,8 @@ def build_schedule(schedule: dict | None, epochs: int, steps_per_epoch: int) -> 
     """
     if schedule is None:
         return []
+    if not isinstance(schedule, Mapping):
+        return [dict(one) for one in schedule]
     kind = schedule["type"]
     if kind == "step":
         fall = dict(

@@ -12,7 +12,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.dist import barrier, broadcast_object_list, is_main_process
 
-from reidkit.config import prepare_config
+from reidkit.config import prepare_config, with_keys
 from reidkit.engine.folder import CHECKPOINT, run_name
 from reidkit.errors import UserError
 
@@ -21,9 +21,9 @@ Train = Callable[[Config, Path, bool], None]  # config, folder, whether to resum
 
 
 def train_prerequisites(cfg: Config, train: Train) -> None:
-    """Fill ``cfg.needs.<role>.run``: the folder of a finished run, trained now where it is missing.
+    """Fill ``cfg.prerequisites.<role>.run``: the folder of a finished run, trained if missing.
 
-    A need without ``run`` lies in ``settings.work_dir`` under the name that training its config
+    One without ``run`` lies in ``settings.work_dir`` under the name that training its config
     with the same data, recipe and seed gives. It is trained on the same data, input size and
     settings; an unfinished one is resumed, and other processes of this machine that need it wait.
 
@@ -34,14 +34,14 @@ def train_prerequisites(cfg: Config, train: Train) -> None:
     Raises:
         UserError: a given folder that holds no finished run; a run of other data or input size.
     """
-    for role, need in cfg.get("needs", {}).items():
+    for role, need in cfg.get("prerequisites", {}).items():
         wanted = needed_config(cfg, need)
         if need.get("run"):
             folder = Path(need["run"])
             if not _finished(folder):
                 raise UserError(
-                    f"needs.{role}.run={folder}: holds no finished run; train it with "
-                    f"python tools/train.py {need['config']}, or leave needs.{role}.run out"
+                    f"prerequisites.{role}.run={folder}: holds no finished run; train it with "
+                    f"python tools/train.py {need['config']}, or leave prerequisites.{role}.run out"
                 )
         else:
             groups, settings = cfg.groups, cfg.settings
@@ -56,9 +56,7 @@ def needed_config(cfg: Config, need: dict) -> Config:
     """The resolved config of a needed run: its own, on the data and settings of ``cfg``."""
     groups = [f"{group}={value}" for group, value in cfg.groups.items()]
     wanted = prepare_config(need["config"], [*groups, *need.get("overrides", [])])
-    for key in SHARED:
-        wanted[key] = copy.deepcopy(cfg[key])
-    return wanted
+    return with_keys(wanted, **{key: copy.deepcopy(cfg[key]) for key in SHARED})
 
 
 def _ensure(role: str, wanted: Config, folder: Path, train: Train) -> None:
@@ -89,8 +87,8 @@ def _check(role: str, wanted: Config, folder: Path) -> None:
         mine, theirs = (json.dumps(c[part].to_dict()[value]) for c in (wanted, found))
         if mine != theirs:
             raise UserError(
-                f"needs.{role}: {folder} was trained with another {key}: {theirs}, not {mine}; "
-                f"name another run with needs.{role}.run, or move that folder away"
+                f"prerequisites.{role}: {folder} was trained with another {key}: {theirs}, not "
+                f"{mine}; name another run with prerequisites.{role}.run, or move that folder away"
             )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
+from reidkit.config import stage_configs
 from reidkit.config.load import has_recipe
 from reidkit.engine.evaluate import TestRun
 from reidkit.utils.commands import cli_command
@@ -25,8 +26,7 @@ RULES = (
 def opening(cfg: Config, folder: Path, device: torch.device, precision: str) -> str:
     """The run's first lines: what it uses and what it will write."""
     plugins = ", ".join(cfg.get("plugins", [])) or "none"
-    parts = [stage.get("epochs", cfg.train.epochs) for stage in cfg.train.get("stages") or [{}]]
-    epochs = " + ".join(map(str, parts))
+    epochs = " + ".join(str(stage.train.epochs) for stage in stage_configs(cfg))
     return (
         f"data    {cfg.data.name} (data={cfg.groups.data}), folder {cfg.settings.data_root}\n"
         f"recipe  {cfg.groups.recipe}: {epochs} epochs of batches of "

@@ -9,15 +9,14 @@ from typing import Any
 
 from mmengine.config import Config
 
-from reidkit.config import prepare_config
+from reidkit.config import prepare_config, stage_configs
 from reidkit.engine.folder import CHECKPOINT, numbered
 from reidkit.errors import UserError
 from reidkit.utils.checkpoint import load_checkpoint
 
 # what may differ between a run and its continuation: where and how it computes, and its tests
-FREE = ("evaluation", "data.tests", "notices", "groups", "source") + tuple(
-    f"settings.{name}"
-    for name in ("workers", "device", "data_root", "work_dir", "pictures", "tensorboard", "wandb")
+FREE = ("evaluation", "data.tests", "groups", "source", "visualizers") + tuple(
+    f"settings.{name}" for name in ("workers", "device", "data_root", "work_dir", "pictures")
 )
 
 
@@ -81,7 +80,7 @@ def continuation(cfg: Config, folder: Path) -> str:
         nothing = "resumes nothing: no epoch of that run was kept, it starts anew"
         return f"resumes in or after stage {stages}" if stages else nothing
     trained = int(load_checkpoint(folder / CHECKPOINT)["meta"]["epoch"])
-    wanted = int((cfg.train.get("stages") or [{}])[-1].get("epochs", cfg.train.epochs))
+    wanted = int(stage_configs(cfg)[-1].train.epochs)
     if trained > wanted:
         raise UserError(
             f"{folder}: has trained {trained} epochs, more than train.epochs={wanted}; give the "

@@ -156,7 +156,8 @@ class Run:
         """mmengine's Runner of each stage in order, built when the one before has been trained."""
         from reidkit.engine.training import build_runner, stage_model, stages
 
-        runs = {role: need["run"] for role, need in self.cfg.get("needs", {}).items()}
+        wanted = self.cfg.get("prerequisites", {})
+        runs = {role: one["run"] for role, one in wanted.items()}
         for stage in stages(self.cfg, self.folder):
             self._say(stage.title)
             model = stage_model(stage.cfg, self._num_identities, self.precision, runs)

@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
+from reidkit.config import stage_configs
 from reidkit.engine.build import build_model, freeze, load_initial_weights, unwrapped
 from reidkit.engine.domains import Domains
 from reidkit.engine.evaluate import TestRun, evaluate
@@ -26,7 +27,6 @@ from reidkit.engine.hooks import (
 from reidkit.engine.optim import build_optim, build_schedule
 from reidkit.engine.refresh import RefreshSamplerHook
 from reidkit.engine.runner import ReIDRunner
-from reidkit.engine.stages import stage_configs
 from reidkit.registry import HOOKS
 
 HEADLINES = ("mAP", "R1")  # what trackers plot while a model is trained
@@ -44,19 +44,20 @@ class Stage:
 def stages(cfg: Config, folder: Path) -> Iterator[Stage]:
     """The stages of a run in order; a run without ``train.stages`` is one stage.
 
-    ``train.stages`` is a list of changes to ``train``. Every stage but the last lies in a folder of
-    its own, and each starts from the weights of the one before.
+    Every stage but the last lies in a folder of its own, and each starts from the weights of the
+    one before.
 
     Args:
         cfg: the resolved config.
         folder: the run folder.
     """
-    configs, changes = stage_configs(cfg), cfg.train.get("stages") or [{}]
+    configs, changes = stage_configs(cfg), cfg.train.get("stages") or {"": {}}
     before = cfg.train.get("load_from")
-    for number, (stage, change) in enumerate(zip(configs, changes, strict=True), 1):
+    for number, (stage, name) in enumerate(zip(configs, changes, strict=True), 1):
         place = folder if number == len(configs) else folder / f"stage{number}"
         stage.train.update(load_from=before, keep_classifiers=number > 1)
-        title = f"stage {number}/{len(configs)}: {dict(change)}" if len(configs) > 1 else ""
+        title = f"stage {number}/{len(configs)}, {name}: {dict(changes[name])}"
+        title = title if len(configs) > 1 else ""
         yield Stage(stage, place, title)
         before = str(place / CHECKPOINT)
 
@@ -127,7 +128,7 @@ def build_runner(
         param_scheduler=schedule or None,
         default_hooks=dict(logger=OpenLoggerHook(), checkpoint=None, sampler_seed=None),
         custom_hooks=custom_hooks(cfg, domains, num_identities),
-        visualizer=dict(type="Visualizer", vis_backends=visualizers(cfg)),
+        visualizer=dict(type="Visualizer", vis_backends=[dict(one) for one in cfg.visualizers]),
         randomness=dict(seed=settings.seed, deterministic=settings.deterministic),
         env_cfg=dict(dist_cfg=dict(backend="nccl" if device.type == "cuda" else "gloo")),
         launcher=launcher,
@@ -136,12 +137,6 @@ def build_runner(
         experiment_name=str(stage.folder),  # mmengine shares trackers and logs by this name
         cfg=cfg,
     )
-
-
-def visualizers(cfg: Config) -> list[dict]:
-    """mmengine's visualisation backends that a run writes to."""
-    backends = [dict(type="TensorboardVisBackend")] if cfg.settings.tensorboard else []
-    return backends + ([dict(type="WandbVisBackend")] if cfg.settings.wandb else [])
 
 
 def custom_hooks(cfg: Config, domains: Domains, num_identities: int) -> list[Hook]:
@@ -156,7 +151,7 @@ def custom_hooks(cfg: Config, domains: Domains, num_identities: int) -> list[Hoo
         from mmengine.hooks import EMAHook
 
         hooks.append(EMAHook(momentum=0.001))
-    return hooks + [HOOKS.build(dict(hook)) for hook in cfg.get("hooks", [])]
+    return hooks + [HOOKS.build(dict(hook)) for hook in cfg.get("hooks", {}).values()]
 
 
 class EvaluateHook(Hook):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 from mmengine.model import BaseDataPreprocessor
@@ -17,8 +17,8 @@ class ReIDPreprocessor(BaseDataPreprocessor):
     """Moves uint8 batches to the device and runs the batch transforms there, on single images.
 
     Args:
-        train: TRANSFORMS configs applied in training, in order.
-        test: TRANSFORMS configs applied otherwise.
+        train: step name -> TRANSFORMS config, applied in training, in order.
+        test: step name -> TRANSFORMS config, applied otherwise.
         map_size: (h, w) of the deepest feature map; supplied by the framework to transforms that
             declare it.
         settings: the settings of the run; supplied by the framework to transforms that declare it.
@@ -26,7 +26,7 @@ class ReIDPreprocessor(BaseDataPreprocessor):
 
     Example:
         >>> import torch, reidkit.data
-        >>> prepare = ReIDPreprocessor(train=[dict(type="Normalize")])
+        >>> prepare = ReIDPreprocessor(train=dict(normalize=dict(type="Normalize")))
         >>> batch = ReIDBatch(torch.zeros(2, 3, 8, 4, dtype=torch.uint8))
         >>> prepare({"source": batch}, True)["source"].images.dtype
         torch.float32
@@ -34,8 +34,8 @@ class ReIDPreprocessor(BaseDataPreprocessor):
 
     def __init__(
         self,
-        train: Sequence[dict] = (),
-        test: Sequence[dict] = (),
+        train: Mapping[str, dict] | None = None,
+        test: Mapping[str, dict] | None = None,
         map_size: tuple[int, int] | None = None,
         settings: Mapping | None = None,
         channels_last: bool = True,
@@ -44,8 +44,8 @@ class ReIDPreprocessor(BaseDataPreprocessor):
         derived: dict = dict(settings=settings)
         if map_size is not None:
             derived["map_size"] = map_size
-        self.train_steps = [TRANSFORMS.build(cfg, **derived) for cfg in train]
-        self.test_steps = [TRANSFORMS.build(cfg, **derived) for cfg in test]
+        self.train_steps = [TRANSFORMS.build(cfg, **derived) for cfg in (train or {}).values()]
+        self.test_steps = [TRANSFORMS.build(cfg, **derived) for cfg in (test or {}).values()]
         self.channels_last = channels_last
 
     def one(self, batch: ReIDBatch, training: bool = False) -> ReIDBatch:

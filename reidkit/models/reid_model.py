@@ -28,7 +28,7 @@ class ReIDModel(BaseModel):
         head: HEADS config of the embedding head.
         losses: role name -> dict of ``loss``, ``on``, ``head``, ``weight``.
         matcher: MATCHERS config.
-        transforms: {"train": [...], "test": [...]}, TRANSFORMS configs run on the device.
+        transforms: "train", "test" -> step name -> TRANSFORMS config, run on the device in order.
         aux_heads: name -> HEADS config, run in training only, where a loss role names them.
         num_identities: number K of training identities. Supplied by the framework.
         input_size: (height, width) of the images in pixels. Supplied by the framework.
@@ -46,7 +46,7 @@ class ReIDModel(BaseModel):
         ...     head=dict(type="BNNeckHead"),
         ...     losses=dict(id=dict(domain="source", loss=dict(type="CrossEntropyLoss"))),
         ...     matcher=dict(type="CosineMatcher"),
-        ...     transforms=dict(train=[dict(type="Normalize")], test=[dict(type="Normalize")]),
+        ...     transforms={"test": {"normalize": dict(type="Normalize")}},
         ...     num_identities=4, input_size=(32, 16))
         >>> model.domains
         ['source']
@@ -60,7 +60,7 @@ class ReIDModel(BaseModel):
         head: dict,
         losses: dict[str, dict],
         matcher: dict,
-        transforms: dict[str, list],
+        transforms: dict[str, dict[str, dict]],
         aux_heads: dict[str, dict] | None = None,
         num_identities: int = 1,
         input_size: tuple[int, int] = (256, 128),
@@ -76,8 +76,8 @@ class ReIDModel(BaseModel):
         map_size = deepest.map_size(input_size)
         super().__init__(
             ReIDPreprocessor(
-                transforms.get("train", []),
-                transforms.get("test", []),
+                transforms.get("train"),
+                transforms.get("test"),
                 map_size,
                 settings,
                 channels_last,
@@ -161,11 +161,6 @@ class ReIDModel(BaseModel):
         used = self._used
         roles = {n: role for n, role in self.losses.items() if used is None or n in used}
         return cast("dict[str, LossRole]", roles)
-
-    def new_parameters(self) -> list[nn.Parameter]:
-        """Parameters of heads, losses and a learned matcher, which recipes may train faster."""
-        old = {id(p) for p in self.backbone.parameters()}
-        return [p for p in self.parameters() if id(p) not in old]
 
     def forward(self, *args, mode: str = "loss", **domains: ReIDBatch):
         """Losses by role for prepared batches ``domain=batch``, as mmengine calls it."""

@@ -17,7 +17,7 @@ from reidkit.evaluation.matchers.vectors import EuclideanMatcher
 from reidkit.registry import EVALUATORS
 from reidkit.structures import Embedding
 
-QUIET = ("settings.workers=0", "settings.pictures=False", "settings.tensorboard=False")
+QUIET = ("settings.workers=0", "settings.pictures=False", "visualizers=[]")
 
 
 @dataclass(frozen=True)

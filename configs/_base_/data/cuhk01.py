@@ -3,7 +3,6 @@
 # evaluation.protocol=multi-query. Layout: docs/data.md
 _base_ = ["_real.py"]
 data = dict(
-    name="cuhk01",
     domains=dict(source=dict(type="CUHK01", test_people=486, split=0)),
     tests=["source"],
 )

@@ -2,7 +2,6 @@
 # Repeat with data.domains.source.split=1 ... 19, and average. Layout: docs/data.md
 _base_ = ["_real.py"]
 data = dict(
-    name="cuhk03_detected",
     domains=dict(source=dict(type="CUHK03", part="detected", split=0)),
     tests=["source"],
 )

@@ -1,7 +1,6 @@
 # DukeMTMC-VideoReID, for those who hold a copy. Layout: docs/data.md
 _base_ = ["_real_video.py"]
 data = dict(
-    name="dukemtmcvideo",
     domains=dict(source=dict(type="DukeMTMCVideoReID")),
     tests=["source"],
 )

@@ -2,7 +2,6 @@
 # data.domains.source.split=1 ... 9, and average. Layout: docs/data.md
 _base_ = ["_real.py"]
 data = dict(
-    name="grid",
     domains=dict(source=dict(type="GRID", split=0)),
     tests=["source"],
 )

@@ -1,7 +1,6 @@
 # iLIDS-VID; one of ten divisions: data.domains.source.split=0..9. Layout: docs/data.md
 _base_ = ["_real_video.py"]
 data = dict(
-    name="ilidsvid",
     domains=dict(source=dict(type="ILIDSVID", split=0)),
     tests=["source"],
 )

@@ -1,7 +1,6 @@
 # LS-VID. Layout: docs/data.md
 _base_ = ["_real_video.py"]
 data = dict(
-    name="lsvid",
     domains=dict(source=dict(type="LSVID")),
     tests=["source"],
 )

@@ -1,7 +1,6 @@
 # MARS, trained and tested on; the gallery holds the queries. Layout: docs/data.md
 _base_ = ["_real_video.py"]
 data = dict(
-    name="mars",
     domains=dict(source=dict(type="MARS")),
     tests=["source"],
 )

@@ -1,7 +1,3 @@
-# MSMT17 V1 alone: trained and tested on one set. Layout: docs/data.md
+# MSMT17 V1. Layout: docs/data.md
 _base_ = ["_real.py"]
-data = dict(
-    name="msmt17",
-    domains=dict(source=dict(type="MSMT17")),
-    tests=["source"],
-)
+data = dict(domains=dict(source=dict(type="MSMT17")), tests=["source"])

@@ -12,28 +12,21 @@ model = dict(
         last_stride=None,  # stride 32: a map of 8 x 4
         pretrained="data/weights/resnet50-19c8e357.pth",
     ),
-    transforms=dict(
-        train=[
-            dict(type="drsa/RandomSizedRectCrop"),
-            dict(type="RandomFlip", p=0.5),
-            dict(type="Normalize"),
-        ],
-        test=[dict(type="Normalize")],
-    ),
 )
 train = dict(
     epochs=40,
     batch_size=16,  # tracklets; not stated
-    sampler=dict(type="ShuffleSampler"),
     optimizer=dict(type="SGD", lr=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4),
-    head_lr_mult=10.0,  # the head learns at 0.1
+    lr_mult={"*": 10.0, "backbone.*": 1.0},  # the head learns at 0.1
     schedule=dict(type="step", milestones=[24], gamma=0.1),
-    stages=[
+    stages=dict(
         # the CNN, on single frames
-        dict(epochs=40, losses=["image"], freeze=["head"]),
+        cnn=dict(epochs=40, losses=["image"], freeze=["head"]),
         # spatial attention under a frozen CNN; a frozen temporal attention is the mean
-        dict(epochs=40, losses=["!image"], freeze=["backbone", "aux_heads", "head.temporal"]),
+        spatial=dict(
+            epochs=40, losses=["!image"], freeze=["backbone", "aux_heads", "head.temporal"]
+        ),
         # spatial and temporal attention together
-        dict(epochs=40, losses=["!image"], freeze=["backbone", "aux_heads"]),
-    ],
+        temporal=dict(epochs=40, losses=["!image"], freeze=["backbone", "aux_heads"]),
+    ),
 )

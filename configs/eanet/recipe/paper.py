@@ -11,27 +11,12 @@ model = dict(
         last_stride=1,  # a map twice as fine: 24 x 8
         pretrained="data/weights/resnet50-19c8e357.pth",
     ),
-    head=dict(dim=256),
-    transforms=dict(
-        train=[
-            dict(type="eanet/RegionMasks"),  # before the flip, which then moves the masks
-            dict(type="RandomFlip", p=0.5),
-            # the authors' mean, not ImageNet's (.485, .456, .406)
-            dict(type="Normalize", mean=(0.486, 0.459, 0.408), std=(0.229, 0.224, 0.225)),
-        ],
-        test=[
-            dict(type="eanet/RegionMasks"),
-            dict(type="Normalize", mean=(0.486, 0.459, 0.408), std=(0.229, 0.224, 0.225)),
-        ],
-    ),
 )
 train = dict(
     epochs=60,
     batch_size=32,
-    sampler=dict(type="ShuffleSampler"),
-    accumulate=1,
     optimizer=dict(type="SGD", lr=0.01, momentum=0.9, weight_decay=5e-4),
-    head_lr_mult=2.0,  # heads learn at 0.02
+    lr_mult={"*": 2.0, "backbone.*": 1.0},  # heads learn at 0.02
     schedule=dict(type="step", milestones=[25, 50], gamma=0.1),
     eval_every=5,
 )

@@ -3,20 +3,10 @@
 # from ImageNet; no such weights exist for it, so here it starts from random ones, or from a run of
 # yours: train.load_from=CHECKPOINT. Weight decay is our choice.
 input = dict(size=(224, 224), resize="cv2")
-model = dict(
-    head=dict(dim=512),
-    transforms=dict(
-        train=[dict(type="Normalize")],
-        test=[dict(type="Normalize")],
-    ),
-)
 train = dict(
     epochs=124,
     batch_size=32,
-    sampler=dict(type="ShuffleSampler"),
-    accumulate=1,
     optimizer=dict(type="SGD", lr=0.01, momentum=0.9, weight_decay=5e-4),
-    head_lr_mult=1.0,
     schedule=dict(type="step", milestones=[50, 100], gamma=0.1),  # every 20,000 steps
     eval_every=20,
 )

@@ -29,7 +29,7 @@ class ImageQualityHook(Hook):
     Args:
         interval: epochs between two measurements; the last epoch is always measured.
         features: run folder for the re-id Frechet distance; by default the first run that the
-            config needs (``needs``), without one the distance is left out.
+            config needs (``prerequisites``), without one the distance is left out.
         inception: Inception weights of torch-fidelity, for the FID; None leaves it out.
         lpips: torchvision's AlexNet weights; None leaves LPIPS out.
         copies: composites per crop.
@@ -62,7 +62,7 @@ class ImageQualityHook(Hook):
         self.rows: list[dict[str, float]] = []
         if not is_main_process():
             return
-        features = self.features or first_run(runner.cfg.get("needs", {}))
+        features = self.features or first_run(runner.cfg.get("prerequisites", {}))
         self.quality = ImageQuality(features, self.inception, self.lpips, self.copies)
         if runner.iter and self.table.exists():
             kept = csv.DictReader(self.table.read_text().splitlines())

@@ -12,5 +12,18 @@ model = dict(
         centre=dict(domain="source", weight=5e-4, loss=dict(type="strongbaseline/CentreLoss")),
     ),
     matcher=dict(type="CosineMatcher"),
+    transforms=dict(
+        train=dict(
+            flip=dict(type="RandomFlip", p=0.5),
+            crop=dict(type="RandomCrop"),
+            normalize=dict(type="Normalize"),
+            erase=dict(type="RandomErasing", p=0.5),
+        ),
+        test=dict(normalize=dict(type="Normalize")),
+    ),
 )
-train = dict(sampler=dict(type="PKSampler"))
+train = dict(sampler=dict(type="PKSampler", k=4, epoch="images"))
+recipes = dict(
+    quick=dict(model=dict(transforms=dict(train=dict(crop=dict(pad=4))))),
+    paper=dict(model=dict(transforms=dict(train=dict(crop=dict(pad=10))))),
+)

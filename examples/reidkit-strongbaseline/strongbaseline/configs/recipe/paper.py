@@ -1,22 +1,10 @@
 # As published: 120 epochs of Adam on ImageNet weights, warm-up over ten epochs. One GPU.
 # Fetches torchvision's ImageNet weights; from random ones: model.backbone.pretrained=None
 input = dict(size=(256, 128))
-model = dict(
-    backbone=dict(type="ResNet", depth=50, last_stride=1, pretrained="imagenet"),
-    transforms=dict(
-        train=[
-            dict(type="RandomFlip", p=0.5),
-            dict(type="RandomCrop", pad=10),
-            dict(type="Normalize"),
-            dict(type="RandomErasing", p=0.5),
-        ],
-        test=[dict(type="Normalize")],
-    ),
-)
+model = dict(backbone=dict(type="ResNet", depth=50, last_stride=1, pretrained="imagenet"))
 train = dict(
     epochs=120,
     batch_size=64,  # 16 identities of 4 images
-    sampler=dict(k=4, epoch="images"),
-    optimizer=dict(_delete_=True, type="Adam", lr=3.5e-4, weight_decay=5e-4),
+    optimizer=dict(type="Adam", lr=3.5e-4, weight_decay=5e-4),
     schedule=dict(type="step", milestones=[40, 70], gamma=0.1, warmup=10, start=0.1),
 )

@@ -1,9 +1,0 @@
-# Exclusive group LASSO on the local feature layer, which takes the place of its weight decay.
-model = dict(
-    head=dict(feature_decay=False),
-    losses=dict(
-        sparse_local=dict(
-            domain="source", weight=5e-4, loss=dict(type="jlml/ExclusiveGroupLasso", layer="local")
-        ),
-    ),
-)

@@ -1,0 +1,161 @@
+"""The parts of an experiment that are chosen by name: ``recipe=paper``, ``data=a_to_b``.
+
+A recipe is a file. Data is composed: each set has a file, ``configs/_base_/data/<set>.py``, which
+says how it is trained and tested on alone, and ``a_to_b`` joins two of them, source and target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from reidkit.config.files import Layer, configs_folder, is_default, join, read_layers
+from reidkit.config.merge import merge
+from reidkit.config.override import Override
+from reidkit.config.problems import suggest
+from reidkit.errors import UserError
+
+EXTRAS = ("as_target", "styled")  # of a data file, for composition alone; see docs/data.md
+
+
+def choose(
+    groups: Mapping[str, str], overrides: Sequence[Override]
+) -> tuple[dict[str, str], list[Override]]:
+    """The groups' values with those of the command line, and the overrides that choose none.
+
+    ``data.source=...`` and ``data.target=...`` change one side of the data; several sets in
+    brackets are joined.
+
+    Example:
+        >>> groups = dict(data="synthped", recipe="quick")
+        >>> chosen, _ = choose(groups, [Override("set", "data.source", "[market1501,msmt17]"),
+        ...                             Override("set", "data.target", "viper")])
+        >>> chosen["data"]
+        'market1501+msmt17_to_viper'
+    """
+    chosen, rest = dict(groups), []
+    for override in overrides:
+        name = override.key.removeprefix("groups.")
+        side = override.key if override.key in ("data.source", "data.target") else ""
+        if override.action != "set" or isinstance(override.value, dict):
+            rest.append(override)
+        elif side:
+            chosen["data"] = _with_side(chosen["data"], side, override.value)
+        elif name in chosen:
+            chosen[name] = _sets(override.value)
+        else:
+            rest.append(override)
+    return chosen, rest
+
+
+def _with_side(data: str, side: str, value: Any) -> str:
+    source, _, target = data.partition("_to_")
+    source, target = (_sets(value), target) if side == "data.source" else (source, _sets(value))
+    return f"{source}_to_{target}" if target else source
+
+
+def _sets(value: Any) -> str:
+    """Names of data sets as written on the command line, several joined by +."""
+    names = value if isinstance(value, (list, tuple)) else str(value).strip("[] ").split(",")
+    return "+".join(str(name).strip() for name in names)
+
+
+def folders(near: Path, group: str) -> list[Path]:
+    """Where files of a group are looked for, for a config file."""
+    shipped = configs_folder()
+    around = [near.parent / group, near.parent.parent / "_base_" / group]
+    return around + ([shipped.resolve() / "_base_" / group] if shipped is not None else [])
+
+
+def group_layers(near: Path, group: str, value: str, others: Sequence[str] = ()) -> list[Layer]:
+    """The keys that a group's value sets, lowest first.
+
+    Args:
+        near: the config file; files beside it come before the shipped ones.
+        group: "recipe", "data".
+        value: "paper", "market1501", "market1501+msmt17_to_viper".
+        others: values that exist otherwise, for the message.
+
+    Raises:
+        UserError: no such value, with the nearest one and all there are.
+    """
+    found = _file(near, group, value)
+    if found is not None:
+        layers = [one for one in read_layers(found) if not is_default(one.path)]
+        return _as_data(layers, value) if group == "data" else layers
+    if group == "data" and ("_to_" in value or "+" in value):
+        return [Layer(folders(near, group)[-1], composed(near, value), value)]
+    known = _known(near, group)
+    also = "; <a>_to_<b> joins two of them" if group == "data" else ""
+    raise UserError(f"{group}={value}: no such {group}; {suggest(value, known | {*others})}{also}")
+
+
+def _file(near: Path, group: str, value: str) -> Path | None:
+    places = (folder / f"{value}.py" for folder in folders(near, group))
+    return next((place for place in places if place.is_file()), None)
+
+
+def _known(near: Path, group: str) -> set[str]:
+    return {path.stem for folder in folders(near, group) for path in folder.glob("[!_]*.py")}
+
+
+def _as_data(layers: Sequence[Layer], value: str) -> list[Layer]:
+    """Layers of a data file without what is for composition alone; the set's name is the file's."""
+    kept = [
+        Layer(one.path, {k: v for k, v in one.keys.items() if k not in EXTRAS}) for one in layers
+    ]
+    named = Layer(layers[-1].path, dict(data=dict(name=value)))
+    return [named, *kept]
+
+
+def composed(near: Path, value: str) -> dict[str, Any]:
+    """The data keys of sets that are joined (a+b), or of a source and a target (a_to_b).
+
+    Source, part labels and styles are the source's; the target is the other set's source, with what
+    its file says in ``as_target``. Both are tested, but for sets without test images.
+    """
+    source, _, target = value.partition("_to_")
+    names = source.split("+")
+    given = [_set(near, name) for name in names]
+    domains = given[0]["data"]["domains"]
+    own = {name: domains[name] for name in ("parts",) if name in domains}
+    if len(names) == 1:
+        own |= {name: domains[name] for name in ("parts_styled",) if name in domains}
+    data: dict[str, Any] = dict(
+        name=value,
+        domains=dict(source=_joined([one["data"]["domains"]["source"] for one in given]), **own),
+        tests=["source"] if all("source" in one["data"]["tests"] for one in given) else [],
+    )
+    rest = given
+    if target:
+        others = [_set(near, name) for name in target.split("+")]
+        rest = [*given, *others]
+        data["domains"]["target"] = _joined([_target(one) for one in others])
+        data["tests"] = [*data["tests"], "target"]
+        styled = given[0].get("styled", {}).get(target) if len(names) == 1 else None
+        if styled:
+            data["domains"]["source_styled"] = styled
+    labellers = [one["data"]["labeller"] for one in rest if "labeller" in one["data"]]
+    data |= dict(labeller=labellers[0]) if labellers else {}
+    keys: dict[str, Any] = {}
+    for one in reversed(rest):  # the source's frames and protocol win
+        skipped = ("data", *EXTRAS) if one in given else ("data", "evaluation", *EXTRAS)
+        keys = merge(keys, {key: item for key, item in one.items() if key not in skipped})
+    return dict(keys, data=data)
+
+
+def _set(near: Path, name: str) -> dict[str, Any]:
+    found = _file(near, "data", name)
+    if found is None:
+        known = _known(near, "data")
+        raise UserError(f"data: no data set named {name!r}; {suggest(name, known, 'data sets')}")
+    return join(read_layers(found))
+
+
+def _target(keys: Mapping[str, Any]) -> dict[str, Any]:
+    return merge(keys["data"]["domains"]["source"], keys.get("as_target", {}))
+
+
+def _joined(sets: list[dict[str, Any]]) -> dict[str, Any]:
+    return sets[0] if len(sets) == 1 else dict(type="JoinedSets", sets=sets)

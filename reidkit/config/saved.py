@@ -1,0 +1,150 @@
+"""A resolved config as text: written as Python literals, and read as literals, never executed."""
+
+from __future__ import annotations
+
+import ast
+import keyword
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from reidkit.errors import UserError
+
+WIDTH = 100
+Origin = Callable[[tuple[str, ...]], str]
+
+
+def render(cfg: Mapping[str, Any], origin: Origin | None = None) -> str:
+    """The resolved config as the text of a config file.
+
+    ``read_saved`` of the text gives the same keys. They keep their order, since the order of loss
+    roles is the order of their computation.
+
+    Args:
+        cfg: the resolved config.
+        origin: says where the value of a key comes from; written behind each line, as a comment.
+
+    Example:
+        >>> print(render(dict(train=dict(epochs=2, lr=float("inf")), hooks={})), end="")
+        train = dict(epochs=2, lr=1e999)
+        hooks = dict()
+        >>> print(render(dict(seed=3), lambda path: "command line"), end="")
+        seed = 3  # command line
+    """
+    keys = cfg.to_dict() if hasattr(cfg, "to_dict") else cfg
+    written = [_entry(f"{key} = ", value, (key,), 0, origin) for key, value in keys.items()]
+    return "".join(written)
+
+
+def _entry(
+    head: str, value: Any, path: tuple[str, ...], depth: int, origin: Origin | None, tail: str = ""
+) -> str:
+    """One key's lines: on one line where it fits and everything comes from one place."""
+    pad = "    " * depth
+    sources = {} if origin is None else dict.fromkeys(map(origin, leaf_paths(value, path)))
+    note = f"  # {next(iter(sources))}" if len(sources) == 1 and any(sources) else ""
+    line = f"{pad}{head}{_line(value)}{tail}"
+    container = isinstance(value, (dict, list, tuple)) and len(value) > 0
+    if len(sources) < 2 and (not container or (len(line) < WIDTH and len(value) <= 8)):
+        return f"{line}{note}\n"
+    inner = None if len(sources) < 2 else origin
+    left, items, right = _parts(value)
+    body = "".join(
+        _entry(name, item, (*path, key), depth + 1, inner, ",") for name, key, item in items
+    )
+    return f"{pad}{head}{left}{note}\n{body}{pad}{right}{tail}\n"
+
+
+def leaf_paths(value: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Paths of the values of a tree; a list is one value, an empty dict too.
+
+    Example:
+        >>> leaf_paths(dict(a=dict(b=1, c=[2])))
+        [('a', 'b'), ('a', 'c')]
+    """
+    if not isinstance(value, dict) or not value:
+        return [path]
+    return [leaf for key, item in value.items() for leaf in leaf_paths(item, (*path, str(key)))]
+
+
+def _parts(value: Any) -> tuple[str, list[tuple[str, str, Any]], str]:
+    """Opening bracket; items as (text before it, key, item); closing bracket."""
+    if isinstance(value, dict):
+        words = all(_is_word(key) for key in value)
+        names = [f"{key}=" if words else f"{_line(key)}: " for key in value]
+        items = [(name, str(key), item) for name, (key, item) in zip(names, value.items())]  # noqa: B905
+        return ("dict(" if words else "{"), items, (")" if words else "}")
+    left, right = "[]" if isinstance(value, list) else "()"
+    return left, [("", str(i), item) for i, item in enumerate(value)], right
+
+
+def _line(value: Any) -> str:
+    if isinstance(value, float) and not math.isfinite(value):
+        return 'float("nan")' if math.isnan(value) else f"{'-' * (value < 0)}1e999"
+    if isinstance(value, str):
+        text = repr(value)
+        return text if '"' in text else f'"{text[1:-1]}"'
+    if not isinstance(value, (dict, list, tuple)):
+        return repr(value)
+    left, items, right = _parts(value)
+    comma = "," if isinstance(value, tuple) and len(value) == 1 else ""
+    return left + ", ".join(name + _line(item) for name, _, item in items) + comma + right
+
+
+def _is_word(key: Any) -> bool:
+    return isinstance(key, str) and key.isidentifier() and not keyword.iskeyword(key)
+
+
+def is_saved(path: Path) -> bool:
+    """Whether a file is a config that a run has saved: it says ``resolved = True``."""
+    try:
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+    except (SyntaxError, ValueError):
+        return False
+    return any(
+        isinstance(node, ast.Assign) and ast.unparse(node) == "resolved = True" for node in body
+    )
+
+
+def read_saved(path: Path) -> dict[str, Any]:
+    """The keys of a config that a run has saved: literals, so that nothing in it is executed.
+
+    Raises:
+        UserError: anything but assignments of literals, with the line.
+    """
+    keys = {}
+    for node in ast.parse(path.read_text(encoding="utf-8"), str(path)).body:
+        try:
+            if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name):
+                raise ValueError
+            keys[node.targets[0].id] = literal(node.value)
+        except ValueError:
+            raise UserError(
+                f"{path}, line {node.lineno}: a saved config holds literals only and is not "
+                f"executed; got: {ast.unparse(node)[:60]}"
+            ) from None
+    return keys
+
+
+def literal(node: ast.expr) -> Any:
+    """The value of a literal; ``dict(a=1)`` and ``float("nan")`` count as literals.
+
+    Raises:
+        ValueError: code.
+    """
+    return ast.literal_eval(_Calls().visit(node))
+
+
+class _Calls(ast.NodeTransformer):
+    """``dict(a=1)`` as ``{"a": 1}`` and ``float("nan")`` as 1e999 - 1e999, which is the same."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        if name == "dict" and not node.args and all(k.arg for k in node.keywords):
+            keys: list[ast.expr | None] = [ast.Constant(k.arg) for k in node.keywords]
+            return ast.Dict(keys, [k.value for k in node.keywords])
+        if ast.unparse(node) == "float('nan')":
+            return ast.Constant(math.nan)
+        return node
