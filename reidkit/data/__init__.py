@@ -16,6 +16,7 @@ from reidkit.data.datasets.dukemtmc import DukeMTMCreID, OccludedDuke
 from reidkit.data.datasets.dukemtmcvideo import DukeMTMCVideoReID
 from reidkit.data.datasets.grid import GRID
 from reidkit.data.datasets.image_folder import ImageFolder
+from reidkit.data.datasets.joined import JoinedSets
 from reidkit.data.datasets.lsvid import LSVID
 from reidkit.data.datasets.market1501 import Market1501
 from reidkit.data.datasets.mars import MARS
@@ -57,6 +58,7 @@ __all__ = [
     "DukeMTMCreID",
     "ILIDSVID",
     "ImageFolder",
+    "JoinedSets",
     "LSVID",
     "MARS",
     "MSMT17",

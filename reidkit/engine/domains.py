@@ -12,6 +12,7 @@ from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
 from reidkit.config import stage_configs
 from reidkit.data.clips import ClipBatches, ClipDataset, FrameSampler
 from reidkit.data.crops import CropDataset
+from reidkit.data.datasets.joined import JoinedLabels
 from reidkit.data.loader import DomainLoader, make_loader
 from reidkit.data.split import Split
 from reidkit.data.tracklets import TrackletSplit
@@ -83,6 +84,8 @@ class Domains:
             return None
         if isinstance(split, TrackletSplit):
             split = split.crops()
+        if parts := getattr(split, "parts", ()):
+            return JoinedLabels.of([self.labels(part, fields) for part in parts])
         if split.label_key not in self._stores:
             self._stores[split.label_key] = ensure_labels(
                 split,
