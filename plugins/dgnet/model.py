@@ -10,13 +10,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from mmengine.model import BaseModel
-from mmengine.optim import OptimWrapperDict
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from reidkit.data.transforms import Normalize
 from reidkit.errors import UserError
+from reidkit.models.base import TrainableModel
 from reidkit.models.preprocess import ReIDPreprocessor
 from reidkit.registry import MATCHERS, MODELS, TRANSFORMS
 from reidkit.structures import Embedding, ReIDBatch
@@ -30,7 +29,7 @@ from .teacher import Teacher
 
 
 @MODELS.register_module()
-class DGNet(BaseModel):
+class DGNet(TrainableModel):
     """Appearance encoder, structure encoder, decoder, discriminator and teacher, trained together.
 
     A batch is four quarters (``dgnet/PairSampler``): x_a, x_b and another crop of everyone. Side by
@@ -131,7 +130,7 @@ class DGNet(BaseModel):
         self.objective.teacher = Teacher(net)
 
     def train_step(
-        self, data: dict[str, ReIDBatch], optim_wrapper: OptimWrapperDict
+        self, data: dict[str, ReIDBatch], optim_wrapper: Mapping[str, Any]
     ) -> dict[str, float]:
         """One iteration: D on the composites, then E_s, G, MLPs and E_a on the same ones.
 

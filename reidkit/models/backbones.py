@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from torch import Tensor, nn
 
+from reidkit.models import blocks
 from reidkit.models.weights import Loaded, load_weights, torchvision_state
 from reidkit.registry import BACKBONES
 from reidkit.structures import FeatureSpec
@@ -124,17 +125,15 @@ class ResNet(nn.Module):
 
 
 def _stage(depth: int, index: int, channels: int, planes: int, stride: int):
-    """One stage of torchvision's blocks, and the channels it puts out."""
-    from torchvision.models import resnet  # ten times dearer to import than this module
-
+    """One stage of residual blocks, and the channels it puts out."""
     name, counts = _LAYOUTS[depth]
-    block = getattr(resnet, name)
+    block = getattr(blocks, name)
     out = planes * block.expansion
     shortcut = None
     if stride != 1 or channels != out:
         shortcut = nn.Sequential(
             nn.Conv2d(channels, out, 1, stride, bias=False), nn.BatchNorm2d(out)
         )
-    blocks = [block(channels, planes, stride, shortcut)]
-    blocks += [block(out, planes) for _ in range(counts[index] - 1)]
-    return nn.Sequential(*blocks), out
+    first = block(channels, planes, stride, shortcut)
+    others = [block(out, planes) for _ in range(counts[index] - 1)]
+    return nn.Sequential(first, *others), out

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from mmengine.model import BaseDataPreprocessor
 from torch import nn
 
 from reidkit.registry import MODELS, TRANSFORMS
@@ -13,7 +12,7 @@ from reidkit.structures import ReIDBatch
 
 
 @MODELS.register_module()
-class ReIDPreprocessor(BaseDataPreprocessor):
+class ReIDPreprocessor(nn.Module):
     """Moves uint8 batches to the device and runs the batch transforms there, on single images.
 
     Args:
@@ -40,13 +39,19 @@ class ReIDPreprocessor(BaseDataPreprocessor):
         settings: Mapping | None = None,
         channels_last: bool = True,
     ):
-        super().__init__(non_blocking=True)
+        super().__init__()
+        self.register_buffer("_here", torch.empty(0), persistent=False)  # moves with the model
         derived: dict = dict(settings=settings)
         if map_size is not None:
             derived["map_size"] = map_size
         self.train_steps = [TRANSFORMS.build(cfg, **derived) for cfg in (train or {}).values()]
         self.test_steps = [TRANSFORMS.build(cfg, **derived) for cfg in (test or {}).values()]
         self.channels_last = channels_last
+
+    @property
+    def device(self) -> torch.device:
+        """Where batches are moved to: where the model is."""
+        return self._here.device
 
     def one(self, batch: ReIDBatch, training: bool = False) -> ReIDBatch:
         """Prepare one domain's batch; clips become images."""

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import torch
-from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from reidkit.errors import UserError
+from reidkit.models.base import TrainableModel
 from reidkit.models.preprocess import ReIDPreprocessor
 from reidkit.models.roles import LossRole, learned
 from reidkit.registry import BACKBONES, HEADS, LOSSES, MATCHERS, MODELS, signature
@@ -17,7 +17,7 @@ from reidkit.structures import Embedding, HeadOutput, ReIDBatch
 
 
 @MODELS.register_module()
-class ReIDModel(BaseModel):
+class ReIDModel(TrainableModel):
     """Backbone, heads, losses in roles and a matcher, trained on one or several domains.
 
     One training step runs every domain forward in the order of the loss roles, adds the losses and

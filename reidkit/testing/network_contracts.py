@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.model import BaseDataPreprocessor
 from mmengine.optim import OptimWrapper
 from torch import Tensor
 
 from reidkit.evaluation.matchers.base import Matcher
 from reidkit.evaluation.matchers.prepared import Prepared
+from reidkit.models.preprocess import ReIDPreprocessor
 from reidkit.registry import LOSS_INPUTS
 from reidkit.structures import Embedding, HeadOutput, ImageMeta
 from reidkit.testing.fakes import (
@@ -207,7 +207,7 @@ def check_model(build: Build) -> str:
     """A training step over its domains changes weights; embeddings go through its matcher."""
     torch.manual_seed(0)
     model = build(num_identities=IDENTITIES, input_size=(192, 64))
-    if isinstance(model, BaseDataPreprocessor):
+    if isinstance(model, ReIDPreprocessor):
         return "a data preprocessor, which models build"
     before = copy.deepcopy(model.state_dict())
     optim = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.01))
