@@ -93,9 +93,9 @@ def read_terms(given: Mapping[str, Mapping] | None) -> dict[str, Term]:
     return terms
 
 
-def l1(made: Tensor, target: Tensor) -> Tensor:
+def l1(image: Tensor, target: Tensor) -> Tensor:
     """Mean absolute error against a target without gradient."""
-    return F.l1_loss(made.float(), target.detach().float())
+    return F.l1_loss(image.float(), target.detach().float())
 
 
 def generator_gan(fake: Sequence[Tensor]) -> Tensor:
@@ -115,9 +115,9 @@ def discriminator_gan(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
         >>> discriminator_gan([torch.zeros(2, 1, 4, 2)] * 3, [torch.zeros(2, 1, 4, 2)] * 3)
         tensor(3.)
     """
-    made = sum(m.float().square().mean() for m in fake)
+    composites = sum(m.float().square().mean() for m in fake)
     true = sum((m.float() - 1).square().mean() for m in real)
-    return made + true  # type: ignore[return-value]
+    return composites + true  # type: ignore[return-value]
 
 
 def r1_penalty(real: Sequence[Tensor], images: Tensor) -> Tensor:

@@ -56,10 +56,10 @@ class Teacher:
         if not alike or not all(alike):
             raise UserError(f"teacher {run}: trained with another Normalize than this model's")
         teacher = cls(loaded.model)
-        found = teacher.logits(torch.zeros(1, 3, *loaded.cfg.input.size)).shape[1]
-        if found != num_identities:
+        known = teacher.logits(torch.zeros(1, 3, *loaded.cfg.input.size)).shape[1]
+        if known != num_identities:
             raise UserError(
-                f"teacher {run}: knows {found} identities, this run has {num_identities}; train "
+                f"teacher {run}: knows {known} identities, this run has {num_identities}; train "
                 "it on the same data"
             )
         return teacher

@@ -89,9 +89,9 @@ def _gating(frames: int, repeats: int, device: str) -> list[Row]:
         seconds = {way: _least(lambda w=way: step(w), repeats, device) for way in ways}  # type: ignore[misc]
         memory = {way: peak_bytes(lambda w=way: step(w), device) * MB for way in ways}  # type: ignore[misc]
         name = f"gating, {frames} frames, K={PARTS}, {'trained' if trained else 'frozen'} CNN"
-        for kind, unit, found in (("", "s", seconds), (", memory", "MB", memory)):
+        for kind, unit, values in (("", "s", seconds), (", memory", "MB", memory)):
             against = "features expanded to every part"
-            numbers = (found["released"], found["ours"], unit)
+            numbers = (values["released"], values["ours"], unit)
             rows.append(Row(f"{name}{kind}", against, *numbers, higher_is_better=False))
         if trained:  # both must return it, and it is most of what ours needs
             kind = "memory beyond the features' gradient"
@@ -148,10 +148,10 @@ def _clips(tracklets: int, repeats: int) -> list[Row]:
         finally:
             torch.set_num_threads(before[0])
             cv2.setNumThreads(before[1])
-    found = {way: float(np.median(values)) for way, values in rates.items()}
+    medians = {way: float(np.median(values)) for way, values in rates.items()}
     against = "PIL + torchvision, frame by frame, stacked"
     return [
-        Row("clips of 6 frames, 256x128", against, found["usual"], found["ours"], "tracklets/s")
+        Row("clips of 6 frames, 256x128", against, medians["usual"], medians["ours"], "tracklets/s")
     ]
 
 

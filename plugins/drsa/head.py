@@ -124,8 +124,8 @@ class DRSAHead(nn.Module):
     def _statistics(self, vectors: Tensor, attention: Tensor | None) -> dict[str, Tensor]:
         weights = self.temporal.weights(vectors).float()
         entropy = -torch.special.xlogy(weights, weights).sum(1)
-        found = {"frame_entropy": entropy.mean()}
-        return found if attention is None else {**statistics(attention), **found}
+        log = {"frame_entropy": entropy.mean()}
+        return log if attention is None else {**statistics(attention), **log}
 
     def draw(self, path: Path, model: nn.Module, batch: ReIDBatch) -> None:
         """Write the sheet of spatial maps and temporal weights of a loaded batch of clips."""

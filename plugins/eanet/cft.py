@@ -127,14 +127,14 @@ def cluster(distances: np.ndarray, share: float = 8e-4, min_samples: int = 4) ->
 
     eps = choose_eps(distances, share)
     model = DBSCAN(eps=eps, min_samples=min_samples, metric="precomputed")
-    found = Clusters(model.fit(distances).labels_.astype(np.int64), eps)
-    if found.count < 2:
+    clusters = Clusters(model.fit(distances).labels_.astype(np.int64), eps)
+    if clusters.count < 2:
         raise UserError(
-            f"cluster and fine-tune: {found.count} cluster(s) among {len(distances)} images at "
+            f"cluster and fine-tune: {clusters.count} cluster(s) among {len(distances)} images at "
             f"eps={eps:.6g}; a larger share of pairs (now {share:g}) gives a larger radius, or "
             "train the starting model longer"
         )
-    return found
+    return clusters
 
 
 def pseudo_split(split: Split, clusters: Clusters) -> Split:
@@ -209,14 +209,14 @@ class ClusteredDomain:
                     return Clusters(kept["labels"], float(kept["eps"]))
         embedding = Embedding.cat(list(_embed(run, split)))
         distances = self_distances(embedding, run.model.matcher)
-        found = cluster(distances, self.share, self.min_samples)
+        clusters = cluster(distances, self.share, self.min_samples)
         with atomic_write(file) as out:
-            np.savez(out, labels=found.labels, eps=found.eps, made_of=made_of)
+            np.savez(out, labels=clusters.labels, eps=clusters.eps, made_of=made_of)
         print(
-            f"{split.dataset}/{split.name}: {found.count} clusters of {len(found.kept)} of "
-            f"{len(split)} images (eps {found.eps:.4f})"
+            f"{split.dataset}/{split.name}: {clusters.count} clusters of {len(clusters.kept)} of "
+            f"{len(split)} images (eps {clusters.eps:.4f})"
         )
-        return found
+        return clusters
 
 
 def _embed(run, split: Split, batch_size: int = 64) -> Iterator[Embedding]:

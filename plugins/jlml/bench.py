@@ -49,13 +49,13 @@ def run(steps: int = 5, sizes: Sequence = SIZES) -> list[Row]:
         images = torch.rand(batch, 3, *size, device=device)
         images = images.contiguous(memory_format=torch.channels_last)
         _same_maps(nets, images[:2])
-        for what, step, shown in (
+        for what, step, some in (
             (f"training, {batch} at a time", _train, images),
             ("training, 4 at a time", _train, images[:4]),
             ("embedding, 4 at a time", _embed, images[:4]),
         ):
-            plain, beside = _fastest([partial(step, net, shown) for net in nets], steps)
-            rates = len(shown) / plain, len(shown) / beside
+            loop_time, our_time = _fastest([partial(step, net, some) for net in nets], steps)
+            rates = len(some) / loop_time, len(some) / our_time
             rows.append(Row(f"{name}: {what}", f"loop on {device}", *rates, unit="images/s"))
     return rows
 

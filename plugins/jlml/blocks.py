@@ -102,7 +102,7 @@ def stages(
     Returns:
         The stages, and the channels that go out of the last one, of one stream.
     """
-    made: OrderedDict[str, nn.Module] = OrderedDict()
+    stages: OrderedDict[str, nn.Module] = OrderedDict()
     for number, (count, stride) in enumerate(zip(blocks, strides, strict=True)):
         planes = width * 2**number
         stage = nn.Sequential()
@@ -111,8 +111,8 @@ def stages(
             step, out = stride if first_block else 1, expansion * planes
             stage.append(Bottleneck(channels, planes, out, step, first_block, stride_on, streams))
             channels = out
-        made[f"conv{number + first}_x"] = stage
-    return made, channels
+        stages[f"conv{number + first}_x"] = stage
+    return stages, channels
 
 
 def initialise(module: nn.Module) -> None:

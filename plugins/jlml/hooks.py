@@ -66,8 +66,8 @@ class SelectionLog(Hook):
         runner.visualizer.add_scalars(
             {f"selection/{name}": value for name, value in numbers.items()}, step=runner.iter
         )
-        shown = ", ".join(f"{name} {value:.3f}" for name, value in numbers.items())
-        runner.logger.info(f"selection after epoch {runner.epoch + 1}: {shown}")
+        listing = ", ".join(f"{name} {value:.3f}" for name, value in numbers.items())
+        runner.logger.info(f"selection after epoch {runner.epoch + 1}: {listing}")
 
     def after_train(self, runner) -> None:
         """Draw the final selection."""

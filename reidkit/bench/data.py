@@ -92,10 +92,10 @@ def measure(
         for _ in range(repeats):
             for name, batch in ways.items():
                 rates[name].append(rate(batch, batches))
-    found = {name: float(np.median(values)) for name, values in rates.items()}
-    base = found.pop("usual")
+    medians = {name: float(np.median(values)) for name, values in rates.items()}
+    base = medians.pop("usual")
     against = "PIL + torchvision Resize, ToTensor, Normalize"
-    return [Row(name, against, base, value, "img/s") for name, value in found.items()]
+    return [Row(name, against, base, value, "img/s") for name, value in medians.items()]
 
 
 class _one_thread:

@@ -17,12 +17,12 @@ do not say how another training seed would come out."""
 
 def main(argv: list[str]) -> int:
     """Compare two runs on the tests that they share."""
-    made = parser("reidkit compare", "Compare two runs query by query.", EXAMPLES)
-    made.add_argument("first", type=Path, help="run folder, or per-query table")
-    made.add_argument("second", type=Path, help="run folder, or per-query table")
-    made.add_argument("--resamples", type=int, default=10_000, help="of test and interval")
-    made.add_argument("--seed", type=int, default=0)
-    args = made.parse_args(argv)
+    command = parser("reidkit compare", "Compare two runs query by query.", EXAMPLES)
+    command.add_argument("first", type=Path, help="run folder, or per-query table")
+    command.add_argument("second", type=Path, help="run folder, or per-query table")
+    command.add_argument("--resamples", type=int, default=10_000, help="of test and interval")
+    command.add_argument("--seed", type=int, default=0)
+    args = command.parse_args(argv)
     if args.resamples < 1:
         raise UserError(f"--resamples must be at least 1, got {args.resamples}")
     from reidkit.evaluation.compare import compare_tables, query_tables
@@ -34,12 +34,12 @@ def main(argv: list[str]) -> int:
             f"no common test: {args.first} has {', '.join(one)}; {args.second} has {', '.join(two)}"
         )
     for test in shared:
-        found = compare_tables(one[test], two[test], args.resamples, args.seed)
-        print(render(test or "queries", found))
+        comparison = compare_tables(one[test], two[test], args.resamples, args.seed)
+        print(render(test or "queries", comparison))
     return 0
 
 
-def render(test: str, found: dict) -> str:
+def render(test: str, comparison: dict) -> str:
     """The comparison of one test as a table, in points.
 
     Example:
@@ -54,7 +54,7 @@ def render(test: str, found: dict) -> str:
         f"{test:<16}{'first':>6}  {'second':>6}  {'difference':>10}  {'95 % interval':>19}  "
         f"{'p':>6}  {'better':>6}  {'worse':>5}  {'same':>4}"
     ]
-    for name, (first, second, pair) in found.items():
+    for name, (first, second, pair) in comparison.items():
         interval = f"{100 * pair.low:>+7.2f} to {100 * pair.high:>+8.2f}"
         lines.append(
             f"  {name:<14}{100 * first:>6.2f}  {100 * second:>6.2f}  "

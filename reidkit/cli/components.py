@@ -29,11 +29,11 @@ def show(name: str) -> str:
     Raises:
         UserError: there is neither.
     """
-    found = discover()
-    if name not in {*found.plugins, *found.broken} and ("/" in name or name[:1].isupper()):
+    discovery = discover()
+    if name not in {*discovery.plugins, *discovery.broken} and ("/" in name or name[:1].isupper()):
         kind, full = find_component(name)
         return "\n".join([*component_text(kind, full), "", inspect.getdoc(_get(kind, full)) or ""])
-    manifest = find(name, found)
+    manifest = find(name, discovery)
     configs = ", ".join(plugin_configs(manifest)) or "none"
     lines = [*manifest_text(manifest), f"configs: {configs}", "components:"]
     import_core()
@@ -70,11 +70,11 @@ def find_component(name: str) -> tuple[str, str]:
     Raises:
         UserError: there is none, or several of that name.
     """
-    found = _named(name)
-    if len(found) > 1:
-        listed = ", ".join(f"{full} ({KINDS[kind].kind})" for kind, full in found)
+    matches = _named(name)
+    if len(matches) > 1:
+        listed = ", ".join(f"{full} ({KINDS[kind].kind})" for kind, full in matches)
         raise UserError(f"{name} is the name of several components: {listed}")
-    return found[0]
+    return matches[0]
 
 
 def _named(name: str) -> list[tuple[str, str]]:
@@ -89,16 +89,16 @@ def _named(name: str) -> list[tuple[str, str]]:
         if name == full or name == full.rpartition("/")[2]
     ]
     load_plugins([plugin for plugin, _, _ in listed])
-    found = [(kind, name) for kind, registry in KINDS.items() if name in registry.names()]
+    matches = [(kind, name) for kind, registry in KINDS.items() if name in registry.names()]
     library = name.partition("/")[0]
-    found += [
+    matches += [
         (kind, registry.libraries[library].__name__)
         for kind, registry in KINDS.items()
         if library in registry.libraries
     ]
-    found += [(kind, full) for _, kind, full in listed if (kind, full) not in found]
-    if found:
-        return found
+    matches += [(kind, full) for _, kind, full in listed if (kind, full) not in matches]
+    if matches:
+        return matches
     known = [one for registry in KINDS.values() for one in registry.names()]
     known += [full for manifest in manifests.values() for _, full in manifest.components()]
     near = nearest(bare, sorted(set(known)))

@@ -86,21 +86,21 @@ def _meetings(matrix: Matrix) -> list[str]:
     total = ran = 0
     for _, reason in matrix.combinations():
         total, ran = total + 1, ran + (not reason)
-    found = [f"Of {total:,} combinations {ran:,} run.\n"]
+    sections = [f"Of {total:,} combinations {ran:,} run.\n"]
     names = matrix.names
-    found.append(_grid("head", "backbone", names["heads"], names["backbones"],
+    sections.append(_grid("head", "backbone", names["heads"], names["backbones"],
                        {(h, b): r for (b, h), r in matrix.in_head.items()}))  # fmt: skip
     for backbone in names["backbones"]:
         cells = {(l, h): r for (b, h, l), r in matrix.in_loss.items() if b == backbone}
         corner = f"loss, on {backbone}"
-        found.append(_grid(corner, "head", names["losses"], names["heads"], cells))
+        sections.append(_grid(corner, "head", names["losses"], names["heads"], cells))
     first = names["backbones"][0]
     cells = {(m, h): r for (b, h, m), r in matrix.in_matcher.items() if b == first}
-    found.append(_grid("matcher", "head", names["matchers"], names["heads"], cells))
+    sections.append(_grid("matcher", "head", names["matchers"], names["heads"], cells))
     met: dict[tuple[str, str], str] = {}
     for (_, m, e), reason in matrix.in_evaluator.items():
         met[e, m] = met.get((e, m), "") or reason
-    found.append(_grid("evaluator", "matcher", names["evaluators"], names["matchers"], met))
+    sections.append(_grid("evaluator", "matcher", names["evaluators"], names["matchers"], met))
     cells = {(l, s): r for (s, l), r in matrix.in_batch.items()}
     cells |= {
         (l, s): reason
@@ -108,8 +108,8 @@ def _meetings(matrix: Matrix) -> list[str]:
         if kind == "samplers" and reason
         for l in names["losses"]
     }
-    found.append(_grid("loss", "sampler", names["losses"], names["samplers"], cells))
-    return found
+    sections.append(_grid("loss", "sampler", names["losses"], names["samplers"], cells))
+    return sections
 
 
 def _grid(

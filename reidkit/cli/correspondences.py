@@ -15,14 +15,14 @@ EXAMPLES = """examples:
 
 def main(argv: list[str]) -> int:
     """Draw the strongest local matches of queries with their nearest right and wrong images."""
-    made = parser("reidkit show-correspondences", "Draw local matches as lines.", EXAMPLES)
-    made.add_argument("run", help="run folder")
-    made.add_argument("--test", help="test set, by domain (default: the last one)")
-    made.add_argument("--queries", type=int, default=4, help="queries to draw (default: 4)")
-    made.add_argument("--lines", type=int, default=14, help="matches per pair (default: 14)")
-    made.add_argument("--seed", type=int, default=0, help="of the choice of queries")
-    made.add_argument("--out", help="PNG file (default: RUN/matches_<test>.png)")
-    args, overrides = parse_with_overrides(made, argv)
+    command = parser("reidkit show-correspondences", "Draw local matches as lines.", EXAMPLES)
+    command.add_argument("run", help="run folder")
+    command.add_argument("--test", help="test set, by domain (default: the last one)")
+    command.add_argument("--queries", type=int, default=4, help="queries to draw (default: 4)")
+    command.add_argument("--lines", type=int, default=14, help="matches per pair (default: 14)")
+    command.add_argument("--seed", type=int, default=0, help="of the choice of queries")
+    command.add_argument("--out", help="PNG file (default: RUN/matches_<test>.png)")
+    args, overrides = parse_with_overrides(command, argv)
     if min(args.queries, args.lines) < 1:
         raise UserError("--queries and --lines must be at least 1")
     from reidkit.engine.run import Run
@@ -42,8 +42,8 @@ def main(argv: list[str]) -> int:
 
     sides = embed_test(run.cfg, run.model, run.domains, test, build_evaluator(run.cfg))
     (query, query_split), (gallery, gallery_split) = sides["query"], sides["gallery"]
-    found = TestRun(test, query_split, gallery_split, query, gallery, result=None)
+    outcome = TestRun(test, query_split, gallery_split, query, gallery, result=None)
     out = Path(args.out) if args.out else Path(args.run) / f"matches_{test}.png"
-    draw_matches(out, run.cfg, run.model, run.domains, found, args.queries, args.lines, args.seed)
+    draw_matches(out, run.cfg, run.model, run.domains, outcome, args.queries, args.lines, args.seed)
     print(out)
     return 0

@@ -17,11 +17,11 @@ EXAMPLES = """examples:
 
 def main(argv: list[str]) -> int:
     """Write one page, or compare it with what would be written."""
-    made = parser("reidkit docs", "Make the pages that are generated.", EXAMPLES)
-    made.add_argument("page", choices=["components", "plugins"])
-    made.add_argument("--docs", default="docs", help="folder of the pages")
-    made.add_argument("--check", action="store_true", help="compare instead of writing")
-    args = made.parse_args(argv)
+    command = parser("reidkit docs", "Make the pages that are generated.", EXAMPLES)
+    command.add_argument("page", choices=["components", "plugins"])
+    command.add_argument("--docs", default="docs", help="folder of the pages")
+    command.add_argument("--check", action="store_true", help="compare instead of writing")
+    args = command.parse_args(argv)
     path = Path(args.docs) / f"{args.page}.md"
     if args.page == "components":
         from reidkit.cli.components_page import components_page

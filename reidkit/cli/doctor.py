@@ -37,14 +37,14 @@ EITHER = {"mmcv-lite": "mmcv", "opencv-python-headless": "opencv-python"}
 
 def main(argv: list[str]) -> int:
     """Dispatch data and env."""
-    made = parser("reidkit doctor", "Examine a data set or this installation.", EXAMPLES)
-    commands = made.add_subparsers(dest="command", required=True, metavar="command")
+    command = parser("reidkit doctor", "Examine a data set or this installation.", EXAMPLES)
+    commands = command.add_subparsers(dest="command", required=True, metavar="command")
     data = commands.add_parser("data", help="files, identities and cameras of a data set")
     data.add_argument("folder", type=Path)
     data.add_argument("--reader", help="name of a reader; default: found by the layout")
     data.add_argument("--every", type=int, default=1, help="decode only each n-th file")
     commands.add_parser("env", help="versions that work together, and what is missing for what")
-    args = made.parse_args(argv)
+    args = command.parse_args(argv)
     if args.command == "env":
         return environment()
     if args.every < 1:
@@ -87,13 +87,13 @@ def _random(reader) -> list:
         for s in (splits["query"], splits["gallery"])
     ]
     relations = match_labels(rules, *sides)
-    found = []
+    findings = []
     if relations.invalid:
         first = "; ".join(
             f"{splits['query'].paths[i]}: {reason}" for i, reason in relations.invalid[:SHOWN]
         )
         all_of_them = len(relations.invalid) == len(sides[0])
-        found.append(
+        findings.append(
             Finding(
                 "error" if all_of_them else "warning",
                 f"{len(relations.invalid)} of {len(sides[0])} queries have no right gallery image "
@@ -105,14 +105,14 @@ def _random(reader) -> list:
         own = relations.starts[valid + 1] - relations.starts[valid]
         left = relations.n_gallery - len(relations.junk) - (own - relations.n_good[valid])
         precision, first_rank = random_ranker(relations.n_good[valid], left)
-        found.append(
+        findings.append(
             Finding(
                 "info",
                 f"a random ranker scores mAP {100 * precision.mean():.2f}, "
                 f"R1 {100 * first_rank.mean():.2f}",
             )
         )
-    return found
+    return findings
 
 
 def environment() -> int:
@@ -123,9 +123,9 @@ def environment() -> int:
         print(f"{title}:")
         for name, use in wanted.items():
             version = _version(name) or (_version(EITHER[name]) if name in EITHER else None)
-            shown = version or "MISSING"
+            label = version or "MISSING"
             missing += version is None and wanted is NEEDED
-            print(f"  {name:<24} {shown:<14} {use}")
+            print(f"  {name:<24} {label:<14} {use}")
     print(_devices())
     problems = version_problems({name: _version(name) for name in (*NEEDED, *WANTED, "mmcv")})
     for problem in problems:
@@ -167,21 +167,23 @@ def version_problems(versions: dict[str, str | None]) -> list[str]:
         >>> version_problems({"torch": "2.11.0", "torchvision": "0.25.0"})
         ['torchvision 0.25.0 does not belong to torch 2.11.0; torchvision 0.26 does']
     """
-    found = []
+    problems = []
     torch, vision = (_numbers(versions.get(name)) for name in ("torch", "torchvision"))
     if torch and vision and torch[0] == 2 and vision[:2] != (0, torch[1] + 15):
-        found.append(
+        problems.append(
             f"torchvision {versions['torchvision']} does not belong to torch {versions['torch']}; "
             f"torchvision 0.{torch[1] + 15} does"
         )
     if torch and torch < (2, 6):
-        found.append(f"torch {versions['torch']} is too old; 2.6 or newer is needed")
+        problems.append(f"torch {versions['torch']} is too old; 2.6 or newer is needed")
     numpy = _numbers(versions.get("numpy"))
     if numpy and numpy < (2,):
-        found.append(f"numpy {versions['numpy']} is too old; 2.0 or newer is needed")
+        problems.append(f"numpy {versions['numpy']} is too old; 2.0 or newer is needed")
     if versions.get("mmcv") and versions.get("mmcv-lite"):
-        found.append("mmcv and mmcv-lite are both installed and overwrite each other; remove one")
-    return found
+        problems.append(
+            "mmcv and mmcv-lite are both installed and overwrite each other; remove one"
+        )
+    return problems
 
 
 def _numbers(version: str | None) -> tuple[int, ...]:

@@ -51,8 +51,8 @@ def main(argv: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    made = parser("reidkit evaluate", "Score features under a named protocol.", EXAMPLES)
-    add = made.add_argument
+    command = parser("reidkit evaluate", "Score features under a named protocol.", EXAMPLES)
+    add = command.add_argument
     add("features", help="feature store, .npz or .parquet")
     add("labels", nargs="?", help=".csv or .parquet with a row per image")
     add("--protocol", help="default: the store's own, else market")
@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--plugins", nargs="+", default=[], help="plugins whose matchers or re-rankers are named")
     add("--out", type=Path, help="write the result there as JSON")
     add("--queries", type=Path, help="write the per-query table there (.csv or .parquet)")
-    return made
+    return command
 
 
 def _components(args: argparse.Namespace, overrides: list[str]) -> tuple[Any, Any]:

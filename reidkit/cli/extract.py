@@ -17,12 +17,14 @@ then, as often as you like:
 
 def main(argv: list[str]) -> int:
     """Embed the test sets of a run and write one store for each."""
-    made = parser("reidkit extract", "Keep the embeddings of a run's test sets.", EXAMPLES)
-    made.add_argument("run", help="run folder")
-    made.add_argument("--out", required=True, type=Path, help="folder for the stores, one per test")
-    made.add_argument("--tests", nargs="+", help="domains; default: those of the run")
-    made.add_argument("--launcher", default="auto", choices=["auto", "none", "pytorch", "slurm"])
-    args, overrides = parse_with_overrides(made, argv)
+    command = parser("reidkit extract", "Keep the embeddings of a run's test sets.", EXAMPLES)
+    command.add_argument("run", help="run folder")
+    command.add_argument(
+        "--out", required=True, type=Path, help="folder for the stores, one per test"
+    )
+    command.add_argument("--tests", nargs="+", help="domains; default: those of the run")
+    command.add_argument("--launcher", default="auto", choices=["auto", "none", "pytorch", "slurm"])
+    args, overrides = parse_with_overrides(command, argv)
     from reidkit.engine.run import Run
 
     run = Run.open(args.run, overrides, args.launcher)

@@ -47,8 +47,8 @@ def main(argv: list[str]) -> int:
 
 
 def _arguments(argv: list[str]):
-    made = parser("reidkit generate", "Images from a run that generates.", EXAMPLES)
-    add = made.add_argument
+    command = parser("reidkit generate", "Images from a run that generates.", EXAMPLES)
+    add = command.add_argument
     add("run", type=Path, help="run folder")
     add("--grid", type=Path, metavar="PNG", help="every appearance in every structure")
     add("--interpolate", type=Path, metavar="PNG", help="from one crop to another, code by code")
@@ -66,7 +66,7 @@ def _arguments(argv: list[str]):
     add("--inception", type=Path, metavar="PTH", help="Inception weights of torch-fidelity: FID")
     add("--lpips", type=Path, metavar="PTH", help="torchvision's AlexNet weights: LPIPS")
     add("--out", type=Path, metavar="JSON", help="write the quality's numbers there")
-    return parse_with_overrides(made, argv)
+    return parse_with_overrides(command, argv)
 
 
 def _save(picture, path: Path) -> None:

@@ -23,8 +23,8 @@ A mmpose config file is Python and is executed; checkpoints and pickles never ar
 
 
 def _parser() -> argparse.ArgumentParser:
-    made = parser("reidkit label", "Keypoints and part maps of person crops by mmpose.", EPILOG)
-    add = made.add_argument
+    command = parser("reidkit label", "Keypoints and part maps of person crops by mmpose.", EPILOG)
+    add = command.add_argument
     add("dataset", nargs="?", help="name of a reader, options as key=value; default: SynthPed A, B")
     add("--data-root", type=Path, default=Path("data"), help="default: data")
     add("--split", nargs="+", help="default: all splits of the data set")
@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     add("--export", type=Path, help="also write COCO JSON, one file per split, to this folder")
     add("--score", action="store_true", help="compare with SynthPed's truth and print a table")
-    return made
+    return command
 
 
 def _formats() -> list[str]:
@@ -70,7 +70,7 @@ def main(argv: list[str]) -> int:
     options, rest = split_overrides(argv)
     args = _parser().parse_args(rest)
     readers = _readers(args, options)
-    stores = [(reader, *found) for reader in readers for found in _label(reader, args)]
+    stores = [(reader, *labelled) for reader in readers for labelled in _label(reader, args)]
     if args.export:
         _export(stores, args.export)
     if args.score:
@@ -95,14 +95,14 @@ def _readers(args: argparse.Namespace, options: list[str]) -> list[Any]:
     if args.dataset is None and "domain" not in values:
         asked = [dict(type="SynthPed", domain=domain, **values) for domain in "AB"]
     try:
-        made = [DATASETS.build(one, data_root=str(args.data_root)) for one in asked]
+        readers = [DATASETS.build(one, data_root=str(args.data_root)) for one in asked]
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(str(error.args[0])) from None
-    if args.score and not all(hasattr(reader, "truth") for reader in made):
+    if args.score and not all(hasattr(reader, "truth") for reader in readers):
         raise UserError("--score needs data whose truth is known: SynthPed")
-    for reader in made:
+    for reader in readers:
         reader.prepare()
-    return made
+    return readers
 
 
 def _label(reader: Any, args: argparse.Namespace) -> list[tuple[Any, Any]]:
@@ -116,7 +116,7 @@ def _label(reader: Any, args: argparse.Namespace) -> list[tuple[Any, Any]]:
     if unknown:
         raise UserError(f"no split {unknown[0]!r}; {reader.name} has: {', '.join(splits)}")
     size = None if args.no_part_maps else tuple(args.part_maps)
-    found = []
+    stores = []
     for name in args.split or splits:
         split = splits[name]
         folder = args.data_root / "part_labels" / split.label_key
@@ -135,9 +135,9 @@ def _label(reader: Any, args: argparse.Namespace) -> list[tuple[Any, Any]]:
                 size, args.workers, part_labels=args.part_labels, bilinear=args.bilinear,
                 made_by="run" if _is_default(args) else "command", force=args.force,
             )  # fmt: skip
-        found.append((split, store))
+        stores.append((split, store))
         print(f"{folder}: {len(store)} crops, {store.meta['pose']['config']}")
-    return found
+    return stores
 
 
 def _is_default(args: argparse.Namespace) -> bool:

@@ -24,8 +24,8 @@ A plugin is code and runs with your rights. list reads manifests only; the other
 
 def main(argv: list[str]) -> int:
     """Dispatch list, show, where, check and new."""
-    made = parser("reidkit plugins", "Look at, check and start plugins.", EXAMPLES)
-    commands = made.add_subparsers(dest="command", required=True, metavar="command")
+    command = parser("reidkit plugins", "Look at, check and start plugins.", EXAMPLES)
+    commands = command.add_subparsers(dest="command", required=True, metavar="command")
     commands.add_parser("list", help="all plugins found, broken ones too; imports none")
     for name, argument, text in [
         ("show", "name", "settings and components with their options and docs"),
@@ -39,7 +39,7 @@ def main(argv: list[str]) -> int:
     new.add_argument(
         "--bare", action="store_true", help="the plugin's folder alone, as in reidkit's plugins/"
     )
-    args = made.parse_args(argv)
+    args = command.parse_args(argv)
     if args.command == "list":
         print(list_text(discover()))
         return 0
@@ -53,17 +53,17 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def list_text(found: Discovery) -> str:
+def list_text(discovery: Discovery) -> str:
     """One line per plugin: name, version, components, where it comes from; then what is broken."""
     lines = []
-    width = max([*map(len, found.plugins), *map(len, found.broken), 4])
-    for name, manifest in found.plugins.items():
+    width = max([*map(len, discovery.plugins), *map(len, discovery.broken), 4])
+    for name, manifest in discovery.plugins.items():
         kinds = ", ".join(
             f"{kind} {len(names)}" for kind, names in manifest.provides.items() if names
         )
         place = f"{manifest.origin}: {display_path(manifest.location)}"
         lines.append(f"{name:<{width}}  {manifest.version:<8}  {kinds or 'nothing'}   ({place})")
-    for name, error in sorted(found.broken.items()):
+    for name, error in sorted(discovery.broken.items()):
         text = str(error).replace("\n", "\n" + " " * (width + 2))
         lines.append(f"{name:<{width}}  broken    {text}")
     lines += path_problems()
@@ -92,9 +92,9 @@ def _new(name: str, folder: Path, bare: bool) -> int:
     """
     from reidkit.plugin.skeleton import write_package, write_project
 
-    found = discover()
-    taken = found.plugins.get(name)
-    if taken is not None or name in found.broken:
+    discovery = discover()
+    taken = discovery.plugins.get(name)
+    if taken is not None or name in discovery.broken:
         at = f" ({display_path(taken.location)})" if taken else ""
         raise UserError(f"a plugin named {name!r} is there already{at}; choose another name")
     target = write_package(name, folder) if bare else write_project(name, folder)

@@ -16,16 +16,16 @@ Finished runs are kept: the command goes on where it was stopped."""
 
 def main(argv: list[str]) -> int:
     """Train and test all rows of a plan and write the page."""
-    made = parser("reidkit reproduce", "Make a method's results page.", EXAMPLES)
-    made.add_argument("plan", help="plugin name, or a plan file")
-    made.add_argument("--out", help="page to write (default: docs/results/<plan>_<data>.md)")
-    made.add_argument("--folder", help="where the runs lie (default: runs/reproduce/<plan>)")
-    made.add_argument(
+    command = parser("reidkit reproduce", "Make a method's results page.", EXAMPLES)
+    command.add_argument("plan", help="plugin name, or a plan file")
+    command.add_argument("--out", help="page to write (default: docs/results/<plan>_<data>.md)")
+    command.add_argument("--folder", help="where the runs lie (default: runs/reproduce/<plan>)")
+    command.add_argument(
         "--jobs", type=int, help="runs at a time (default: one per CPU core, 1 on GPU)"
     )
-    made.add_argument("--only", nargs="+", metavar="ROW", help="train these rows only")
-    made.add_argument("--page", action="store_true", help="write the page from finished runs")
-    args, overrides = parse_with_overrides(made, argv)
+    command.add_argument("--only", nargs="+", metavar="ROW", help="train these rows only")
+    command.add_argument("--page", action="store_true", help="write the page from finished runs")
+    args, overrides = parse_with_overrides(command, argv)
     import torch
 
     from reidkit.config import config_path
@@ -43,8 +43,8 @@ def main(argv: list[str]) -> int:
         reproduce.run_all(plan, folder, overrides, jobs, args.only)
     table = reproduce.collect(plan, folder)
     out = Path(args.out or f"docs/results/{path.parent.name}_{data}.md")
-    typed = [argument for argument in argv if argument != "--page"]
-    page = reproduce.markdown(plan, table, " ".join(["python tools/reproduce.py", *typed]))
+    arguments = [argument for argument in argv if argument != "--page"]
+    page = reproduce.markdown(plan, table, " ".join(["python tools/reproduce.py", *arguments]))
     with atomic_write(out, "w") as file:
         file.write(page)
     print(page)

@@ -10,24 +10,28 @@ from reidkit.synthped.presets import DOMAINS, PRESETS
 
 def main(argv: Sequence[str]) -> int:
     """Render, verify, show; returns the exit status."""
-    made = parser(
+    command = parser(
         "reidkit synthped",
         "Render the SynthPed benchmark (only what is missing) and look at it.",
         "examples:\n  python tools/synthped.py --preset standard --domains A B P\n"
         "  python tools/synthped.py --video --domains A\n"
         "  python tools/synthped.py --sheet sheet.png --domains\n",
     )
-    made.add_argument("--preset", choices=sorted(PRESETS), default="standard")
-    made.add_argument("--domains", nargs="*", choices=DOMAINS, default=["A", "B"])
-    made.add_argument("--style", choices=DOMAINS, help="render under this domain's cameras")
-    made.add_argument("--video", action="store_true", help="the domains' tracklets, not pictures")
-    made.add_argument("--seed", type=int, default=0, help="another world of the same kind")
-    made.add_argument("--root", default="data", help="folder of all data sets (default: data)")
-    made.add_argument("--sheet", metavar="PNG", help="write a contact sheet")
-    made.add_argument("--workers", type=int, help="processes (default: one per CPU)")
-    made.add_argument("--force", action="store_true", help="render again what is there")
-    made.add_argument("--verify", action="store_true", help="compare every byte with the manifest")
-    args = made.parse_args(list(argv))
+    command.add_argument("--preset", choices=sorted(PRESETS), default="standard")
+    command.add_argument("--domains", nargs="*", choices=DOMAINS, default=["A", "B"])
+    command.add_argument("--style", choices=DOMAINS, help="render under this domain's cameras")
+    command.add_argument(
+        "--video", action="store_true", help="the domains' tracklets, not pictures"
+    )
+    command.add_argument("--seed", type=int, default=0, help="another world of the same kind")
+    command.add_argument("--root", default="data", help="folder of all data sets (default: data)")
+    command.add_argument("--sheet", metavar="PNG", help="write a contact sheet")
+    command.add_argument("--workers", type=int, help="processes (default: one per CPU)")
+    command.add_argument("--force", action="store_true", help="render again what is there")
+    command.add_argument(
+        "--verify", action="store_true", help="compare every byte with the manifest"
+    )
+    args = command.parse_args(list(argv))
     status = 0
     for domain in args.domains:
         status = max(status, _domain(args, domain))

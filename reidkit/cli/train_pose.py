@@ -17,20 +17,22 @@ The people and cameras of SynthPed's domain P are in no other domain. Only P's t
 
 
 def _parser() -> argparse.ArgumentParser:
-    made = parser("reidkit train-pose", "Train the shipped small pose model.", EPILOG)
-    made.add_argument("--data-root", type=Path, default=Path("data"), help="default: data")
-    made.add_argument("--preset", default="standard", help="of SynthPed; default: standard")
-    made.add_argument("--worlds", type=int, default=12, help="domains P of so many seeds")
-    made.add_argument("--work-dir", type=Path, default=Path("runs/train_pose"))
-    made.add_argument("--out", type=Path, help="weights to write; default: WORK_DIR/*.safetensors")
-    made.add_argument("--epochs", type=int, default=10)
-    made.add_argument("--batch-size", type=int, default=32)
-    made.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
-    made.add_argument("--workers", type=int, default=1)
-    made.add_argument("--threads", type=int, default=0, help="of torch; 0 leaves its choice")
-    made.add_argument("--seed", type=int, default=0)
-    made.add_argument("--weights", type=Path, help="go on from these weights")
-    return made
+    command = parser("reidkit train-pose", "Train the shipped small pose model.", EPILOG)
+    command.add_argument("--data-root", type=Path, default=Path("data"), help="default: data")
+    command.add_argument("--preset", default="standard", help="of SynthPed; default: standard")
+    command.add_argument("--worlds", type=int, default=12, help="domains P of so many seeds")
+    command.add_argument("--work-dir", type=Path, default=Path("runs/train_pose"))
+    command.add_argument(
+        "--out", type=Path, help="weights to write; default: WORK_DIR/*.safetensors"
+    )
+    command.add_argument("--epochs", type=int, default=10)
+    command.add_argument("--batch-size", type=int, default=32)
+    command.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
+    command.add_argument("--workers", type=int, default=1)
+    command.add_argument("--threads", type=int, default=0, help="of torch; 0 leaves its choice")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--weights", type=Path, help="go on from these weights")
+    return command
 
 
 def main(argv: list[str]) -> int:

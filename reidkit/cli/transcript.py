@@ -139,5 +139,5 @@ class _Shell:
 
 def _is_halfway(line: str) -> bool:
     """A progress bar that has not come to its end: how many there are depends on the speed."""
-    found = _PROGRESS.match(line)
-    return found is not None and int(found[1]) < int(found[2]) and not line.startswith("epoch")
+    match = _PROGRESS.match(line)
+    return match is not None and int(match[1]) < int(match[2]) and not line.startswith("epoch")

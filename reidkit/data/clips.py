@@ -111,8 +111,8 @@ def _take(batch: ReIDBatch, places: np.ndarray) -> ReIDBatch:
     """Images and labels of the batch at these places, in a batch of their own."""
     index = torch.from_numpy(places)
     fields = ("images", "image_sizes", "keypoints", "part_map")
-    found = {name: value for name in fields if (value := getattr(batch, name)) is not None}
-    return ReIDBatch(**{name: value[index] for name, value in found.items()})
+    arrays = {name: value for name in fields if (value := getattr(batch, name)) is not None}
+    return ReIDBatch(**{name: value[index] for name, value in arrays.items()})
 
 
 class ClipBatches:

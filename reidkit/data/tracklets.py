@@ -152,8 +152,8 @@ def in_time(paths: Sequence[str], pattern: re.Pattern[str] | None = None) -> lis
 
     def number(path: str) -> tuple[int, str]:
         name = path.rpartition("/")[2].rpartition(".")[0]
-        found = pattern.search(name) if pattern else None
-        numbers = [found[1]] if found else [] if pattern else _NUMBERS.findall(name)
+        match = pattern.search(name) if pattern else None
+        numbers = [match[1]] if match else [] if pattern else _NUMBERS.findall(name)
         if not numbers:
             raise UserError(f"{path}: the name does not tell the frame's number; rename the file")
         return int(numbers[-1]), path

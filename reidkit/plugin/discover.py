@@ -41,17 +41,17 @@ def discover() -> Discovery:
     A broken manifest breaks its own plugin only. Two plugins of one name are both left out, with an
     error that gives both origins.
     """
-    found: dict[str, list[Manifest]] = {}
+    by_name: dict[str, list[Manifest]] = {}
     result = Discovery()
     for name, path, module, origin in _candidates():
         try:
             if not path.is_file():
                 raise ManifestError(path, [f"no {FILE} beside the package of {origin}"])
             manifest = read_manifest(path, module, origin, expected=name)
-            found.setdefault(manifest.name, []).append(manifest)
+            by_name.setdefault(manifest.name, []).append(manifest)
         except ManifestError as error:
             result.broken.setdefault(name, error)
-    for name, manifests in sorted(found.items()):
+    for name, manifests in sorted(by_name.items()):
         if len(manifests) == 1:
             result.plugins[name] = manifests[0]
         else:
@@ -87,26 +87,26 @@ def plugin_package() -> ModuleType:
     return package
 
 
-def find(name: str, found: Discovery | None = None) -> Manifest:
+def find(name: str, discovery: Discovery | None = None) -> Manifest:
     """The manifest of one plugin.
 
     Args:
         name: of the plugin.
-        found: what ``discover()`` gave; None asks it.
+        discovery: of ``discover()``; None asks it.
 
     Raises:
         PluginError: unknown (with the nearest name), broken, or a name that two plugins share.
     """
-    found = discover() if found is None else found
-    if name in found.broken:
-        raise found.broken[name]
-    if name not in found.plugins:
-        names = sorted({*found.plugins, *found.broken})
+    discovery = discover() if discovery is None else discovery
+    if name in discovery.broken:
+        raise discovery.broken[name]
+    if name not in discovery.plugins:
+        names = sorted({*discovery.plugins, *discovery.broken})
         near = difflib.get_close_matches(str(name), names, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         listed = ", ".join(names) or "none"
         raise PluginError(f"no plugin named {name!r}; {hint}installed: {listed}{why_unfound(name)}")
-    return found.plugins[name]
+    return discovery.plugins[name]
 
 
 def why_unfound(name: str) -> str:

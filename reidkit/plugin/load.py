@@ -52,11 +52,11 @@ def load_plugins(names: Iterable[str]) -> list[Manifest]:
     """
     wanted = list(dict.fromkeys(names))
     missing = [name for name in wanted if name not in _loaded]
-    found = discover() if missing else Discovery()
+    discovery = discover() if missing else Discovery()
     errors = []
     for name in missing:
         try:
-            manifest = find(name, found)
+            manifest = find(name, discovery)
             check_fit(manifest)
             _import(manifest)
             _loaded[name] = manifest

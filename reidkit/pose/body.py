@@ -206,10 +206,10 @@ def capsules(
     ahead = _walking(points, seen, size)
     points, known = fill_in(points, seen, size, height)
     step = size[:, None] * DOWN
-    found: list[Capsule] = []
+    capsules: list[Capsule] = []
 
     def add(part: int, a: np.ndarray, b: np.ndarray, radius: float, drawn: np.ndarray) -> None:
-        found.append(Capsule(part, a, b, radius * size, drawn))
+        capsules.append(Capsule(part, a, b, radius * size, drawn))
 
     def before(joint: int, start: int, part: float) -> np.ndarray:
         return points[:, joint] + part * (points[:, start] - points[:, joint])
@@ -228,7 +228,7 @@ def capsules(
         add(3, points[:, shoulder], before(elbow, shoulder, body.elbow), body.upper_arm, upper)
         hand = points[:, wrist] + body.hand * (points[:, wrist] - points[:, elbow])
         add(4, points[:, elbow], hand, body.lower_arm, known[:, elbow] & known[:, wrist])
-    return found
+    return capsules
 
 
 def _walking(points: np.ndarray, seen: np.ndarray, size: np.ndarray) -> np.ndarray:

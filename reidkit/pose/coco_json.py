@@ -125,19 +125,19 @@ def keypoints_from_coco(path: Path | str, split: Split) -> np.ndarray:
     """
     content = read_coco(path)
     best: dict[int, dict] = {}
-    for found in content["annotations"]:
-        old = best.get(found["image_id"])
-        if found.get("keypoints") and (old is None or found["area"] > old["area"]):
-            best[found["image_id"]] = found
+    for annotation in content["annotations"]:
+        old = best.get(annotation["image_id"])
+        if annotation.get("keypoints") and (old is None or annotation["area"] > old["area"]):
+            best[annotation["image_id"]] = annotation
     known = {image["file_name"]: best.get(image["id"]) for image in content["images"]}
     known.update({name.rsplit("/", 1)[-1]: value for name, value in list(known.items())})
     result = np.zeros((len(split), 17, 3), dtype=np.float32)
     for row, name in enumerate(split.paths):
-        found = known.get(name) or known.get(name.rsplit("/", 1)[-1])
-        if found is None:
+        annotation = known.get(name) or known.get(name.rsplit("/", 1)[-1])
+        if annotation is None:
             raise UserError(f"{path}: no keypoints for {name!r} of {split.label_key}")
-        result[row] = np.asarray(found["keypoints"]).reshape(17, 3)
+        result[row] = np.asarray(annotation["keypoints"]).reshape(17, 3)
         result[row, result[row, :, 2] > 0, :2] += HALF_PIXEL
-        if "keypoint_scores" in found:
-            result[row, :, 2] = found["keypoint_scores"]
+        if "keypoint_scores" in annotation:
+            result[row, :, 2] = annotation["keypoint_scores"]
     return result

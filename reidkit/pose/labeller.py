@@ -211,8 +211,8 @@ class TopdownLabeller:
         Raises:
             ValueError: a crop that is not (H, W, 3) uint8.
         """
-        found = [
+        batches = [
             self.label_batch(*pad_crops(images[start : start + self.batch_size])).numpy()
             for start in range(0, len(images), self.batch_size)
         ]
-        return np.concatenate(found) if found else np.zeros((0, 17, 3), dtype=np.float32)
+        return np.concatenate(batches) if batches else np.zeros((0, 17, 3), dtype=np.float32)

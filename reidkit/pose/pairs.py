@@ -73,8 +73,8 @@ def _part(
     heights = torch.where(turn, heights.flip(1), heights)
     spots = torch.where(turn[..., None], spots.flip(1), spots)
     clear = (other.gather(1, taken) >= SHARE * height.gather(1, taken))[:, 0]
-    found = rows[clear][:, None], at[1]
-    places[found], values[found] = spots[clear], heights[clear]
+    cells = rows[clear][:, None], at[1]
+    places[cells], values[cells] = spots[clear], heights[clear]
 
 
 def _second_peaks(maps: Tensor, first: Tensor, away: float) -> tuple[Tensor, Tensor]:

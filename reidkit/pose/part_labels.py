@@ -47,9 +47,9 @@ class PartLabels:
         for path in split.paths:
             relative = PurePosixPath(path).with_suffix(".png")
             options = [folder / relative, folder / relative.name]
-            found = next((file for file in options if file.is_file()), None)
-            files.append(found or options[0])
-            if found is None:
+            png = next((file for file in options if file.is_file()), None)
+            files.append(png or options[0])
+            if png is None:
                 missing.append(options[0])
         if missing:
             raise UserError(

@@ -156,8 +156,8 @@ def holds(folder: Path, wanted: Contents, thorough: bool = False) -> bool:
         return False
     files = wanted.files
     knobs = json.loads(json.dumps(asdict(PRESETS[wanted.made_of["preset"]])))
-    made = [manifest.get(key) for key in ("version", "files", "knobs")]
-    if made != [VERSION, len(files), knobs]:
+    facts = [manifest.get(key) for key in ("version", "files", "knobs")]
+    if facts != [VERSION, len(files), knobs]:
         return False
     try:
         if manifest["sizes"] != _sizes(folder, files):
@@ -228,8 +228,8 @@ def _remove_strays(folder: Path, paths: list[str], labels: list[str]) -> None:
     """Delete what a killed run or another version left in the image folders."""
     wanted = {*paths, *labels}
     for name in (*_folders(paths), pl.PART_LABELS):
-        for place, _, found in os.walk(folder / name):
-            for file in found:
+        for place, _, names in os.walk(folder / name):
+            for file in names:
                 if Path(place, file).relative_to(folder).as_posix() not in wanted:
                     os.unlink(Path(place, file))
 

@@ -128,11 +128,13 @@ def _headings(preset: str, seed: int) -> list[np.ndarray]:
         render(Shot("A", 5, n % count + 1, n // count, 0, preset, seed)) for n in range(8 * count)
     ]
     angles = np.array([crop.heading for crop in crops])
-    found = []
+    images = []
     for wanted in np.arange(0, 360, 360 / COLUMNS):
         away = np.abs((angles - wanted + 180) % 360 - 180)
-        found.append(crops[int((away + 90 * np.array([c.occluded for c in crops])).argmin())].image)
-    return found
+        images.append(
+            crops[int((away + 90 * np.array([c.occluded for c in crops])).argmin())].image
+        )
+    return images
 
 
 def _walk(preset: str, seed: int) -> list[np.ndarray]:
@@ -149,14 +151,14 @@ def _twins(preset: str, seed: int) -> list[np.ndarray]:
     """Pairs next to each other: person 2k and person 2k - 1 or 2k + 1 share almost everything."""
     from reidkit.synthped.people import make_person
 
-    options, found = PRESETS[preset], []
+    options, images = PRESETS[preset], []
     for even in range(2, 400, 2):
         one, other = (make_person(options, seed, "A", n) for n in (even, even + 1))
         if one.skin == other.skin and one.legs == other.legs:
-            found += [render(Shot("A", n, 1, 0, 0, preset, seed)).image for n in (even, even + 1)]
-        if len(found) >= COLUMNS:
+            images += [render(Shot("A", n, 1, 0, 0, preset, seed)).image for n in (even, even + 1)]
+        if len(images) >= COLUMNS:
             break
-    return found
+    return images
 
 
 def _others(preset: str, seed: int) -> list[np.ndarray]:

@@ -30,11 +30,11 @@ def joint_flags(
     place = (body.joints - origin) * scale
     height, width = canvas.shape[:2]
     inside = ((place >= 0) & (place < [width, height])).all(axis=1)
-    found = np.concatenate([place / over, np.zeros((17, 1))], axis=1)
+    joints = np.concatenate([place / over, np.zeros((17, 1))], axis=1)
     x, y = np.clip(place.astype(int), 0, [width - 1, height - 1]).T
-    shown = ALLOWED[np.arange(17), canvas[y, x, 0]] & (body.near > body.facing)
-    found[:, 2] = np.where(inside, np.where(shown, 2, 1), 0)
-    return found.astype(np.float32)
+    visible = ALLOWED[np.arange(17), canvas[y, x, 0]] & (body.near > body.facing)
+    joints[:, 2] = np.where(inside, np.where(visible, 2, 1), 0)
+    return joints.astype(np.float32)
 
 
 def _allowed() -> np.ndarray:

@@ -16,28 +16,28 @@ GAP, EDGE = 3, 22
 
 
 def swap_grid(
-    appearances: NDArray[np.uint8], structures: NDArray[np.uint8], made: NDArray[np.uint8]
+    appearances: NDArray[np.uint8], structures: NDArray[np.uint8], composites: NDArray[np.uint8]
 ) -> NDArray[np.uint8]:
     """Every appearance (rows) in every structure (columns), the originals on the left and on top.
 
     Shape:
-        appearances (A, H, W, 3), structures (S, H, W, 3), made (A, S, H, W, 3); returns a sheet
-        (h, w, 3).
+        appearances (A, H, W, 3), structures (S, H, W, 3), composites (A, S, H, W, 3).
+        returns a sheet (h, w, 3).
 
     Raises:
-        ValueError: made has other numbers of rows and columns.
+        ValueError: composites have other numbers of rows and columns.
 
     Example:
         >>> one, two = np.zeros((1, 8, 4, 3), np.uint8), np.zeros((2, 8, 4, 3), np.uint8)
         >>> swap_grid(one, two, np.zeros((1, 2, 8, 4, 3), np.uint8)).ndim
         3
     """
-    if made.shape[:2] != (len(appearances), len(structures)):
+    if composites.shape[:2] != (len(appearances), len(structures)):
         raise ValueError(
             f"{len(appearances)} appearances and {len(structures)} structures make another grid "
-            f"than {made.shape[:2]}"
+            f"than {composites.shape[:2]}"
         )
-    height, width = made.shape[2:4]
+    height, width = composites.shape[2:4]
     left, top = EDGE + width + 3 * GAP, EDGE + height + 3 * GAP
     sheet = Canvas(
         left + len(structures) * (width + GAP) + GAP, top + len(appearances) * (height + GAP) + GAP
@@ -50,7 +50,7 @@ def swap_grid(
         y = top + row * (height + GAP)
         sheet.image(EDGE, y, image)
         for column in range(len(structures)):
-            sheet.image(left + column * (width + GAP), y, made[row, column])
+            sheet.image(left + column * (width + GAP), y, composites[row, column])
     return sheet.pixels
 
 

@@ -58,13 +58,13 @@ def match_sheet(
     rules = find_protocol(protocol)
     sides = [_labels(split) for split in (query_split, gallery_split)]
     chosen = _choose(match_labels(rules, *sides), rows, seed)
-    shown = _labels(query_split, chosen)
+    labels = _labels(query_split, chosen)
     queries = query_emb[torch.from_numpy(chosen)]
-    found, distances = top_matches(
-        queries, gallery_emb, matcher, match_labels(rules, shown, sides[1]), len(gallery_emb)
+    places, distances = top_matches(
+        queries, gallery_emb, matcher, match_labels(rules, labels, sides[1]), len(gallery_emb)
     )
-    right = sides[1].identities[found] == shown.identities[:, None]
-    right[found < 0] = False
+    right = sides[1].identities[places] == labels.identities[:, None]
+    right[places < 0] = False
     pairs = [(right[row].argmax(), (~right[row]).argmax()) for row in range(len(chosen))]
 
     width = round(HEIGHT * _aspect(matcher, queries, gallery_emb))
@@ -76,7 +76,7 @@ def match_sheet(
     sheet.legend(MARGIN, 34, names)
     for row, query in enumerate(chosen):
         for column, place in enumerate(pairs[row]):
-            index, good = int(found[row, place]), bool(right[row, place])
+            index, good = int(places[row, place]), bool(right[row, place])
             if index < 0 or good != (column == 0):
                 continue  # there is no such image
             left, top = MARGIN + column * (pair + APART), HEAD + row * ROW
@@ -86,7 +86,7 @@ def match_sheet(
             crops = read_crop(query_split, int(query)), read_crop(gallery_split, index)
             _pair(sheet, left, top, width, crops, matches, lines, RIGHT if good else WRONG)
             text = f"{distances[row, place]:.3f}"
-            _captions(sheet, left, top, width, (shown, row), (sides[1], index), text)
+            _captions(sheet, left, top, width, (labels, row), (sides[1], index), text)
     sheet.save(path)
 
 
@@ -109,8 +109,8 @@ def _pair(
     """Two crops beside each other with their matches drawn across."""
     other = x + width + BETWEEN
     for left, crop, frame in ((x, crops[0], QUERY), (other, crops[1], colour)):
-        shown = cv2.resize(crop, (width, HEIGHT), interpolation=cv2.INTER_CUBIC)
-        sheet.image(left, y, np.asarray(shown, np.uint8))
+        picture = cv2.resize(crop, (width, HEIGHT), interpolation=cv2.INTER_CUBIC)
+        sheet.image(left, y, np.asarray(picture, np.uint8))
         sheet.frame(left, y, width, HEIGHT, frame)
     height, across = matches.map_size
     cell = HEIGHT / height, width / across

@@ -59,22 +59,22 @@ def rank_sheet(
     rules = find_protocol(protocol)
     sides = [_labels(split) for split in (query_split, gallery_split)]
     chosen = _choose(match_labels(rules, *sides), rows, seed)
-    shown = _labels(query_split, chosen)
-    relations = match_labels(rules, shown, sides[1])
+    labels = _labels(query_split, chosen)
+    relations = match_labels(rules, labels, sides[1])
     queries = query_emb[torch.from_numpy(chosen)]
-    found, distances = top_matches(queries, gallery_emb, matcher, relations, k)
+    places, distances = top_matches(queries, gallery_emb, matcher, relations, k)
     precision = _precision(queries, gallery_emb, matcher, relations)
 
     sheet = Canvas(2 * MARGIN + (k + 1) * STEP + GAP, HEAD + len(chosen) * ROW + MARGIN // 2)
     _head(sheet, query_split, len(chosen), relations, matcher, k)
     for row, query in enumerate(chosen):
         y = HEAD + row * ROW
-        lines = (f"AP {100 * precision[row]:.1f} %", _person(shown, row))
+        lines = (f"AP {100 * precision[row]:.1f} %", _person(labels, row))
         _tile(sheet, MARGIN, y, query_split, query, QUERY, lines)
-        for place, index in enumerate(found[row]):
+        for place, index in enumerate(places[row]):
             if index < 0:
                 break
-            right = sides[1].identities[index] == shown.identities[row]
+            right = sides[1].identities[index] == labels.identities[row]
             lines = (
                 f"{'✓' if right else '✗'} {distances[row, place]:.3f}",
                 _person(sides[1], index),

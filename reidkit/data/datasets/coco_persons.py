@@ -137,17 +137,17 @@ class CocoPersons(Reader):
             ) from None
         keep = boxes[:, 3] > self.min_ratio * boxes[:, 2]
         keep &= joint_groups(joints) >= self.min_joint_groups
-        found = []
+        persons = []
         for row in np.flatnonzero(keep):
             identity, image = people[row]
             box = clip_box(boxes[row], image["height"], image["width"])
             if box[2] > 0 and box[3] > 0:
                 own = joints[row].copy()
                 own[own[:, 2] > 0, :2] += 0.5 - box[:2]  # COCO counts from pixels' centres
-                found.append(
+                persons.append(
                     {"id": identity, "file": image["file_name"], "box": box, "keypoints": own}
                 )
-        return found
+        return persons
 
 
 def _crops(styled: str | None) -> str | None:

@@ -98,16 +98,16 @@ class CUHK03(PartitionedReader):
         """See ``PartitionedReader.read_views``."""
         self._index(folder)  # says so where nothing is unpacked
         names = list_images(folder / self.images)
-        found = np.array([self._parse(name) for name in names], dtype=np.int64).reshape(-1, 3)
-        identities = self._identities(folder, found[:, :2])
+        numbers = np.array([self._parse(name) for name in names], dtype=np.int64).reshape(-1, 3)
+        identities = self._identities(folder, numbers[:, :2])
         paths = tuple(f"{self.images}/{name}" for name in names)
-        every = Split(self.name, "all", folder, paths, identities, found[:, 2])
-        every = every.select(found[:, 0] <= self.pairs)
+        every = Split(self.name, "all", folder, paths, identities, numbers[:, 2])
+        every = every.select(numbers[:, 0] <= self.pairs)
         return every.select(every.cameras == 1), every.select(every.cameras == 2)
 
     def partitions(self, folder: Path, people: np.ndarray) -> Sequence[Partition]:
         """The test sets of the file; everybody else is learned from."""
-        made = []
+        partitions = []
         for number, rows in enumerate(self._index(folder)["testsets"]):
             test = self._identities(folder, np.array(rows, dtype=np.int64))
             unknown = np.setdiff1d(test, people)
@@ -116,8 +116,8 @@ class CUHK03(PartitionedReader):
                     f"{self.title}: test set {number} names people without images (or of camera "
                     f"pairs beyond pairs={self.pairs}); unpack the archive again"
                 )
-            made.append(Partition(np.setdiff1d(people, test), np.sort(test)))
-        return made
+            partitions.append(Partition(np.setdiff1d(people, test), np.sort(test)))
+        return partitions
 
     def _index(self, folder: Path) -> dict:
         file = folder / self.images / INDEX

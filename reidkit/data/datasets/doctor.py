@@ -39,7 +39,7 @@ def examine(splits: Mapping[str, Split], every: int = 1) -> list[Finding]:
         splits: of a reader.
         every: decode only each n-th file (content is compared for all).
     """
-    found = [
+    findings = [
         *_counts(splits),
         *_unreadable(splits, every),
         *_duplicates(splits),
@@ -48,7 +48,7 @@ def examine(splits: Mapping[str, Split], every: int = 1) -> list[Finding]:
         *_histogram(splits),
     ]
     order = {"error": 0, "warning": 1, "info": 2}
-    return sorted(found, key=lambda finding: order[finding.level])
+    return sorted(findings, key=lambda finding: order[finding.level])
 
 
 def _some(items: list[str]) -> str:
@@ -57,7 +57,7 @@ def _some(items: list[str]) -> str:
 
 
 def _counts(splits: Mapping[str, Split]) -> list[Finding]:
-    found = []
+    findings = []
     for name, split in splits.items():
         junk, distractors = (int((split.identities == mark).sum()) for mark in (-1, 0))
         people = int((np.unique(split.identities) > 0).sum())
@@ -65,11 +65,11 @@ def _counts(splits: Mapping[str, Split]) -> list[Finding]:
         text += f"{len(np.unique(split.cameras))} cameras"
         text += f", {distractors:,} distractors" if distractors else ""
         text += f", {junk:,} junk" if junk else ""
-        found.append(Finding("info", text))
+        findings.append(Finding("info", text))
         if name == "train" and distractors:
             text = f"train: {distractors:,} images of identity 0 would be trained as one person"
-            found.append(Finding("warning", text))
-    return found
+            findings.append(Finding("warning", text))
+    return findings
 
 
 def _files(splits: Mapping[str, Split]) -> dict[Path, tuple[str, int]]:
@@ -124,8 +124,10 @@ def _duplicates(splits: Mapping[str, Split]) -> list[Finding]:
         ("error", across, "files of equal content in training and test"),
         ("warning", harmless, "files of equal content"),
     )
-    found = [Finding(lv, f"{len(x)} groups of {what}: {_some(x)}") for lv, x, what in levels if x]
-    return found or [Finding("info", f"no two of {len(files):,} files have the same content")]
+    findings = [
+        Finding(lv, f"{len(x)} groups of {what}: {_some(x)}") for lv, x, what in levels if x
+    ]
+    return findings or [Finding("info", f"no two of {len(files):,} files have the same content")]
 
 
 def _leaks(splits: Mapping[str, Split]) -> list[Finding]:
@@ -133,24 +135,24 @@ def _leaks(splits: Mapping[str, Split]) -> list[Finding]:
     people = {
         name: set(split.identities[split.identities > 0].tolist()) for name, split in splits.items()
     }
-    found = []
+    findings = []
     for name in ("query", "gallery"):
         both = sorted(people.get("train", set()) & people.get(name, set()))
         if both:
             listed = _some([str(x) for x in both])
-            found.append(
+            findings.append(
                 Finding("error", f"{len(both)} people of train are also in {name}: {listed}")
             )
     if "query" in people and "gallery" in people:
         missing = sorted(people["query"] - people["gallery"])
         if missing:
             listed = _some([str(x) for x in missing])
-            found.append(
+            findings.append(
                 Finding("warning", f"{len(missing)} people of query are not in gallery: {listed}")
             )
-    if not found and "train" in people:
-        found.append(Finding("info", "no person of train is tested on"))
-    return found
+    if not findings and "train" in people:
+        findings.append(Finding("info", "no person of train is tested on"))
+    return findings
 
 
 def _mates(splits: Mapping[str, Split]) -> list[Finding]:

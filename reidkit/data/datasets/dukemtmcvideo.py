@@ -70,14 +70,14 @@ class DukeMTMCVideoReID(Reader):
         for person in _folders(folder / name):
             for tracklet in _folders(folder / name / person):
                 paths = frames_in(folder, f"{name}/{person}/{tracklet}", FRAME)
-                found = {_parsed(path) for path in paths}
-                if len(found) > 1:
+                labels = {_parsed(path) for path in paths}
+                if len(labels) > 1:
                     raise UserError(
                         f"{self.title}: {name}/{person}/{tracklet} holds frames of "
-                        f"{len(found)} people or cameras: {sorted(found)}; it must be one"
+                        f"{len(labels)} people or cameras: {sorted(labels)}; it must be one"
                     )
                 frames.append(paths)
-                identity, camera = found.pop() if found else (int(person), 0)
+                identity, camera = labels.pop() if labels else (int(person), 0)
                 people.append(identity)
                 cameras.append(camera)
         return TrackletSplit.of(self.name, name, folder, frames, people, cameras)

@@ -95,7 +95,7 @@ class GRID(PartitionedReader):
                 "the file from the archive"
             ) from None
         cells = stored.ravel() if stored.dtype == object else list(stored.ravel())
-        made = []
+        partitions = []
         for number, cell in enumerate(cells):
             train = _people_in(cell, people)
             if train is None:
@@ -103,17 +103,17 @@ class GRID(PartitionedReader):
                     f"{file}: partition {number} of trainIdxAll lists no half of the "
                     f"{len(people)} people; restore the file from the archive"
                 )
-            made.append(Partition(train, np.setdiff1d(people, train)))
-        return made
+            partitions.append(Partition(train, np.setdiff1d(people, train)))
+        return partitions
 
 
 def _people_in(cell: object, people: np.ndarray) -> np.ndarray | None:
     """The one vector in a nested struct that lists half of the people, sorted."""
     for values in _vectors(cell):
-        found = np.unique(values)
-        whole = len(found) == values.size and (found == found.astype(np.int64)).all()
-        if whole and len(found) == len(people) // 2 and np.isin(found, people).all():
-            return found.astype(np.int64)
+        distinct = np.unique(values)
+        whole = len(distinct) == values.size and (distinct == distinct.astype(np.int64)).all()
+        if whole and len(distinct) == len(people) // 2 and np.isin(distinct, people).all():
+            return distinct.astype(np.int64)
     return None
 
 

@@ -101,13 +101,13 @@ def _below(folder: Path, readers: list[Reader], levels: int) -> list[Path]:
     """Folders of data sets, as many levels down."""
     with os.scandir(folder) as entries:
         inner = sorted(Path(e) for e in entries if e.is_dir() and not e.name.startswith("."))
-    found = []
+    folders = []
     for path in inner:
         if _fitting(path, readers):
-            found.append(path)
+            folders.append(path)
         elif levels > 1:
-            found += _below(path, readers, levels - 1)
-    return found
+            folders += _below(path, readers, levels - 1)
+    return folders
 
 
 def _build(name: str, folder: Path) -> Reader:

@@ -93,8 +93,8 @@ class LSVID(Reader):
     def _split(self, folder: Path, name: str, rows: list[tuple[str, int]]) -> TrackletSplit:
         frames = _by_prefix(folder, [prefix for prefix, _ in rows])
         cameras = [_camera(one[0]) if one else 0 for one in frames]
-        for (prefix, _), found in zip(rows, frames, strict=True):
-            if not found:
+        for (prefix, _), images in zip(rows, frames, strict=True):
+            if not images:
                 raise UserError(
                     f"LS-VID: no file of {folder.as_posix()} starts with {prefix!r}; unpack the "
                     "archive again"
@@ -110,8 +110,8 @@ def _by_prefix(folder: Path, prefixes: list[str]) -> list[list[str]]:
         places.setdefault(prefix.rpartition("/")[0], [])
     for place in places:
         if (folder / place).is_dir():
-            found = list_images(folder / place)
-            places[place] = [f"{place}/{name}" if place else name for name in found]
+            names = list_images(folder / place)
+            places[place] = [f"{place}/{name}" if place else name for name in names]
     known = set(prefixes)
     owners: dict[str, list[str]] = {prefix: [] for prefix in prefixes}
     for prefix in prefixes:

@@ -122,11 +122,11 @@ class MARS(Reader):
 
 def _agree(file: Path, path: str, identity: int, camera: int) -> None:
     """The table's identity and camera are those of the file name."""
-    found = NAME.match(path.rpartition("/")[2])
-    if found is None:
+    match = NAME.match(path.rpartition("/")[2])
+    if match is None:
         raise UserError(f"{path}: no name of MARS's kind, such as 0065C1T0002F016.jpg")
-    own = -1 if found[1] == "00-1" else int(found[1])  # int("00-1") fails
-    if (own, int(found[2])) != (identity, camera):
+    own = -1 if match[1] == "00-1" else int(match[1])  # int("00-1") fails
+    if (own, int(match[2])) != (identity, camera):
         raise UserError(
             f"{file.as_posix()}: identity {identity}, camera {camera} for {path}; the table and "
             "the name list are not of the same archive"

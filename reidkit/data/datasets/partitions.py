@@ -118,9 +118,9 @@ class PartitionedReader(Reader):
 
 
 def _trial(partition: Partition, query: Split, gallery: Split, name: str = "") -> Trial:
-    shown = np.append(partition.test, DISTRACTOR)
+    gallery_people = np.append(partition.test, DISTRACTOR)
     return Trial(
-        np.isin(query.identities, partition.test), np.isin(gallery.identities, shown), name
+        np.isin(query.identities, partition.test), np.isin(gallery.identities, gallery_people), name
     )
 
 
@@ -152,11 +152,11 @@ def random_partitions(people: np.ndarray, count: int, test: int, seed: int = 0) 
         >>> [p.test.tolist() for p in random_partitions(np.arange(1, 7), 2, 3)]
         [[3, 4, 6], [2, 4, 5]]
     """
-    made = []
+    partitions = []
     for number in range(count):
         turned = np.random.default_rng([seed, number]).permutation(people)
-        made.append(Partition(np.sort(turned[test:]), np.sort(turned[:test])))
-    return made
+        partitions.append(Partition(np.sort(turned[test:]), np.sort(turned[:test])))
+    return partitions
 
 
 def load_partitions(file: Path, people: np.ndarray) -> list[Partition]:

@@ -25,7 +25,7 @@ def list_images(folder: Path, recursive: bool = False) -> list[str]:
         folder: where to look.
         recursive: also in sub-folders.
     """
-    found: list[str] = []
+    names: list[str] = []
     pending = [""]
     while pending:
         prefix = pending.pop()
@@ -34,10 +34,10 @@ def list_images(folder: Path, recursive: bool = False) -> list[str]:
                 if entry.name.startswith("."):
                     continue
                 if entry.name.lower().endswith(IMAGE_SUFFIXES):
-                    found.append(prefix + entry.name)
+                    names.append(prefix + entry.name)
                 elif recursive and entry.is_dir():
                     pending.append(f"{prefix}{entry.name}/")
-    return sorted(found)
+    return sorted(names)
 
 
 class Reader:
@@ -168,8 +168,8 @@ class Reader:
         if self.check_counts == "never" or not self.counts:
             return
         anchor = "train" if "train" in self.counts else "query"
-        found = len(splits[anchor]) if anchor in splits else 0
-        if self.check_counts == "auto" and 2 * found < self.counts[anchor][0]:
+        count = len(splits[anchor]) if anchor in splits else 0
+        if self.check_counts == "auto" and 2 * count < self.counts[anchor][0]:
             return
         rows = []
         for key, (images, identities) in self.counts.items():
@@ -196,10 +196,10 @@ def _found(own: Path, data_root: Path) -> str:
     for folder in (own, data_root):
         if folder.is_dir():
             names = sorted(e.name + ("/" if e.is_dir() else "") for e in os.scandir(folder))
-            shown = ", ".join(names[:SHOWN]) or "nothing"
+            listing = ", ".join(names[:SHOWN]) or "nothing"
             rest = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
             missing = "" if folder == own else f"no folder {own.as_posix()}; "
-            return f"{missing}{folder.as_posix()} holds {shown}{rest}"
+            return f"{missing}{folder.as_posix()} holds {listing}{rest}"
     return f"no folder {own.as_posix()} and no folder {data_root.as_posix()}"
 
 
@@ -216,7 +216,7 @@ def parse_names(
     Raises:
         UserError: the first path whose name does not fit.
     """
-    found = np.empty((len(paths), 2), dtype=np.int64)
+    numbers = np.empty((len(paths), 2), dtype=np.int64)
     for row, path in enumerate(paths):
         match = pattern.match(path.rpartition("/")[2])
         if match is None:
@@ -224,5 +224,5 @@ def parse_names(
                 f"{path}: the name does not tell identity and camera; expected something like "
                 f"{example}. Rename or remove the file"
             )
-        found[row] = match.groups()
-    return found[:, 0].copy(), found[:, 1].copy()
+        numbers[row] = match.groups()
+    return numbers[:, 0].copy(), numbers[:, 1].copy()

@@ -32,7 +32,7 @@ class _Rendered(Reader):
 
     def _split(self, folder: Path, name: str, sub: str) -> Split:
         files = list_images(folder / sub)
-        found = np.empty((len(files), 4), dtype=np.int64)
+        numbers = np.empty((len(files), 4), dtype=np.int64)
         for row, file in enumerate(files):
             match = NAME.match(file)
             if match is None:
@@ -40,8 +40,8 @@ class _Rendered(Reader):
                     f"{sub}/{file}: the name does not tell identity, scene, camera and frame; "
                     f"expected something like {self.example}. Rename or remove the file"
                 )
-            found[row] = match.groups()
-        identities, scenes, cameras, frames = found.T
+            numbers[row] = match.groups()
+        identities, scenes, cameras, frames = numbers.T
         # people are numbered from 0, which everywhere else means distractor; -1 stays junk
         identities = np.where(identities >= 0, identities + 1, identities)
         paths = tuple(f"{sub}/{file}" for file in files)

@@ -29,11 +29,11 @@ def with_times(splits: dict[str, Split], seconds: Seconds) -> dict[str, Split]:
         seconds: base names of all splits -> seconds, or None where names tell no times.
     """
     names = [path.rpartition("/")[2] for split in splits.values() for path in split.paths]
-    found = seconds(names)
-    if found is None:
+    moments = seconds(names)
+    if moments is None:
         return splits
     ends = np.cumsum([len(split) for split in splits.values()])[:-1]
-    parts = np.split(found, ends)
+    parts = np.split(moments, ends)
     return {
         key: replace(split, times=part)
         for (key, split), part in zip(splits.items(), parts, strict=True)
@@ -61,17 +61,17 @@ def market_seconds(names: Sequence[str], doubled: bool = False) -> NDArray[np.fl
         >>> market_seconds(["1_c1s1_100_0.jpg", "1_c1s2_025_0.jpg", "1_c2s1_050_0.jpg"]).tolist()
         [4.0, 5.0, 2.0]
     """
-    found = _numbers(names, MARKET)
-    if found is None:
+    numbers = _numbers(names, MARKET)
+    if numbers is None:
         return None
-    out = np.empty(len(found))
-    for camera in np.unique(found[:, 0]):
-        mine = found[:, 0] == camera
+    out = np.empty(len(numbers))
+    for camera in np.unique(numbers[:, 0]):
+        mine = numbers[:, 0] == camera
         start = 0
-        for session in range(1, int(found[mine, 1].max()) + 1):
-            now = mine & (found[:, 1] == session)
-            out[now] = (found[now, 2] + start) / MARKET_RATE
-            length = int(found[now, 2].max(initial=0))
+        for session in range(1, int(numbers[mine, 1].max()) + 1):
+            now = mine & (numbers[:, 1] == session)
+            out[now] = (numbers[now, 2] + start) / MARKET_RATE
+            length = int(numbers[now, 2].max(initial=0))
             start += length + (start if doubled else 0)
     return out
 
@@ -86,10 +86,10 @@ def duke_seconds(names: Sequence[str]) -> NDArray[np.float64] | None:
         >>> duke_seconds(["0001_c5_f0005994.jpg"]).tolist(), duke_seconds(["0001_c1s1_01.jpg"])
         ([100.0], None)
     """
-    found = _numbers(names, DUKE)
-    if found is None or found[:, 0].max(initial=1) > len(DUKE_STARTS):
+    numbers = _numbers(names, DUKE)
+    if numbers is None or numbers[:, 0].max(initial=1) > len(DUKE_STARTS):
         return None
-    return (found[:, 1] + np.take(DUKE_STARTS, found[:, 0] - 1)) / DUKE_RATE
+    return (numbers[:, 1] + np.take(DUKE_STARTS, numbers[:, 0] - 1)) / DUKE_RATE
 
 
 def _numbers(names: Sequence[str], pattern: re.Pattern[str]) -> NDArray[np.int64] | None:

@@ -81,10 +81,10 @@ class VIPeR(DrawnReader):
                     "001_45.bmp. Rename or remove the file"
                 )
             numbers.append(int(match[1]))
-        found, counts = np.unique(np.array(numbers, dtype=np.int64), return_counts=True)
-        if len(found) and counts.max() > 1:
+        people, counts = np.unique(np.array(numbers, dtype=np.int64), return_counts=True)
+        if len(people) and counts.max() > 1:
             raise UserError(
-                f"{self.title}: {sub} has several images of person {found[counts.argmax()]:03d}; "
+                f"{self.title}: {sub} has several images of person {people[counts.argmax()]:03d}; "
                 "VIPeR has one in each view"
             )
         identities = np.array(numbers, dtype=np.int64) + 1
