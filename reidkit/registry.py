@@ -1,4 +1,4 @@
-"""Every kind of component, its contract, and the strict registry that holds it.
+"""The strict registries that hold the components, one for each kind of ``reidkit.kinds``.
 
 A component is registered under its class name; while a plugin is being loaded the loader puts the
 plugin's name in front (``mypaper/MyHead``), never the author. Names are never overwritten, unknown
@@ -10,15 +10,19 @@ from __future__ import annotations
 
 import difflib
 import functools
+import importlib
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import mmengine.registry as _roots
 from mmengine.registry import Registry as _MMRegistry
 
+from reidkit.kinds import KINDS, Kind
+
 _prefix = ""
+_EMPTY = inspect.Parameter.empty
 
 
 @contextmanager
@@ -54,6 +58,8 @@ class Registry(_MMRegistry):
         name: the kind in the singular, as in messages ("loss").
         contract: what a component of this kind takes and returns; becomes ``__doc__``.
         parent: the mmengine root whose Runner also builds this kind, if any.
+        supplies: names that ``build`` must be given, no more and no fewer.
+        modules: imported before a name is looked up for the first time.
 
     Example:
         >>> GREETINGS = Registry("greeting", "callable, returns text")
@@ -68,11 +74,24 @@ class Registry(_MMRegistry):
         KeyError: "no greeting named 'Helo'; did you mean 'Hello'? available: Hello"
     """
 
-    def __init__(self, name: str, contract: str, parent: _MMRegistry | None = None):
-        super().__init__(name, parent=parent, scope="reidkit")
+    def __init__(
+        self,
+        name: str,
+        contract: str,
+        parent: _MMRegistry | None = None,
+        supplies: tuple[str, ...] = (),
+        modules: tuple[str, ...] = (),
+    ):
+        super().__init__(name, parent=parent, scope="reidkit", locations=list(modules))
         self.__doc__ = contract
-        self.kind = name
+        self.kind, self.supplies = name, frozenset(supplies)
         self.libraries: dict[str, Callable] = {}
+
+    @classmethod
+    def of(cls, kind: Kind) -> Registry:
+        """The empty registry of a kind."""
+        root = getattr(_roots, kind.root) if kind.root else None
+        return cls(kind.singular, kind.contract, root, kind.supplies, kind.modules)
 
     def _register_module(self, module, module_name=None, force=False) -> None:  # type: ignore[override]
         if force:
@@ -115,8 +134,16 @@ class Registry(_MMRegistry):
 
         return note
 
+    def import_from_location(self) -> None:
+        """Import the core's modules of this kind, once."""
+        if not self._imported:
+            self._imported = True  # first: these modules may look names up themselves
+            for module in self._locations:
+                importlib.import_module(module)
+
     def names(self) -> list[str]:
         """All registered names, sorted; the networks of libraries are not among them."""
+        self.import_from_location()
         return sorted(self._module_dict)
 
     def get(self, key: str):
@@ -127,6 +154,7 @@ class Registry(_MMRegistry):
         """
         if not isinstance(key, str):
             raise TypeError(f"{self.kind}: type must be a name, got {key!r}")
+        self.import_from_location()
         if key in self._module_dict:
             return self._module_dict[key]
         library, _, name = key.partition("/")
@@ -146,31 +174,39 @@ class Registry(_MMRegistry):
         known = [*self.names(), *(f"{library}/<name>" for library in sorted(self.libraries))]
         return f"no {self.kind} named {key!r}; {hint}available: {', '.join(known) or 'none'}"
 
-    def build(self, cfg: dict, **derived: Any) -> Any:
+    def build(self, cfg: dict, supply: Mapping[str, Any] | None = None) -> Any:
         """Build ``cfg["type"]`` with the other keys as options.
 
         Args:
             cfg: a dict with ``type`` and the component's options.
-            derived: numbers the framework knows (feature width, number of identities, ...);
-                passed only where the constructor declares them, and never overriding an option.
+            supply: what the framework knows (feature widths, number of identities, ...): exactly
+                the names that the kind supplies. Each is passed where the constructor declares it
+                and the options do not say it; a value of None is one that is not known. None in
+                place of the mapping: built outside of a run, from its options alone.
 
         Raises:
-            KeyError: unknown type.  TypeError: no ``type``, or unknown or missing options.
+            KeyError: unknown type.  TypeError: no ``type``; unknown or missing options; a
+            ``supply`` that lacks a name of the kind, or has another.
         """
         if not isinstance(cfg, dict) or "type" not in cfg:
             raise TypeError(f"{self.kind}: expected a dict with 'type', got {cfg!r}")
+        if supply is not None and set(supply) != self.supplies:
+            raise TypeError(
+                f"{self.kind}: the kind supplies {sorted(self.supplies)}, got {sorted(supply)}"
+            )
         options = dict(cfg)
         component = self.get(options.pop("type"))
         declared = signature(component)
-        for name, value in derived.items():
-            if name in declared:
+        for name, value in (supply or {}).items():
+            # None stands for what is not known: a default of the constructor is better
+            if name in declared and (value is not None or declared[name].default is _EMPTY):
                 options.setdefault(name, value)
         try:
             inspect.signature(component).bind(**options)
         except TypeError as error:
-            own = [str(p) for name, p in declared.items() if name not in derived]
-            shown = ", ".join(own) or "none"
-            raise TypeError(f"{self.kind} {cfg['type']}: {error}; options: {shown}") from None
+            own = [str(p) for name, p in declared.items() if name not in self.supplies]
+            listing = ", ".join(own) or "none"
+            raise TypeError(f"{self.kind} {cfg['type']}: {error}; options: {listing}") from None
         return component(**options)
 
 
@@ -188,127 +224,29 @@ def origin(component: Callable) -> str:
     return f"{component.__module__}:{line}"
 
 
-BACKBONES = Registry(
-    "backbone",
-    "images (N, 3, H, W) float -> dict of named maps (N, C, h, w); ``specs``: dict name -> "
-    "FeatureSpec. The last name is the deepest map. The constructor may declare ``input_size``. "
-    "``loaded``, where not None, has ``report()``: which starting weights were loaded.",
-)
-HEADS = Registry(
-    "head",
-    "forward(maps: dict, batch: ReIDBatch) -> HeadOutput. The constructor may declare ``features`` "
-    "(dict name -> FeatureSpec), ``num_identities``, ``map_size`` (rows, columns of the deepest "
-    "map) and ``settings``: the framework supplies them. Batches of clips come as B * T images "
-    "with ``batch.frames`` = T: a head with ``pools_frames = True`` gives one row per clip; the "
-    "rows of any other are joined at the test. Optional: ``width``, numbers P * D of an embedding; "
-    "``draw(path, model, batch)``, a picture of what it looks at.",
-)
-# what a loss may ask for by naming a parameter of its forward, and where it comes from
-LOSS_INPUTS = {
-    "logits": "of the head, as its contract says",
-    "vectors": "(N, P, D) of the head's embedding in training, raw, as the matcher will get them",
-    "maps": "(N, C, h, w) of the head's embedding",
-    "visibility": "(N, P) of the head's parts",
-    "attention": "(N, P, cells) of the head, logarithms",
-    "weights": "dict name -> layer of the head, for losses that act on layers",
-    "scores": "(N, N) of the batch against itself by a learned matcher, larger is closer",
-    "matcher": "the learned matcher",
-    "identities": "(N,) 0..K-1",
-    "cameras": "(N,)",
-    "part_map": "(N, h, w) part labels",
-    "keypoints": "(N, 17, 3)",
-    "masks": "(N, R, h, w) of a transform",
-}
-LOSSES = Registry(
-    "loss",
-    "forward(named tensors) -> scalar, of shape (): only the formula. Parameter names say what it "
-    f"needs, out of {', '.join(LOSS_INPUTS)} (``LOSS_INPUTS`` says what they are); one with a "
-    "default is optional. It runs with autocast off, and floating-point inputs are float32. The "
-    "constructor may declare ``features``, ``num_identities``, ``map_size``, ``settings`` and "
-    "``width`` (numbers P * D of an embedding, where the head has an attribute ``width``), which "
-    "the framework supplies. What a loss keeps between batches is a buffer. A loss may leave "
-    "``accuracy`` for the log.",
-)
-SAMPLERS = Registry(
-    "sampler",
-    "Batch samplers: iterate lists of indices, a pure function of (seed, epoch, rank) and of what "
-    "refresh(model) gave; __len__, set_epoch(int), state_dict, load_state_dict. The constructor "
-    "may declare identities, cameras, batch_size, seed, rank, world_size. One that defines "
-    "refresh(model) is shown the model before every epoch: model.embed(rows) -> Embedding of those "
-    "crops of its data set, in eval mode, the same on every rank; model.matcher. Its state is "
-    "saved with the run. Frame samplers: (length, generator or None for the test) -> clips of "
-    "frame indices (J, T); J = 1 in training.",
-    parent=_roots.DATA_SAMPLERS,
-)
-EVALUATORS = Registry(
-    "evaluator",
-    "evaluate(query: Embedding, gallery: Embedding, query_split, gallery_split, matcher, *, "
-    "protocol, trials, multi_query) -> result with metrics, spread, protocol and counts: the data "
-    "set states its protocol and brings its trials (rows of both splits). extra_splits(protocol) "
-    "-> names of the splits it needs beside query and gallery; each comes as a keyword "
-    "(embedding, split). Never tunes anything on the test set.",
-    parent=_roots.METRICS,
-)
-DATASETS = Registry(
-    "dataset",
-    "A reader of one layout: constructed with root and options; splits() -> dict name -> Split; "
-    "protocol: how papers test on it (a name in reidkit.evaluation.PROTOCOLS); trials() -> "
-    "repetitions of the test as Trials, empty for one.",
-    parent=_roots.DATASETS,
-)
-TRANSFORMS = Registry(
-    "transform",
-    "mmcv BaseTransform on a ReIDBatch, batched on the device; randomness only from "
-    "batch.generator.",
-    parent=_roots.TRANSFORMS,
-)
-MATCHERS = Registry(
-    "matcher",
-    "forward(query: Embedding [q], gallery: Embedding [g]) -> distances (q, g) float32: smaller is "
-    "closer. ``bounds``: (lowest, highest) possible distance. A ``Matcher`` of reidkit.evaluation "
-    "splits that in two: prepare(embedding, side) -> Prepared(name=tensor (N, ...)), once per "
-    "image, and compare(query, gallery) of what was prepared, once per pair. It is part of the "
-    "model and saved with it; the constructor may declare ``map_size``. A learned one also has "
-    "scores(query, gallery) -> (q, g), larger is closer, with gradients, for losses. One that "
-    "compares local features may have correspondences(query, gallery) for pictures.",
-)
-RERANKERS = Registry(
-    "re-ranker",
-    "rerank(query: Embedding [Q], gallery: Embedding [G], matcher, query_meta, gallery_meta) -> "
-    "(query, gallery, matcher): new embeddings of the same images, and a matcher of them; one that "
-    "has a matrix of distances returns reidkit.evaluation.precomputed(distances). The two metas "
-    "hold cameras and times, never identities. The constructor may declare ``block_mb``.",
-)
-MODELS = Registry(
-    "model",
-    "train_step({domain: ReIDBatch}, optim_wrapper) -> dict of log values with ``loss``; "
-    "embed(batch) -> Embedding; ``matcher``; ``domains``. A model that trains several parts on its "
-    "own has parameter_groups() -> {name: [dict(params, new)]}, one entry for each of "
-    "``train.optimizers``; its train_step gets an OptimWrapperDict and calls update_params itself. "
-    "A model that generates has appearance(batch) and structure(batch) -> codes (N, ...), "
-    "generate(appearance, structure) -> (N, 3, H, W) uint8, and may have draw_samples(batch) -> "
-    "{name: (H, W, 3) uint8}. The constructor may declare ``runs``: role -> folder of the runs in "
-    "``needs``, given in training only.",
-    parent=_roots.MODELS,
-)
-HOOKS = Registry("hook", "an mmengine Hook.", parent=_roots.HOOKS)
-LABELLERS = Registry(
-    "labeller",
-    "label(images: list of (H, W, 3) uint8 RGB crops) -> (N, 17, 3) float32 COCO keypoints: x, y "
-    "in crop pixels, confidence; ``provenance``: dict that identifies model and weights.",
-)
+def import_core(*kinds: str) -> None:
+    """Import the core's own components; cheap when called again.
 
-KINDS: dict[str, Registry] = {
-    "backbones": BACKBONES,
-    "heads": HEADS,
-    "losses": LOSSES,
-    "samplers": SAMPLERS,
-    "evaluators": EVALUATORS,
-    "datasets": DATASETS,
-    "transforms": TRANSFORMS,
-    "matchers": MATCHERS,
-    "rerankers": RERANKERS,
-    "models": MODELS,
-    "hooks": HOOKS,
-    "labellers": LABELLERS,
-}
+    Args:
+        kinds: names of kinds; none takes all of them.
+    """
+    for name in kinds or KINDS:
+        for module in KINDS[name].modules:
+            importlib.import_module(module)
+
+
+REGISTRIES: dict[str, Registry] = {name: Registry.of(kind) for name, kind in KINDS.items()}
+
+BACKBONES = REGISTRIES["backbones"]
+HEADS = REGISTRIES["heads"]
+LOSSES = REGISTRIES["losses"]
+SAMPLERS = REGISTRIES["samplers"]
+FRAME_SAMPLERS = REGISTRIES["frame_samplers"]
+EVALUATORS = REGISTRIES["evaluators"]
+DATASETS = REGISTRIES["datasets"]
+TRANSFORMS = REGISTRIES["transforms"]
+MATCHERS = REGISTRIES["matchers"]
+RERANKERS = REGISTRIES["rerankers"]
+MODELS = REGISTRIES["models"]
+HOOKS = REGISTRIES["hooks"]
+LABELLERS = REGISTRIES["labellers"]

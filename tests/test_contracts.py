@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from reidkit.components import import_core
+from reidkit.registry import import_core
 from reidkit.plugin import discover, load_plugins
-from reidkit.registry import KINDS
+from reidkit.registry import REGISTRIES
 from reidkit.testing import check_component
 
 import_core()
@@ -16,7 +16,7 @@ load_plugins(SHIPPED)
 # shipped plugins register under their own names, whatever else a test session has imported
 ALL = [
     (kind, name)
-    for kind, registry in KINDS.items()
+    for kind, registry in REGISTRIES.items()
     for name in registry.names()
     if registry.get(name).__module__.split(".")[0] in ("reidkit", "reidkit_plugins")
 ]

@@ -135,7 +135,7 @@ except SystemExit as end:
             "from reidkit.cli.main import main\nmain(['plugins', 'list'])",
             {"mmpose", "torchvision", "torch", "mmengine", "mmcv"},
         ),
-        ("from reidkit.components import import_core\nimport_core()", {"mmpose"}),
+        ("from reidkit.registry import import_core\nimport_core()", {"mmpose"}),
     ],
     ids=["reidkit", "train --help", "config", "plugins list", "components"],
 )

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from reidkit.registry import BACKBONES, HEADS
-from reidkit.structures import Embedding, FeatureSpec, HeadOutput, ReIDBatch
+from reidkit.structures import Embedding, FeatureSpec, HeadOutput, ReIDBatch, pick_feature
 
 STRIPES = 4
 
@@ -78,6 +78,8 @@ class BottleneckHead(nn.Module):
         torch.Size([3, 1, 5])
     """
 
+    gives = ("vectors", "logits")
+
     def __init__(
         self,
         features: dict[str, FeatureSpec],
@@ -89,7 +91,7 @@ class BottleneckHead(nn.Module):
         super().__init__()
         if pool not in ("avg", "max"):
             raise ValueError(f'pool must be "avg" or "max", got {pool!r}')
-        self.map, self.pool = list(features)[-1], pool
+        self.map, self.pool = pick_feature(features, "map"), pool
         self.bottleneck = Bottleneck(features[self.map].channels, num_identities, dim, dropout)
 
     def classifier_parameters(self) -> Iterator[nn.Parameter]:
@@ -100,7 +102,7 @@ class BottleneckHead(nn.Module):
         """Pool the deepest map and embed it; the batch is not looked at."""
         pooling = F.adaptive_avg_pool2d if self.pool == "avg" else F.adaptive_max_pool2d
         vector, logits = self.bottleneck(pooling(maps[self.map], 1).flatten(1))
-        return HeadOutput(Embedding(vector.unsqueeze(1)), logits.unsqueeze(1))
+        return HeadOutput(Embedding(vector.unsqueeze(1)), {"logits": logits.unsqueeze(1)})
 
 
 class AppearanceEncoder(nn.Module):
@@ -138,7 +140,7 @@ class AppearanceEncoder(nn.Module):
         super().__init__()
         self.backbone = BACKBONES.build(backbone)
         self.upsample = upsample
-        self.map = list(self.backbone.specs)[-1]
+        self.map = pick_feature(self.backbone.specs, "map")
         self.channels = self.backbone.specs[self.map].channels
         self.heads = nn.ModuleList(
             Bottleneck(self.channels, num_identities, dim, share) for share in dropout

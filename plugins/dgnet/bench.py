@@ -92,8 +92,8 @@ def _build(options: dict[str, Any], full: bool, device: torch.device) -> tuple[A
     alike = {key: options[key] for key in ("precision", "channels_last")}
     networks = {**cfg.model.networks, **options["networks"]}
     student = dict(cfg.model.to_dict(), networks=networks)
-    model = MODELS.build(student, **shared, **alike).to(device).train()
-    teacher = MODELS.build(taught.model.to_dict(), **shared, **alike)
+    model = MODELS.build(dict(student, **shared, **alike)).to(device).train()
+    teacher = MODELS.build(dict(taught.model.to_dict(), **shared, **alike))
     model.set_teacher(teacher.to(device))
     model.iteration.fill_(PHASE_TWO)
     count = int(cfg.train.batch_size) if full else 8

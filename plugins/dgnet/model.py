@@ -96,9 +96,10 @@ class DGNet(TrainableModel):
         check_options(list(options))
         self.networks = Networks(backbone, num_identities, precision, **options)
         _check_size(input_size, self.networks.structure_encoder.dilations)
-        self.matcher = MATCHERS.build(matcher)
+        supply = dict(map_size=None, settings=settings)
+        self.matcher = MATCHERS.build(matcher, supply)
         erasing = transforms["identity"].values()
-        self.erasing = [TRANSFORMS.build(one, settings=settings) for one in erasing]
+        self.erasing = [TRANSFORMS.build(one, supply) for one in erasing]
         self.normalize = _normalize(self.data_preprocessor.test_steps)
         self.objective = Objective(read_terms(terms), r1, teacher_style)
         self.domain = domain

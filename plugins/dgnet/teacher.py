@@ -15,6 +15,7 @@ from reidkit.data.transforms import Normalize
 from reidkit.engine.run import Run
 from reidkit.errors import UserError
 from reidkit.registry import TRANSFORMS
+from reidkit.structures import ReIDBatch
 
 STYLES = ("soft", "argmax", "appearance", "uniform", "pair")
 
@@ -68,7 +69,9 @@ class Teacher:
     def logits(self, images: Tensor) -> Tensor:
         """Identity logits (N, K) of normalised images, the mean over parts where it has several."""
         self.net.to(images.device)
-        logits = self.net.head(self.net.backbone(images), None).logits
+        batch = ReIDBatch(images)
+        output = self.net.head(self.net.backbone(images, batch), batch)
+        logits = output.outputs.get("logits")
         if logits is None:
             raise UserError(
                 f"teacher: {type(self.net.head).__name__} gives no logits in evaluation; use a run "

@@ -63,8 +63,12 @@ def _gating(frames: int, repeats: int, device: str) -> list[Row]:
 
     load_plugins(["drsa"])
     head = HEADS.build(
-        dict(type="drsa/DRSAHead", parts=PARTS, enhance="none"),
-        features={"map": FeatureSpec(CHANNELS, 32)},
+        dict(
+            type="drsa/DRSAHead",
+            features={"map": FeatureSpec(CHANNELS, 32)},
+            parts=PARTS,
+            enhance="none",
+        )
     )
     source = torch.Generator().manual_seed(0)
     features = torch.rand(frames, CHANNELS, *CELLS, generator=source).to(device)

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reidkit.registry import HEADS
-from reidkit.structures import Embedding, FeatureSpec, HeadOutput, ReIDBatch
+from reidkit.structures import Embedding, FeatureSpec, HeadOutput, ReIDBatch, pick_feature
 
 from . import enhance as enhancements
 from . import spatial
@@ -57,7 +57,7 @@ class DRSAHead(nn.Module):
         >>> head = DRSAHead({"map": FeatureSpec(16, 8)}, parts=3)
         >>> clips = ReIDBatch(torch.zeros(8, 3, 64, 32), frames=4)
         >>> out = head({"map": torch.rand(8, 16, 8, 4)}, clips)
-        >>> out.embedding.vectors.shape, out.attention.shape
+        >>> out.embedding.vectors.shape, out.outputs["attention"].shape
         (torch.Size([2, 1, 128]), torch.Size([8, 3, 32]))
     """
 
@@ -84,9 +84,10 @@ class DRSAHead(nn.Module):
         ):
             if value not in known:
                 raise ValueError(f"{option} must be one of {tuple(known)}, got {value!r}")
-        self.map = list(features)[-1]
+        self.map = pick_feature(features, "map")
         channels = features[self.map].channels
         self.parts, self.width = parts, dim
+        self.gives = ("vectors", "attention") if parts else ("vectors",)
         widths = {} if hidden is None else {"hidden": hidden}
         self.spatial: nn.Module = nn.Identity()
         if parts:
@@ -104,7 +105,8 @@ class DRSAHead(nn.Module):
         pooled = self.temporal(vectors).flatten(1)
         unit = F.normalize(self.center(self.embedding(pooled)), dim=1)
         log = self._statistics(vectors, attention) if self.training else {}
-        return HeadOutput(Embedding(unit.unsqueeze(1)), attention=attention, log=log)
+        outputs = {} if attention is None else {"attention": attention}
+        return HeadOutput(Embedding(unit.unsqueeze(1)), outputs, log)
 
     def by_frame(self, features: Tensor, frames: int) -> tuple[Tensor, Tensor | None]:
         """Enhanced vectors of every part on every frame, and logarithms of the maps.
@@ -127,7 +129,7 @@ class DRSAHead(nn.Module):
         log = {"frame_entropy": entropy.mean()}
         return log if attention is None else {**statistics(attention), **log}
 
-    def draw(self, path: Path, model: nn.Module, batch: ReIDBatch) -> None:
+    def visualize(self, path: Path, model: nn.Module, batch: ReIDBatch) -> None:
         """Write the sheet of spatial maps and temporal weights of a loaded batch of clips."""
         from .picture import attention_sheet
 
@@ -135,7 +137,7 @@ class DRSAHead(nn.Module):
             return
         prepared = model.data_preprocessor.one(batch)  # type: ignore[operator, union-attr]
         with torch.no_grad():
-            features = model.backbone(prepared.images)[self.map].float()  # type: ignore[operator]
+            features = model.backbone(prepared.images, prepared)[self.map].float()  # type: ignore[operator]
             vectors, attention = self.by_frame(features, prepared.frames)
             weights = self.temporal.weights(vectors)
         assert attention is not None  # there are parts

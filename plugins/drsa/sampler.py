@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from reidkit.registry import SAMPLERS
+from reidkit.registry import FRAME_SAMPLERS
 
 RULES = ("balanced", "ceil_pad", "trunc")
 
 
-@SAMPLERS.register_module()
+@FRAME_SAMPLERS.register_module()
 class RandomChunk:
     """A tracklet in N chunks of equal duration: a random frame of each, or each one's first.
 

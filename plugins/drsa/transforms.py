@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from mmcv.transforms import BaseTransform
 from torch import Tensor
 
+from reidkit.data.transforms.fields import move_grid, resample_cells
 from reidkit.data.transforms.random import draw, probability
 from reidkit.registry import TRANSFORMS
 from reidkit.structures import ReIDBatch
@@ -61,7 +62,7 @@ class RandomSizedRectCrop(BaseTransform):
     """Cut out an upright rectangle of random size and shape and stretch it over the image.
 
     Ten rectangles are drawn; the first that fits is taken, and where none does the image stays.
-    Masks and part map are cut alike, by nearest cell. Gives float32 images.
+    Fields on the image's grid are cut alike, by nearest cell. Gives float32 images.
 
     Args:
         area: smallest and largest share of the image's area.
@@ -85,18 +86,11 @@ class RandomSizedRectCrop(BaseTransform):
         """Crop; see the class."""
         images = results.images.float()
         theta = self._boxes(results).to(images.device)
-        masks, part_map, visibility = results.masks, results.part_map, results.visibility
-        if masks is not None:
-            masks = _cut(masks.float(), theta, "nearest") > 0.5
-            if visibility is not None:
-                visibility = visibility * masks.flatten(2).any(2)
-        if part_map is not None:
-            part_map = _cut(part_map.float().unsqueeze(1), theta, "nearest").squeeze(1)
-            part_map = part_map.to(results.part_map.dtype)  # type: ignore[union-attr]
-        images = _cut(images, theta, "bilinear")
-        return replace(
-            results, images=images, masks=masks, part_map=part_map, visibility=visibility
-        )
+
+        def move(name: str, cells: Tensor) -> Tensor:
+            return resample_cells(cells, lambda maps: _cut(maps, theta, "nearest"))
+
+        return move_grid(results, _cut(images, theta, "bilinear"), move)
 
     def _boxes(self, batch: ReIDBatch) -> Tensor:
         """Affine maps (N, 2, 3) from the new image to the old, both on -1..1."""

@@ -221,9 +221,9 @@ class ClusteredDomain:
 
 def _embed(run, split: Split, batch_size: int = 64) -> Iterator[Embedding]:
     """In this process alone: the first one prepares, the others wait for it."""
-    fields = list(run.cfg.labels.get("test", []))
+    names = run.domains.plan.test
     # training will want part maps too: one label store serves both
-    labels = run.domains.labels(split, [*fields, "part_map"] if fields else [])
+    labels = run.domains.labels(split, [*names, "part_map"] if names else [])
     dataset = CropDataset(split, tuple(run.cfg.input.size), run.cfg.input.resize, labels=labels)
     loader = make_loader(dataset, batch_size=batch_size, workers=run.cfg.settings.workers)
     for batch in track(loader, len(loader), f"embedding {split.dataset}/{split.name}"):

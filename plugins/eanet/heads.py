@@ -10,14 +10,16 @@ from collections.abc import Iterator
 from torch import Tensor, nn
 
 from reidkit.registry import HEADS
-from reidkit.structures import Embedding, FeatureSpec, HeadOutput, ReIDBatch
+from reidkit.structures import Embedding, FeatureSpec, HeadOutput, ReIDBatch, pick_feature
 
 from .embedding import PartEmbedding
 from .pooling import masked_max, masked_mean, stripe_pool
 
 
 class PartHead(nn.Module):
-    """What the three identity heads share: a ``PartEmbedding`` on the deepest map's vectors."""
+    """What the three identity heads share: a ``PartEmbedding`` on the map's pooled vectors."""
+
+    gives: tuple[str, ...] = ("vectors", "logits")
 
     def __init__(
         self,
@@ -26,12 +28,13 @@ class PartHead(nn.Module):
         parts: int,
         dim: int,
         pool: str,
+        feature: str | None = None,
     ):
         super().__init__()
         if pool not in ("max", "avg"):
             raise ValueError(f'pool must be "max" or "avg", got {pool!r}')
         self.pool, self.parts = pool, parts
-        self.map_name = list(features)[-1]
+        self.map_name = pick_feature(features, "map", name=feature)
         self.embedding = PartEmbedding(features[self.map_name].channels, parts, dim, num_identities)
 
     def classifier_parameters(self) -> Iterator[nn.Parameter]:
@@ -40,7 +43,8 @@ class PartHead(nn.Module):
 
     def _output(self, pooled: Tensor, visibility: Tensor | None) -> HeadOutput:
         vectors, logits = self.embedding(pooled)
-        return HeadOutput(Embedding(vectors, visibility), logits)
+        outputs = {} if logits is None else {"logits": logits}
+        return HeadOutput(Embedding(vectors, visibility), outputs)
 
 
 @HEADS.register_module()
@@ -48,10 +52,11 @@ class GlobalHead(PartHead):
     """One embedding of the globally pooled map: the paper's GlobalPool baseline.
 
     Args:
-        features: name -> width and stride of the backbone's maps; the last one is used.
-        num_identities: number of identities K in training.
+        features: what the backbone gives. Supplied by the framework.
+        num_identities: number K of training identities. Supplied by the framework.
         dim: width D of the embedding.
         pool: "max" or "avg" over all cells.
+        feature: name of the map that is taken; None: the backbone's default map.
 
     Shape:
         map (N, C, h, w); embedding (N, 1, D), logits (N, 1, K) in training, None in evaluation.
@@ -75,8 +80,9 @@ class GlobalHead(PartHead):
         num_identities: int,
         dim: int = 512,
         pool: str = "max",
+        feature: str | None = None,
     ):
-        super().__init__(features, num_identities, 1, dim, pool)
+        super().__init__(features, num_identities, 1, dim, pool, feature)
 
     def forward(self, maps: dict[str, Tensor], batch: ReIDBatch | None) -> HeadOutput:
         """Pool the deepest map and embed it; the batch is not looked at."""
@@ -88,11 +94,12 @@ class PCBHead(PartHead):
     """One embedding per horizontal stripe (part-based convolutional baseline), with max pooling.
 
     Args:
-        features: name -> width and stride of the backbone's maps; the last one is used.
-        num_identities: number of identities K in training.
+        features: what the backbone gives. Supplied by the framework.
+        num_identities: number K of training identities. Supplied by the framework.
         stripes: number of equal stripes P; the map's height must be a multiple of it.
         dim: width D of each embedding.
         pool: "max" (as published in EANet) or "avg" (as in the original PCB).
+        feature: name of the map that is taken; None: the backbone's default map.
 
     Shape:
         map (N, C, h, w); embedding (N, P, D), logits (N, P, K) in training, None in evaluation.
@@ -106,7 +113,7 @@ class PCBHead(PartHead):
     Example:
         >>> import torch
         >>> head = PCBHead({"layer4": FeatureSpec(16, 16)}, num_identities=5)
-        >>> head({"layer4": torch.rand(2, 16, 24, 8)}, None).logits.shape
+        >>> head({"layer4": torch.rand(2, 16, 24, 8)}, None).outputs["logits"].shape
         torch.Size([2, 6, 5])
     """
 
@@ -117,8 +124,9 @@ class PCBHead(PartHead):
         stripes: int = 6,
         dim: int = 256,
         pool: str = "max",
+        feature: str | None = None,
     ):
-        super().__init__(features, num_identities, stripes, dim, pool)
+        super().__init__(features, num_identities, stripes, dim, pool, feature)
 
     def forward(self, maps: dict[str, Tensor], batch: ReIDBatch | None) -> HeadOutput:
         """Pool the deepest map by stripes and embed them; the batch is not looked at."""
@@ -133,15 +141,15 @@ class PAPHead(PartHead):
     image, and the matcher and the loss leave it out by the visibility.
 
     Args:
-        features: name -> width and stride of the backbone's maps; the last one is used.
-        num_identities: number of identities K in training.
+        features: what the backbone gives. Supplied by the framework.
+        num_identities: number K of training identities. Supplied by the framework.
         regions: number of parts P: 6 or 9; the first ones of the batch's masks are used.
         dim: width D of each embedding.
         pool: "max" (all published numbers) or "avg".
 
     Shape:
-        map (N, C, h, w) with no value below 0, batch.masks (N, R, h, w), R >= P, and
-        batch.visibility (N, R); embedding (N, P, D) with visibility (N, P), logits (N, P, K) in
+        map (N, C, h, w) with no value below 0, fields masks (N, R, h, w), R >= P, and
+        visibility (N, R); embedding (N, P, D) with visibility (N, P), logits (N, P, K) in
         training, None in evaluation.
 
     Raises:
@@ -154,11 +162,14 @@ class PAPHead(PartHead):
     Example:
         >>> import torch
         >>> head = PAPHead({"layer4": FeatureSpec(16, 16)}, num_identities=5)
-        >>> batch = ReIDBatch(torch.zeros(2, 3, 384, 128),
+        >>> batch = ReIDBatch(torch.zeros(2, 3, 384, 128)).with_fields(
         ...     masks=torch.ones(2, 9, 24, 8) > 0, visibility=torch.ones(2, 9))
         >>> head({"layer4": torch.rand(2, 16, 24, 8)}, batch).embedding.vectors.flatten(1).shape
         torch.Size([2, 2304])
     """
+
+    gives = ("vectors", "logits", "visibility")
+    asks = ("masks", "visibility")
 
     def __init__(
         self,
@@ -172,18 +183,18 @@ class PAPHead(PartHead):
 
     def forward(self, maps: dict[str, Tensor], batch: ReIDBatch) -> HeadOutput:
         """Pool the deepest map over the batch's region masks and embed every region."""
-        if batch.masks is None or batch.visibility is None:
+        if "masks" not in batch or "visibility" not in batch:
             raise ValueError(
-                "PAPHead: the batch has no region masks; add eanet/RegionMasks to the transforms "
-                'and "keypoints" to the labels of this domain'
+                "PAPHead: the batch has no region masks; add eanet/RegionMasks to the transforms"
             )
-        if batch.masks.shape[1] < self.parts:
+        masks = batch["masks"]
+        if masks.shape[1] < self.parts:
             raise ValueError(
-                f"PAPHead: regions={self.parts}, but the batch has {batch.masks.shape[1]} masks"
+                f"PAPHead: regions={self.parts}, but the batch has {masks.shape[1]} masks"
             )
         masked_pool = masked_max if self.pool == "max" else masked_mean
-        pooled = masked_pool(maps[self.map_name], batch.masks[:, : self.parts])
-        return self._output(pooled, batch.visibility[:, : self.parts])
+        pooled = masked_pool(maps[self.map_name], masks[:, : self.parts])
+        return self._output(pooled, batch["visibility"][:, : self.parts])
 
 
 @HEADS.register_module()
@@ -194,10 +205,11 @@ class PartSegHead(nn.Module):
     training only, no embedding.
 
     Args:
-        features: name -> width and stride of the backbone's maps; the last one is used.
+        features: what the backbone gives. Supplied by the framework.
         parts: number of labels K, background included.
         dim: width of the hidden map. None: an eighth of the map's channels, at least 64, which is
             the published 256 on 2048 channels.
+        map_size: (h, w) of the map in cells. Supplied by the framework.
 
     Shape:
         map (N, C, h, w); logits (N, K, 2h, 2w) in training, None in evaluation.
@@ -209,13 +221,22 @@ class PartSegHead(nn.Module):
     Example:
         >>> import torch
         >>> head = PartSegHead({"layer4": FeatureSpec(16, 16)})
-        >>> head({"layer4": torch.rand(2, 16, 24, 8)}, None).logits.shape
+        >>> head({"layer4": torch.rand(2, 16, 24, 8)}, None).outputs["logits"].shape
         torch.Size([2, 8, 48, 16])
     """
 
-    def __init__(self, features: dict[str, FeatureSpec], parts: int = 8, dim: int | None = None):
+    gives = ("logits",)
+
+    def __init__(
+        self,
+        features: dict[str, FeatureSpec],
+        parts: int = 8,
+        dim: int | None = None,
+        map_size: tuple[int, int] = (24, 8),
+    ):
         super().__init__()
-        self.map_name = list(features)[-1]
+        self.label_sizes = {"part_map": (2 * map_size[0], 2 * map_size[1])}
+        self.map_name = pick_feature(features, "map")
         channels = features[self.map_name].channels
         dim = max(64, channels // 8) if dim is None else dim
         self.deconv = nn.ConvTranspose2d(
@@ -237,4 +258,5 @@ class PartSegHead(nn.Module):
         """Part logits of the deepest map; the batch is not looked at."""
         if not self.training:
             return HeadOutput()
-        return HeadOutput(logits=self.conv(self.norm(self.deconv(maps[self.map_name])).relu()))
+        hidden = self.norm(self.deconv(maps[self.map_name])).relu()
+        return HeadOutput(outputs={"logits": self.conv(hidden)})

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from reidkit.models.losses import euclidean, hardest_pairs
 from reidkit.registry import LOSSES
 
 
@@ -57,9 +58,7 @@ class VisibleIDLoss(nn.Module):
                 f"got {tuple(visibility.shape)}"
             )
         wanted = identities[:, None].expand(logits.shape[:2])
-        losses = F.cross_entropy(
-            _at_least_float(logits).flatten(0, 1), wanted.flatten(), reduction="none"
-        )
+        losses = F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="none")
         losses = losses.view(logits.shape[:2])  # [N,P]
         if visibility is None:
             return losses.mean(0).sum()
@@ -117,7 +116,6 @@ class PartSegLoss(nn.Module):
         lowest, highest = (int(bound) for bound in part_map.aminmax())
         if lowest < 0 or highest >= classes:
             raise ValueError(f"part labels must lie in [0, {classes}), got {lowest} to {highest}")
-        logits = _at_least_float(logits)
         if self.normalize == "pixel":
             return F.cross_entropy(logits, part_map)
         counts = torch.bincount(part_map.flatten(), minlength=classes)
@@ -170,22 +168,12 @@ class PartGroupTripletLoss(nn.Module):
         if max(map(max, self.groups)) >= vectors.shape[1]:
             raise ValueError(f"groups {self.groups} name parts beyond the {vectors.shape[1]} given")
         return sum(
-            self._batch_hard(_at_least_float(vectors[:, group]).flatten(1), identities)
-            for group in self.groups
+            self._batch_hard(vectors[:, group].flatten(1), identities) for group in self.groups
         )
 
     def _batch_hard(self, joined: Tensor, identities: Tensor) -> Tensor:
-        # the direct form: the one by matrix product loses small distances to rounding
-        distances = torch.cdist(joined, joined, compute_mode="donot_use_mm_for_euclid_dist")
-        same = identities[:, None] == identities
-        positive = same & ~torch.eye(len(same), dtype=torch.bool, device=same.device)
-        counted = positive.any(1) & ~same.all(1)
-        farthest = distances.masked_fill(~positive, -torch.inf).amax(1)
-        nearest = distances.masked_fill(same, torch.inf).amin(1)
-        hinge = (farthest - nearest + self.margin).relu()
-        return torch.where(counted, hinge, 0.0).sum() / counted.sum().clamp(min=1)
-
-
-def _at_least_float(tensor: Tensor) -> Tensor:
-    """Half precision -> float32; float32 and float64 stay."""
-    return tensor if tensor.dtype == torch.float64 else tensor.float()
+        distances = euclidean(joined)
+        positive, negative = hardest_pairs(distances, identities)
+        if not len(positive):
+            return distances.sum() * 0
+        return (positive - negative + self.margin).relu().mean()

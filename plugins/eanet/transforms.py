@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from mmcv.transforms import BaseTransform
 
 from reidkit.registry import TRANSFORMS
-from reidkit.structures import ReIDBatch
+from reidkit.structures import Field, ReIDBatch
 
 from .regions import REGIONS, region_masks, stripe_masks
 
@@ -40,11 +40,14 @@ class RegionMasks(BaseTransform):
         EANet, arXiv 1812.11369, 3.1.
 
     Example:
-        >>> batch = ReIDBatch(torch.zeros(2, 3, 128, 64), keypoints=torch.zeros(2, 17, 3),
-        ...                   image_sizes=torch.tensor([[128, 64]] * 2))
-        >>> RegionMasks(regions=6)(batch).masks.shape
+        >>> batch = ReIDBatch(torch.zeros(2, 3, 128, 64)).with_fields(
+        ...     keypoints=torch.zeros(2, 17, 3), image_sizes=torch.tensor([[128, 64]] * 2))
+        >>> RegionMasks(regions=6)(batch)["masks"].shape
         torch.Size([2, 6, 24, 8])
     """
+
+    adds = ("masks", "visibility")
+    asks = ("keypoints", "image_sizes")
 
     def __init__(
         self,
@@ -61,15 +64,16 @@ class RegionMasks(BaseTransform):
 
     def transform(self, results: ReIDBatch) -> ReIDBatch:
         """The batch with ``masks`` (N, R, H, W) bool and ``visibility`` (N, R) float32."""
-        if results.keypoints is None:
+        if "keypoints" not in results:
             return results
-        if results.image_sizes is None:
+        if "image_sizes" not in results:
             raise ValueError("RegionMasks: the batch has keypoints but no image_sizes")
         masks, visibility = region_masks(
-            results.keypoints, results.image_sizes, self.map_size, self.confidence
+            results["keypoints"], results["image_sizes"], self.map_size, self.confidence
         )
-        return replace(
-            results, masks=masks[:, : self.regions], visibility=visibility[:, : self.regions]
+        return results.with_fields(
+            masks=Field(masks[:, : self.regions], grid=True),
+            visibility=visibility[:, : self.regions],
         )
 
 
@@ -85,9 +89,11 @@ class StripeMasks(BaseTransform):
         ValueError: the height is no multiple of the stripes.
 
     Example:
-        >>> StripeMasks()(ReIDBatch(torch.zeros(2, 3, 128, 64))).visibility.sum()
+        >>> StripeMasks()(ReIDBatch(torch.zeros(2, 3, 128, 64)))["visibility"].sum()
         tensor(12.)
     """
+
+    adds = ("masks", "visibility")
 
     def __init__(self, stripes: int = 6, map_size: tuple[int, int] = (24, 8)):
         self.stripes, self.map_size = stripes, tuple(map_size)
@@ -97,7 +103,9 @@ class StripeMasks(BaseTransform):
         """The batch with the same ``masks`` for every image, all visible."""
         device = results.images.device
         masks, visibility = stripe_masks(len(results), self.stripes, self.map_size)
-        return replace(results, masks=masks.to(device), visibility=visibility.to(device))
+        return results.with_fields(
+            masks=Field(masks.to(device), grid=True), visibility=visibility.to(device)
+        )
 
 
 @TRANSFORMS.register_module()
@@ -109,21 +117,23 @@ class ShuffledPartMaps(BaseTransform):
 
     Example:
         >>> maps = torch.arange(3).view(3, 1, 1)
-        >>> batch = ReIDBatch(torch.zeros(3, 3, 8, 4), part_map=maps, generator=torch.Generator())
-        >>> bool((ShuffledPartMaps()(batch).part_map == maps).any())
+        >>> batch = ReIDBatch(torch.zeros(3, 3, 8, 4), generator=torch.Generator())
+        >>> batch = batch.with_fields(part_map=Field(maps, grid=True))
+        >>> bool((ShuffledPartMaps()(batch)["part_map"] == maps).any())
         False
     """
 
     def transform(self, results: ReIDBatch) -> ReIDBatch:
         """The batch with ``part_map`` permuted across its images."""
-        if results.part_map is None:
+        if "part_map" not in results:
             return results
+        part_map = results["part_map"]
         drawn_on = results.generator.device if results.generator is not None else "cpu"
         order = torch.randperm(len(results), generator=results.generator, device=drawn_on)
-        order = order.to(results.part_map.device)
-        shuffled = torch.empty_like(results.part_map)
-        shuffled[order] = results.part_map[order.roll(1)]
-        return replace(results, part_map=shuffled)
+        order = order.to(part_map.device)
+        shuffled = torch.empty_like(part_map)
+        shuffled[order] = part_map[order.roll(1)]
+        return results.with_fields(part_map=shuffled)
 
 
 @TRANSFORMS.register_module()
@@ -152,19 +162,22 @@ class CutLower(BaseTransform):
 
     def transform(self, results: ReIDBatch) -> ReIDBatch:
         """The batch with cut images, image sizes, keypoints, and part maps if it has them."""
-        changed = {"images": self._cut_images(results.images)}
-        if results.part_map is not None:
-            cut = self._cut(results.part_map)[:, None].float()
-            whole = F.interpolate(cut, results.part_map.shape[1:], mode="nearest-exact")
-            changed["part_map"] = whole[:, 0].to(results.part_map.dtype)
-        if results.image_sizes is not None:
-            kept = (results.image_sizes[:, 0] * (1 - self.fraction)).round().clamp(min=1)
-            changed["image_sizes"] = torch.stack([kept.long(), results.image_sizes[:, 1]], 1)
-            if results.keypoints is not None:
-                keypoints = results.keypoints.clone()
+        changed: dict[str, torch.Tensor] = {}
+        if "part_map" in results:
+            part_map = results["part_map"]
+            cut = self._cut(part_map)[:, None].float()
+            whole = F.interpolate(cut, part_map.shape[1:], mode="nearest-exact")
+            changed["part_map"] = whole[:, 0].to(part_map.dtype)
+        if "image_sizes" in results:
+            sizes = results["image_sizes"]
+            kept = (sizes[:, 0] * (1 - self.fraction)).round().clamp(min=1)
+            changed["image_sizes"] = torch.stack([kept.long(), sizes[:, 1]], 1)
+            if "keypoints" in results:
+                keypoints = results["keypoints"].clone()
                 keypoints[..., 2] *= keypoints[..., 1] < kept[:, None]
                 changed["keypoints"] = keypoints
-        return replace(results, **changed)
+        cut_batch = replace(results, images=self._cut_images(results.images))
+        return cut_batch.with_fields(**changed)
 
     def _cut(self, rows: torch.Tensor) -> torch.Tensor:
         height = rows.shape[-2]

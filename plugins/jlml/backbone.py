@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from reidkit.errors import UserError
 from reidkit.registry import BACKBONES
-from reidkit.structures import FeatureSpec
+from reidkit.structures import FeatureSpec, ReIDBatch
 from reidkit.utils.checkpoint import load_state
 
 from .blocks import first_conv, initialise, stages
@@ -141,14 +141,15 @@ class JLMLNet(nn.Module):
             streams = LocalStreams(network(depth == 0), nn.Sequential(body), stripes)
             self.branches["local"] = streams
             stride = (2 * pool[0] * down, 2 * pool[1] * down)
-            self.specs["local"] = StripedSpec(local_out, stride, stripes)
+            self.specs["local"] = StripedSpec(local_out, stride, stripes=stripes)
         if branch != "local":
             self.branches["global"] = network(depth == 0, **trunk)
             self.specs["global"] = FeatureSpec(out, 4 * down)
+        self.default = list(self.specs)[-1]
         initialise(self)
 
-    def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """The maps of the branches that there are; "global" last."""
+    def forward(self, images: Tensor, batch: ReIDBatch | None = None) -> dict[str, Tensor]:
+        """The maps of the branches that there are, "global" last; the batch is not looked at."""
         low = self.shared(images)
         return {name: branch(low) for name, branch in self.branches.items()}
 

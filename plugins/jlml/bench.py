@@ -15,10 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from reidkit.bench.table import Row
-from reidkit.components import import_core
 from reidkit.engine.devices import choose_device
 from reidkit.plugin import load_plugins
-from reidkit.registry import BACKBONES
+from reidkit.registry import BACKBONES, import_core
 
 QUICK = dict(width=16, blocks=(1, 1, 1, 1), strides=(1, 2, 2, 1))
 # name, options of jlml/JLMLNet, batch, (height, width)

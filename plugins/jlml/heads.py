@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reidkit.registry import HEADS
-from reidkit.structures import Embedding, FeatureSpec, HeadOutput, ReIDBatch
+from reidkit.structures import Embedding, FeatureSpec, HeadOutput, ReIDBatch, pick_feature
 
 
 class Branch(nn.Module):
@@ -82,7 +82,7 @@ class JLMLHead(nn.Module):
 
     Shape:
         embedding.vectors (N, B, D), global first; in evaluation each at length 1. logits (N, B, K),
-        or (N, 1, K) for "uni", in training. weights, in training: "global" (D, 1, C) and "local"
+        or (N, 1, K) for "uni", in training. layers, in training: "global" (D, 1, C) and "local"
         (D, S, C), of the branches that there are.
 
     Raises:
@@ -95,9 +95,11 @@ class JLMLHead(nn.Module):
     Example:
         >>> head = JLMLHead({"global": FeatureSpec(16, 32)}, num_identities=5, dim=8)
         >>> out = head({"global": torch.rand(2, 16, 4, 2)}, None)
-        >>> out.embedding.vectors.shape, out.logits.shape, out.weights["global"].shape
-        (torch.Size([2, 1, 8]), torch.Size([2, 1, 5]), torch.Size([8, 1, 16]))
+        >>> out.embedding.vectors.shape, out.outputs["layers"]["global"].shape
+        (torch.Size([2, 1, 8]), torch.Size([8, 1, 16]))
     """
+
+    gives = ("vectors", "logits", "layers")
 
     def __init__(
         self,
@@ -112,7 +114,7 @@ class JLMLHead(nn.Module):
         if loss not in ("multi", "uni"):
             raise ValueError(f"JLMLHead: loss must be 'multi' or 'uni', got {loss!r}")
         self.maps = {name: name for name in ("global", "local") if name in features}
-        self.maps = self.maps or {"global": list(features)[-1]}
+        self.maps = self.maps or {"global": pick_feature(features, "map")}
         own = num_identities if loss == "multi" else 0
         self.branches = nn.ModuleDict()
         for branch, name in self.maps.items():
@@ -153,7 +155,7 @@ class JLMLHead(nn.Module):
         else:
             own = [branch.classifier(vectors[name]) for name, branch in self.branches.items()]
             logits = torch.stack(own, 1)
-        return HeadOutput(Embedding(joined), logits, weights=self.feature_weights())
+        return HeadOutput(Embedding(joined), {"logits": logits, "layers": self.feature_weights()})
 
 
 def _stripe_means(maps: Tensor, stripes: int) -> Tensor:

@@ -5,7 +5,6 @@ Shapes: N images, B branches, K identities; feature layers (D, S, C) as in ``spa
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -53,7 +52,7 @@ class BranchLoss(nn.Module):
                 "model.head.loss=multi, other arms take CrossEntropyLoss"
             )
         own = logits[:, self.branch]
-        return F.cross_entropy(own if own.dtype == torch.float64 else own.float(), identities)
+        return F.cross_entropy(own, identities)
 
 
 class LayerLoss(nn.Module):
@@ -67,13 +66,13 @@ class LayerLoss(nn.Module):
         super().__init__()
         self.layer = layer
 
-    def _weight(self, weights: dict[str, Tensor]) -> Tensor:
-        if self.layer not in weights:
+    def _weight(self, layers: dict[str, Tensor]) -> Tensor:
+        if self.layer not in layers:
             raise ValueError(
                 f"jlml/{type(self).__name__}: the head has no layer {self.layer!r}; it has: "
-                f"{', '.join(weights)}"
+                f"{', '.join(layers)}"
             )
-        return weights[self.layer]
+        return layers[self.layer]
 
 
 @LOSSES.register_module()
@@ -84,7 +83,7 @@ class GroupLasso(LayerLoss):
         layer: name of the layer in the head's output ("global").
 
     Shape:
-        weights[layer] (D, S, C); returns ().
+        layers[layer] (D, S, C); returns ().
 
     Raises:
         ValueError: the head has no such layer.
@@ -100,9 +99,9 @@ class GroupLasso(LayerLoss):
     def __init__(self, layer: str):
         super().__init__(layer)
 
-    def forward(self, weights: dict[str, Tensor]) -> Tensor:
+    def forward(self, layers: dict[str, Tensor]) -> Tensor:
         """The penalty."""
-        return group_lasso(self._weight(weights))
+        return group_lasso(self._weight(layers))
 
 
 @LOSSES.register_module()
@@ -115,7 +114,7 @@ class ExclusiveGroupLasso(LayerLoss):
             over all output units. The paper's choice is not certain.
 
     Shape:
-        weights[layer] (D, S, C); returns ().
+        layers[layer] (D, S, C); returns ().
 
     Raises:
         ValueError: unknown group; the head has no such layer.
@@ -134,9 +133,9 @@ class ExclusiveGroupLasso(LayerLoss):
             raise ValueError(f"group must be one of {GROUPS}, got {group!r}")
         self.group = group
 
-    def forward(self, weights: dict[str, Tensor]) -> Tensor:
+    def forward(self, layers: dict[str, Tensor]) -> Tensor:
         """The penalty."""
-        return exclusive_group_lasso(self._weight(weights), self.group)
+        return exclusive_group_lasso(self._weight(layers), self.group)
 
 
 @LOSSES.register_module()
@@ -147,7 +146,7 @@ class ElementLasso(LayerLoss):
         layer: name of the layer in the head's output ("local").
 
     Shape:
-        weights[layer] (D, S, C); returns ().
+        layers[layer] (D, S, C); returns ().
 
     Raises:
         ValueError: the head has no such layer.
@@ -163,7 +162,7 @@ class ElementLasso(LayerLoss):
     def __init__(self, layer: str):
         super().__init__(layer)
 
-    def forward(self, weights: dict[str, Tensor]) -> Tensor:
+    def forward(self, layers: dict[str, Tensor]) -> Tensor:
         """The penalty."""
-        weight = self._weight(weights)
-        return (weight if weight.dtype == torch.float64 else weight.float()).abs().sum()
+        weight = self._weight(layers)
+        return weight.abs().sum()

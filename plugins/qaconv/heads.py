@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reidkit.registry import HEADS
-from reidkit.structures import Embedding, FeatureSpec, HeadOutput, ReIDBatch
+from reidkit.structures import Embedding, FeatureSpec, HeadOutput, ReIDBatch, pick_feature
 
 
 @HEADS.register_module()
@@ -42,6 +42,8 @@ class QAConvHead(nn.Module):
         (torch.Size([2, 128, 24, 8]), True)
     """
 
+    gives = ("maps",)
+
     def __init__(
         self,
         features: dict[str, FeatureSpec],
@@ -52,7 +54,7 @@ class QAConvHead(nn.Module):
         super().__init__()
         if pool not in ("none", "avg"):
             raise ValueError(f'QAConvHead: pool must be "none" or "avg", got {pool!r}')
-        self.map_name, self.pool = list(features)[-1], pool
+        self.map_name, self.pool = pick_feature(features, "map"), pool
         self.conv = nn.Conv2d(features[self.map_name].channels, dim, 3, padding=1, bias=not norm)
         self.norm = nn.BatchNorm2d(dim) if norm else nn.Identity()
 

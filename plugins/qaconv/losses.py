@@ -57,7 +57,6 @@ def hardest(scores: Tensor, identities: Tensor) -> tuple[Tensor, Tensor]:
     """
     same = identities[:, None] == identities
     other = ~torch.eye(len(same), dtype=torch.bool, device=same.device)
-    scores = scores if scores.dtype == torch.float64 else scores.float()
     lowest = scores.masked_fill(~(same & other), torch.inf).amin(1)
     return lowest, scores.masked_fill(same, -torch.inf).amax(1)
 
@@ -90,7 +89,6 @@ class PairwiseMatchingLoss(nn.Module):
         """The loss of one batch."""
         positive, negative = hardest(scores.detach(), identities)
         self.accuracy = (positive > negative).float().mean()
-        scores = scores if scores.dtype == torch.float64 else scores.float()
         same = (identities[:, None] == identities).to(scores.dtype)
         losses = F.binary_cross_entropy_with_logits(scores, same, reduction="none")
         return losses.sum(1).mean()

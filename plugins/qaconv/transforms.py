@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from mmcv.transforms import BaseTransform
 from torch import Tensor
 
+from reidkit.data.transforms.fields import move_grid, resample_cells
 from reidkit.data.transforms.random import draw
 from reidkit.registry import TRANSFORMS
 from reidkit.structures import ReIDBatch
@@ -73,8 +74,8 @@ def _between(first: Tensor, length: Tensor, size: int) -> Tensor:
 class RandomRotation(BaseTransform):
     """Turn every image about its middle; black comes in at the corners.
 
-    Masks and part map turn along, by nearest cell; no region and background come in, and a region
-    with no cell left is no longer visible.
+    Fields on the image's grid turn along, by nearest cell; zeros come in, and a region with no cell
+    left is no longer visible.
 
     Args:
         degrees: largest angle either way, 0 to below 90.
@@ -101,16 +102,11 @@ class RandomRotation(BaseTransform):
             torch.stack([sin * width / height, cos, none], 1),
         ]
         angles = torch.stack(rows, 1)
-        changed = {"images": _turned(images, angles, "bilinear")}
-        if results.masks is not None:
-            masks = _turned(results.masks.float(), angles, "nearest") > 0.5
-            changed["masks"] = masks
-            if results.visibility is not None:
-                changed["visibility"] = results.visibility * masks.flatten(2).any(2)
-        if results.part_map is not None:
-            parts = _turned(results.part_map[:, None].float(), angles, "nearest")[:, 0]
-            changed["part_map"] = parts.to(results.part_map.dtype)
-        return replace(results, **changed)
+
+        def move(name: str, cells: Tensor) -> Tensor:
+            return resample_cells(cells, lambda maps: _turned(maps, angles, "nearest"))
+
+        return move_grid(results, _turned(images, angles, "bilinear"), move)
 
 
 def _turned(maps: Tensor, angles: Tensor, mode: str) -> Tensor:

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import torch
 
 from reidkit.bench.table import Row
-from reidkit.components import import_core
 from reidkit.engine.devices import choose_device, choose_precision
 from reidkit.models.reid_model import ReIDModel
+from reidkit.registry import import_core
 from reidkit.structures import ReIDBatch
 
 

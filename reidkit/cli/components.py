@@ -5,17 +5,16 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 
-from reidkit.components import import_core
 from reidkit.config.files import plugin_configs
 from reidkit.config.options import VARIABLE, expected, options_text, type_hints
-from reidkit.config.places import derived
 from reidkit.config.problems import nearest
 from reidkit.errors import UserError
+from reidkit.kinds import KINDS
 from reidkit.plugin import Manifest, discover, load_plugins
 from reidkit.plugin.describe import manifest_text
 from reidkit.plugin.discover import find
 from reidkit.plugin.errors import PluginError, display_path
-from reidkit.registry import KINDS
+from reidkit.registry import REGISTRIES, import_core
 
 
 def show(name: str) -> str:
@@ -60,7 +59,7 @@ def where(name: str) -> str:
         component = _get(kind, full)
         file = inspect.getsourcefile(component) or "?"
         line = inspect.getsourcelines(component)[1]
-        lines.append(f"{full}   {KINDS[kind].kind}   {display_path(file)}:{line}")
+        lines.append(f"{full}   {REGISTRIES[kind].kind}   {display_path(file)}:{line}")
     return "\n".join(lines)
 
 
@@ -72,7 +71,7 @@ def find_component(name: str) -> tuple[str, str]:
     """
     matches = _named(name)
     if len(matches) > 1:
-        listed = ", ".join(f"{full} ({KINDS[kind].kind})" for kind, full in matches)
+        listed = ", ".join(f"{full} ({REGISTRIES[kind].kind})" for kind, full in matches)
         raise UserError(f"{name} is the name of several components: {listed}")
     return matches[0]
 
@@ -89,17 +88,17 @@ def _named(name: str) -> list[tuple[str, str]]:
         if name == full or name == full.rpartition("/")[2]
     ]
     load_plugins([plugin for plugin, _, _ in listed])
-    matches = [(kind, name) for kind, registry in KINDS.items() if name in registry.names()]
+    matches = [(kind, name) for kind, registry in REGISTRIES.items() if name in registry.names()]
     library = name.partition("/")[0]
     matches += [
         (kind, registry.libraries[library].__name__)
-        for kind, registry in KINDS.items()
+        for kind, registry in REGISTRIES.items()
         if library in registry.libraries
     ]
     matches += [(kind, full) for _, kind, full in listed if (kind, full) not in matches]
     if matches:
         return matches
-    known = [one for registry in KINDS.values() for one in registry.names()]
+    known = [one for registry in REGISTRIES.values() for one in registry.names()]
     known += [full for manifest in manifests.values() for _, full in manifest.components()]
     near = nearest(bare, sorted(set(known)))
     hint = f"; did you mean {near!r}?" if near else "; see: plugins list, docs/components.md"
@@ -107,17 +106,17 @@ def _named(name: str) -> list[tuple[str, str]]:
 
 
 def _get(kind: str, name: str) -> Callable:
-    return KINDS[kind].module_dict[name]
+    return REGISTRIES[kind].module_dict[name]
 
 
 def component_text(kind: str, name: str) -> list[str]:
     """Name and kind, the options with types and defaults, and what the framework supplies."""
     component = _get(kind, name)
     parameters = inspect.signature(component).parameters.values()
-    hints, supplied = type_hints(component), derived(kind)
+    hints, supplied = type_hints(component), KINDS[kind].supplies
     own = [p for p in parameters if p.kind not in VARIABLE and p.name not in supplied]
     given = [p.name for p in parameters if p.name in supplied]
-    lines = [f"{name}   ({KINDS[kind].kind})", options_text(own, hints)]
+    lines = [f"{name}   ({REGISTRIES[kind].kind})", options_text(own, hints)]
     return lines + ([f"supplied by the framework: {', '.join(given)}"] if given else [])
 
 
@@ -134,7 +133,7 @@ def options_rows(kind: str, component: Callable) -> list[tuple[str, str, str]]:
     hints = type_hints(component)
     rows = []
     for p in inspect.signature(component).parameters.values():
-        if p.kind in VARIABLE or p.name in derived(kind):
+        if p.kind in VARIABLE or p.name in KINDS[kind].supplies:
             continue
         default = "" if p.default is p.empty else repr(p.default)
         rows.append((p.name, type_text(expected(p, hints)), default))
@@ -147,7 +146,7 @@ def everything(manifests: Iterable[Manifest]) -> dict[str, list[str]]:
     plugins = list(manifests)
     load_plugins([manifest.name for manifest in plugins])
     names: dict[str, list[str]] = {}
-    for kind, registry in KINDS.items():
+    for kind, registry in REGISTRIES.items():
         core = [n for n in registry.names() if "/" not in n and _is_core(registry.get(n))]
         own = [full for m in plugins for k, full in m.components() if k == kind]
         names[kind] = core + own

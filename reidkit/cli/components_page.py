@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from reidkit.cli.components import everything, first_sentence, options_rows
 from reidkit.config.settings import resolve_settings
 from reidkit.plugin import discover
-from reidkit.registry import KINDS, LOSS_INPUTS
+from reidkit.registry import REGISTRIES
 from reidkit.testing.matrix import AXES, Matrix, walk
 
 INTRO = """\
@@ -36,11 +36,9 @@ def components_page() -> str:
     shipped = [m for m in discover().plugins.values() if m.origin == "shipped"]
     names = everything(shipped)
     parts = [INTRO]
-    for kind, registry in KINDS.items():
+    for kind, registry in REGISTRIES.items():
         parts.append(f"## {kind.capitalize()}\n\n{_sentence(registry.__doc__ or '')}\n")
         parts.append(_table(kind, names[kind]))
-        if kind == "losses":
-            parts.append(_loss_inputs())
     walked = {kind: [n for n in names[kind] if not _foreign(kind, n)] for kind in AXES}
     settings, _ = resolve_settings({}, [m.name for m in shipped])
     parts.append(MEETINGS)
@@ -50,7 +48,7 @@ def components_page() -> str:
 
 def _foreign(kind: str, name: str) -> bool:
     """Whether it needs a library that reidkit does not install."""
-    return getattr(KINDS[kind].get(name), "needs", None) is not None
+    return getattr(REGISTRIES[kind].get(name), "needs", None) is not None
 
 
 def _sentence(text: str) -> str:
@@ -60,7 +58,7 @@ def _sentence(text: str) -> str:
 def _table(kind: str, names: Iterable[str]) -> str:
     rows = ["| name | what it is | options |", "|---|---|---|"]
     for name in names:
-        component: Callable = KINDS[kind].get(name)
+        component: Callable = REGISTRIES[kind].get(name)
         options = ", ".join(
             f"`{option}: {wanted}{f' = {default}' if default else ''}`"
             for option, wanted, default in options_rows(kind, component)
@@ -69,12 +67,6 @@ def _table(kind: str, names: Iterable[str]) -> str:
         source = inspect.getmodule(component).__name__  # type: ignore[union-attr]
         rows.append(f"| `{name}` | {_cell(what)} (`{source}`) | {_cell(options) or 'none'} |")
     return "\n".join(rows) + "\n"
-
-
-def _loss_inputs() -> str:
-    """What a loss may ask for, as a table."""
-    rows = [f"| `{name}` | {_cell(what)} |" for name, what in LOSS_INPUTS.items()]
-    return "\n".join(["| a loss may ask for | what it is |", "|---|---|", *rows]) + "\n"
 
 
 def _cell(text: str) -> str:

@@ -54,7 +54,7 @@ def main(argv: list[str]) -> int:
 
 def data_set(folder: Path, reader_name: str | None, every: int) -> int:
     """Print all findings about a data set; 1 when there is an error."""
-    from reidkit.components import import_core
+    from reidkit.registry import import_core
 
     import_core()
     from reidkit.data.datasets.doctor import Finding, examine

@@ -65,12 +65,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _components(args: argparse.Namespace, overrides: list[str]) -> tuple[Any, Any]:
     """Evaluator and matcher from the same keys as in a config, refused in the same words."""
-    from reidkit.components import import_core
     from reidkit.config.check import component_problems
     from reidkit.config.override import Override, apply_overrides, parse_override
     from reidkit.config.problems import ConfigError
     from reidkit.plugin import load_plugins
-    from reidkit.registry import EVALUATORS, MATCHERS
+    from reidkit.registry import EVALUATORS, MATCHERS, import_core
 
     import_core()
     load_plugins(args.plugins)

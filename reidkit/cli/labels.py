@@ -95,7 +95,7 @@ def _readers(args: argparse.Namespace, options: list[str]) -> list[Any]:
     if args.dataset is None and "domain" not in values:
         asked = [dict(type="SynthPed", domain=domain, **values) for domain in "AB"]
     try:
-        readers = [DATASETS.build(one, data_root=str(args.data_root)) for one in asked]
+        readers = [DATASETS.build(dict(one, data_root=str(args.data_root))) for one in asked]
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(str(error.args[0])) from None
     if args.score and not all(hasattr(reader, "truth") for reader in readers):

@@ -13,26 +13,19 @@ from typing import Any
 import mmengine.registry as _roots
 from mmengine.config import Config
 
-from reidkit.components import import_core
 from reidkit.config.load import Resolved, resolve
 from reidkit.config.merge import merge
 from reidkit.config.options import option_problems
-from reidkit.config.places import MARKS, OPTIONAL, TOP_LEVEL, derived, kind_of
+from reidkit.config.places import MARKS, TOP_LEVEL
 from reidkit.config.problems import ConfigError, Problem, nearest, suggest
 from reidkit.config.references import Node, names_of, node_of, reference_problems, shorten
+from reidkit.kinds import MMENGINE_KINDS, Kind, kind_of
 from reidkit.plugin.discover import discover
 from reidkit.plugin.errors import PluginError
 from reidkit.plugin.load import load_plugins, loaded
-from reidkit.registry import KINDS, Registry
+from reidkit.registry import REGISTRIES, Registry
 
 DICTS = ("data", "input", "prerequisites", "labels", "model", "train", "groups", "hooks")
-# kinds whose components mmengine registers: singular, registry, the module that fills it
-MMENGINE = {
-    "optimizers": ("optimizer", _roots.OPTIMIZERS, "mmengine.optim"),
-    "schedulers": ("scheduler", _roots.PARAM_SCHEDULERS, "mmengine.optim"),
-    "visualizers": ("visualizer", _roots.VISBACKENDS, "mmengine.visualization"),
-}
-
 # options that mmengine reads itself before it builds a component of a kind
 PASSED = {"optimizers": ("paramwise_cfg",), "schedulers": ("convert_to_iter_based",)}
 SHORTHANDS = {  # of train.schedule, with their options
@@ -75,7 +68,6 @@ def check_config(cfg: Config) -> list[Problem]:
     Args:
         cfg: of ``load_config``.
     """
-    import_core()
     tree = cfg.to_dict() if isinstance(cfg, Config) else dict(cfg)
     problems = [
         *_plugin_problems(tree),
@@ -116,7 +108,7 @@ def _schedule_problems(train: Node, where: str, plugins: Sequence[str]) -> Itera
     if isinstance(schedule, (list, tuple)):
         for number, one in enumerate(schedule):
             path = (*where.split("."), str(number))
-            yield from _one_component("schedulers", one, path, plugins)
+            yield from _one_component(MMENGINE_KINDS["schedulers"], one, path, plugins)
     elif schedule is not None:
         name = schedule.get("type") if isinstance(schedule, Mapping) else schedule
         if name not in SHORTHANDS:
@@ -157,10 +149,10 @@ def component_problems(
         yield from _one_component(kind, node, where, plugins)
 
 
-def _places(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str, Any]]:
+def _places(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Kind, Any]]:
     """(path, kind, node) of everything that stands at the place of a component."""
     kind = kind_of(path)
-    if kind is not None and not (node is None and path[-1] in OPTIONAL):
+    if kind is not None and not (node is None and kind.optional):
         yield path, kind, node
     if isinstance(node, Mapping):
         children = [(str(key), value) for key, value in node.items()]
@@ -181,48 +173,47 @@ def components_of(tree: Node) -> Iterator[tuple[str, tuple[str, str]]]:
     """
     for path, kind, node in _places(tree, ()):
         if isinstance(node, Mapping) and isinstance(node.get("type"), str):
-            yield ".".join(path), (kind, node["type"])
+            yield ".".join(path), (kind.name, node["type"])
 
 
 def _one_component(
-    kind: str, node: Any, path: tuple[str, ...], plugins: Sequence[str]
+    kind: Kind, node: Any, path: tuple[str, ...], plugins: Sequence[str]
 ) -> Iterator[Problem]:
     where = ".".join(path)
-    singular = MMENGINE[kind][0] if kind in MMENGINE else KINDS[kind].kind
     if not isinstance(node, Mapping) or not isinstance(node.get("type"), str):
-        yield Problem(where, f"expected a {singular}, a dict with 'type'; got {shorten(node)}")
+        yield Problem(where, f"expected a {kind.singular}, a dict with 'type'; got {shorten(node)}")
         return
     name = node["type"]
     try:
         component = _component(kind, name, plugins)
     except KeyError:
-        yield from _unknown(kind, singular, name, where, plugins)
+        yield from _unknown(kind, name, where, plugins)
         return
-    passed = ("type", *PASSED.get(kind, ()))
+    passed = ("type", *PASSED.get(kind.name, ()))
     options = {key: value for key, value in node.items() if key not in passed}
-    yield from option_problems(where, name, component, options, derived(kind))
+    yield from option_problems(where, name, component, options, frozenset(kind.supplies))
 
 
-def _component(kind: str, name: str, plugins: Sequence[str]) -> Any:
+def _component(kind: Kind, name: str, plugins: Sequence[str]) -> Any:
     """The class of that name; one of a plugin that the config does not name does not count."""
     plugin, slash, _ = name.partition("/")
-    of_library = kind in KINDS and plugin in KINDS[kind].libraries
+    registry = REGISTRIES.get(kind.name)
+    of_library = registry is not None and plugin in registry.libraries
     if slash and plugin not in plugins and not of_library:
         raise KeyError(name)
-    if kind in MMENGINE:
-        importlib.import_module(MMENGINE[kind][2])
-        return MMENGINE[kind][1].module_dict[name]
-    return KINDS[kind].get(name)
+    if registry is None:
+        for module in kind.modules:
+            importlib.import_module(module)
+        return getattr(_roots, kind.root).module_dict[name]
+    return registry.get(name)
 
 
-def _unknown(
-    kind: str, singular: str, name: str, where: str, plugins: Sequence[str]
-) -> Iterator[Problem]:
+def _unknown(kind: Kind, name: str, where: str, plugins: Sequence[str]) -> Iterator[Problem]:
     """The refusal of a name: of a plugin that is not loaded, of another kind, or misspelt."""
     plugin = name.partition("/")[0] if "/" in name else ""
     found = discover()
     absent = found.plugins.get(plugin) if plugin not in plugins else None
-    if absent is not None and (kind, name) in absent.components():
+    if absent is not None and (kind.name, name) in absent.components():
         yield Problem(
             f"{where}.type",
             f"{name!r} belongs to plugin {plugin!r}, which is installed but not loaded",
@@ -231,12 +222,12 @@ def _unknown(
         return
     if plugin in plugins and plugin not in loaded():
         return  # the plugin's own problem says it all
-    registry: Registry | None = KINDS.get(kind)
-    known = registry.names() if registry else sorted(MMENGINE[kind][1].module_dict)
+    registry: Registry | None = REGISTRIES.get(kind.name)
+    known = registry.names() if registry else sorted(getattr(_roots, kind.root).module_dict)
     known = [one for one in known if "/" not in one or one.partition("/")[0] in plugins]
     known += [f"{library}/<name>" for library in (registry.libraries if registry else ())]
-    article = f"no {singular} named {name!r}"
-    for other in KINDS.values():
+    article = f"no {kind.singular} named {name!r}"
+    for other in REGISTRIES.values():
         if other is not registry and name in other.names():
             article += f"; there is a {other.kind} of that name"
     near = nearest(name, known)

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reidkit.config.merge import merge
-from reidkit.config.places import PLACES, has_options, kind_of
+from reidkit.config.places import has_options
 from reidkit.config.problems import Problem, suggest
 from reidkit.config.saved import leaf_paths, literal
+from reidkit.kinds import PLACES, kind_of
 
 Path = tuple[str, ...]
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reidkit.config.files import config_path, default_layers, join
-from reidkit.config.places import DATA_KEYS, LABEL_FIELDS, PREREQUISITE_KEYS, ROLE_KEYS, kind_of
+from reidkit.config.places import DATA_KEYS, PREREQUISITE_KEYS, ROLE_KEYS
 from reidkit.config.problems import Problem, suggest
 from reidkit.errors import UserError
+from reidkit.kinds import kind_of
 from reidkit.plugin.setting import Setting
-from reidkit.registry import LOSS_INPUTS, LOSSES
 
 Node = Mapping[str, Any]
 
@@ -39,7 +38,6 @@ def reference_problems(tree: Node) -> Iterator[Problem]:
     """Unknown keys, and names that refer to nothing."""
     yield from _default_problems(tree)
     yield from _data_problems(tree)
-    yield from _label_problems(tree)
     yield from _role_problems(tree)
     yield from _prerequisite_problems(tree)
     yield from _train_problems(tree)
@@ -82,29 +80,6 @@ def _data_problems(tree: Node) -> Iterator[Problem]:
             yield Problem(f"data.tests.{number}", f"no domain named {name!r}", hint)
 
 
-def _label_problems(tree: Node) -> Iterator[Problem]:
-    labels, domains = node_of(tree, "labels"), list(node_of(node_of(tree, "data"), "domains"))
-    for key in labels:
-        if key not in ("train", "test"):
-            hint = suggest(key, ("train", "test"), "keys")
-            yield Problem(f"labels.{key}", f"unknown key {key!r}", hint)
-    wanted = {f"labels.train.{domain}": v for domain, v in node_of(labels, "train").items()}
-    for domain in node_of(labels, "train"):
-        if domain not in domains:
-            hint = suggest(domain, domains, "domains")
-            yield Problem(f"labels.train.{domain}", f"no domain named {domain!r}", hint)
-    for where, fields in {**wanted, "labels.test": labels.get("test", [])}.items():
-        if not isinstance(fields, (list, tuple)):
-            yield Problem(where, f"expected a list of labels, got {fields!r}")
-        for one in names_of(fields):
-            if one not in LABEL_FIELDS:
-                hint = suggest(one, LABEL_FIELDS, "labels")
-                yield Problem(where, f"no label named {one!r}", hint)
-    asked = any(names_of(fields) for fields in wanted.values())
-    if asked and "data" in tree and not node_of(tree, "data").get("labeller"):
-        yield Problem("data.labeller", "missing, but labels are asked for")
-
-
 def _role_problems(tree: Node) -> Iterator[Problem]:
     """Roles of losses, for models that have any: domain, head, weight, and what the loss needs."""
     model = node_of(tree, "model")
@@ -124,7 +99,6 @@ def _role_problems(tree: Node) -> Iterator[Problem]:
             )
         if wrong := Setting(1.0, "").problem(weight):
             yield Problem(f"{where}.weight", wrong)
-        yield from _needs(role.get("loss"), f"{where}.loss")
 
 
 def _role_keys(role: Node, where: str, domains: list[str]) -> Iterator[Problem]:
@@ -144,21 +118,6 @@ def _role_keys(role: Node, where: str, domains: list[str]) -> Iterator[Problem]:
         if key not in ROLE_KEYS:
             hint = suggest(key, ROLE_KEYS, "keys")
             yield Problem(f"{where}.{key}", f"a role has no key {key!r}", hint)
-
-
-def _needs(loss: Any, where: str) -> Iterator[Problem]:
-    """Parameters of a loss's forward that nothing supplies."""
-    name = loss.get("type") if isinstance(loss, Mapping) else None
-    forward = getattr(LOSSES.module_dict.get(name), "forward", None)
-    if forward is None:
-        return
-    for parameter in list(inspect.signature(forward).parameters)[1:]:
-        if parameter not in LOSS_INPUTS:
-            yield Problem(
-                where,
-                f"{name}.forward asks for {parameter!r}, which nothing supplies",
-                f"a loss may ask for: {', '.join(LOSS_INPUTS)}",
-            )
 
 
 def _prerequisite_problems(tree: Node) -> Iterator[Problem]:

@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 
 from reidkit.data.crops import CropDataset
 from reidkit.data.tracklets import TrackletSplit
-from reidkit.structures import ReIDBatch
+from reidkit.structures import Field, ReIDBatch
 
 Clip = tuple[int, np.ndarray]  # row of a tracklet, indices of its frames (T,)
 FrameSampler = Callable[..., np.ndarray]
@@ -38,8 +38,8 @@ class ClipDataset(Dataset):
         sampler: frame sampler whose fixed choice is taken of rows asked for without frames.
 
     Shape:
-        batch.images (B, T, 3, height, width) uint8; keypoints (B, T, 17, 3), part_map (B, T, h, w)
-        and image_sizes (B, T, 2); everything else has one row per tracklet.
+        batch.images (B, T, 3, height, width) uint8; fields of the frames (B, T, ...), such as
+        keypoints (B, T, 17, 3); everything else has one row per tracklet.
 
     Raises:
         ValueError: clips of different lengths in one batch; unknown ``augment``.
@@ -61,7 +61,10 @@ class ClipDataset(Dataset):
         if augment not in AUGMENT:
             raise ValueError(f"augment must be one of {AUGMENT}, got {augment!r}")
         self.split, self.domain, self.augment, self.sampler = split, domain, augment, sampler
-        self.frames = CropDataset(split.crops(), size, resize, labels, fields, domain=domain)
+        brought = {n: a for n, a in split.labels.items() if fields is None or n in fields}
+        self.fields = brought  # of the tracklets; the rest has one row per frame
+        of_frames = None if fields is None else [name for name in fields if name not in brought]
+        self.frames = CropDataset(split.crops(), size, resize, labels, of_frames, domain=domain)
         self.identities, self.num_identities = split.identities, split.num_identities
         if relabel:
             self.identities, self.num_identities = split.relabel()
@@ -84,21 +87,19 @@ class ClipDataset(Dataset):
         else:
             read = _take(self.frames.__getitems__(once.tolist()), places)
 
-        def by_clip(tensor: torch.Tensor | None) -> torch.Tensor | None:
-            return None if tensor is None else tensor.unflatten(0, (len(rows), length))
-
+        shape = (len(rows), length)
+        of_frames = {n: one.map(lambda t: t.unflatten(0, shape)) for n, one in read.fields.items()}
+        of_clips = {n: Field(torch.from_numpy(a[rows]), "clip") for n, a in self.fields.items()}
         return ReIDBatch(
-            images=read.images.unflatten(0, (len(rows), length)),
+            images=read.images.unflatten(0, shape),
             identities=torch.from_numpy(self.identities[rows]),
             cameras=torch.from_numpy(self.split.cameras[rows]),
             indices=torch.from_numpy(rows),
             paths=[self.split.frame_paths[i] for i in wanted],
             domain=self.domain,
-            image_sizes=by_clip(read.image_sizes),
-            keypoints=by_clip(read.keypoints),
-            part_map=by_clip(read.part_map),
             frames=length,
             augment_group=length if self.augment == "tracklet" else 1,
+            fields={**of_frames, **of_clips},
         )
 
     def _clip(self, row: int) -> Clip:
@@ -108,11 +109,10 @@ class ClipDataset(Dataset):
 
 
 def _take(batch: ReIDBatch, places: np.ndarray) -> ReIDBatch:
-    """Images and labels of the batch at these places, in a batch of their own."""
+    """Images and fields of the batch at these places, in a batch of their own."""
     index = torch.from_numpy(places)
-    fields = ("images", "image_sizes", "keypoints", "part_map")
-    arrays = {name: value for name in fields if (value := getattr(batch, name)) is not None}
-    return ReIDBatch(**{name: value[index] for name, value in arrays.items()})
+    fields = {name: one.map(lambda t: t[index]) for name, one in batch.fields.items()}
+    return ReIDBatch(batch.images[index], fields=fields)
 
 
 class ClipBatches:

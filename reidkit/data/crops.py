@@ -11,9 +11,9 @@ from torch.utils.data import Dataset, get_worker_info
 
 from reidkit.data.decode import RESIZES, load_into, read_bytes
 from reidkit.data.split import Split
-from reidkit.structures import ReIDBatch
+from reidkit.structures import Field, ReIDBatch
 
-FIELDS = ("keypoints", "part_map")
+STORED = ("keypoints", "part_map")  # labels of a label store
 
 
 class CropDataset(Dataset):
@@ -28,18 +28,18 @@ class CropDataset(Dataset):
         resize: "cv2" (fast) or "pil" (exactly torchvision's); see ``load_into``.
         labels: a label store with one row per crop: ``keypoints``, ``image_sizes``,
             ``part_maps``; None for none.
-        fields: labels that batches must carry, of "keypoints" and "part_map"; default: all that
-            ``labels`` (or the split itself, for keypoints) has.
+        fields: names of the labels that batches must carry: "keypoints" and "part_map" of the label
+            store, and what the split brings (``Split.labels``); default: all that there are.
         relabel: give identities as 0..K-1 by sorted raw identity (training).
         domain: name of the domain, copied into every batch.
 
     Shape:
-        batch.images (N, 3, height, width) uint8; batch.image_sizes (N, 2): crop as stored, or as
+        batch.images (N, 3, height, width) uint8; batch["image_sizes"] (N, 2): crop as stored, or as
         the label store saw it where keypoints come from there.
 
     Raises:
-        ValueError: unknown ``resize`` or field, a size that is not positive, labels of another
-            length, or a field that is asked for and not there.
+        ValueError: unknown ``resize``, a size that is not positive, labels of another length, or a
+            label that is asked for and not there.
         UserError: on reading, a damaged image.
     """
 
@@ -63,33 +63,34 @@ class CropDataset(Dataset):
         self.num_identities = split.num_identities
         if relabel:
             self.identities, self.num_identities = split.relabel()
-        self.keypoints, self.label_sizes, self.part_maps = self._wanted(fields)
+        self.fields, self.label_sizes = self._wanted(fields)
         self._base = f"{split.root.as_posix()}/"
 
-    def _wanted(self, fields: Sequence[str] | None) -> tuple[Any, Any, Any]:
-        """The label arrays that batches carry: keypoints, sizes seen by them, part maps."""
-        wanted = FIELDS if fields is None else tuple(fields)
-        unknown = [name for name in wanted if name not in FIELDS]
-        if unknown:
-            raise ValueError(f"fields must be of {FIELDS}, got {unknown[0]!r}")
-        labels, split, sizes = self.labels, self.split, None
-        keypoints = split.keypoints if labels is None else labels.keypoints
-        part_maps = None if labels is None else labels.part_maps
-        if labels is not None:
-            sizes = labels.image_sizes
-            for name, array in (("keypoints", keypoints), ("part_maps", part_maps)):
-                if array is not None and len(array) != len(split):
+    def _wanted(self, names: Sequence[str] | None) -> tuple[dict[str, Any], Any]:
+        """The label arrays that batches carry, by name, and the crop sizes seen by the keypoints.
+
+        Raises:
+            ValueError: labels of another length, or a name that nobody has.
+        """
+        split, stored = self.split, self.labels
+        where = f"{split.dataset}/{split.name}"
+        have: dict[str, Any] = {**split.labels, "keypoints": split.keypoints}
+        if stored is not None:
+            have |= {"keypoints": stored.keypoints, "part_map": stored.part_maps}
+            for name in STORED:
+                if have[name] is not None and len(have[name]) != len(split):
                     raise ValueError(
-                        f"{split.dataset}/{split.name}: labels.{name} has {len(array)} rows for "
+                        f"{where}: labels of {name} have {len(have[name])} rows for "
                         f"{len(split)} crops"
                     )
-        have = {"keypoints": keypoints, "part_map": part_maps}
-        for name in wanted if fields is not None else ():
-            if have[name] is None:
-                raise ValueError(f"{split.dataset}/{split.name}: no {name} in its labels")
-        if "keypoints" not in wanted or keypoints is None:
-            keypoints = sizes = None
-        return keypoints, sizes, part_maps if "part_map" in wanted else None
+        have = {name: rows for name, rows in have.items() if rows is not None}
+        for name in names or ():
+            if name not in have:
+                known = ", ".join(have) or "none"
+                raise ValueError(f"{where}: no {name} in its labels; it has: {known}")
+        arrays = {name: rows for name, rows in have.items() if names is None or name in names}
+        sizes = stored.image_sizes if stored is not None and "keypoints" in arrays else None
+        return arrays, sizes
 
     def __len__(self) -> int:
         return len(self.split)
@@ -105,20 +106,20 @@ class CropDataset(Dataset):
             images.share_memory_()  # decoded where the main process will read it
         sizes = self._decode(rows, images.numpy())
         split = self.split
-        keypoints, part_map = self.keypoints, self.part_maps
         if self.label_sizes is not None:
             sizes = np.asarray(self.label_sizes[rows], dtype=np.int64)
+        fields = {"image_sizes": Field(torch.from_numpy(sizes))}
+        for name, array in self.fields.items():
+            fields[name] = _field(name, array[rows])
         return ReIDBatch(
             images=images.permute(0, 3, 1, 2),  # (N, 3, H, W), channels_last in memory
             identities=torch.from_numpy(self.identities[rows]),
             cameras=torch.from_numpy(split.cameras[rows]),
+            times=None if split.times is None else torch.from_numpy(split.times[rows]),
             indices=torch.from_numpy(rows),
             paths=[split.paths[row] for row in rows],
             domain=self.domain,
-            image_sizes=torch.from_numpy(sizes),
-            keypoints=None if keypoints is None else _tensor(keypoints[rows], np.float64),
-            part_map=None if part_map is None else _tensor(part_map[rows], np.int64),
-            times=None if split.times is None else torch.from_numpy(split.times[rows]),
+            fields=fields,
         )
 
     def _decode(self, rows: np.ndarray, out: np.ndarray) -> np.ndarray:
@@ -133,5 +134,7 @@ class CropDataset(Dataset):
         return sizes
 
 
-def _tensor(array: np.ndarray, dtype: type) -> torch.Tensor:
-    return torch.from_numpy(np.array(array, dtype=dtype))
+def _field(name: str, rows: np.ndarray) -> Field:
+    """Rows of a label as a field: joints in float64, part maps as classes on the image's grid."""
+    dtype = {"keypoints": np.float64, "part_map": np.int64}.get(name, rows.dtype)
+    return Field(torch.from_numpy(np.array(rows, dtype=dtype)), grid=name == "part_map")

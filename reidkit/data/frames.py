@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from reidkit.registry import SAMPLERS
+from reidkit.registry import FRAME_SAMPLERS
 
 
-@SAMPLERS.register_module()
+@FRAME_SAMPLERS.register_module()
 class RandomFrames:
     """T frames anywhere in the tracklet, in temporal order; evenly spread at the test.
 
@@ -46,7 +46,7 @@ class RandomFrames:
         return places[None].astype(np.int64)
 
 
-@SAMPLERS.register_module()
+@FRAME_SAMPLERS.register_module()
 class AllFrames:
     """Every frame in one clip: for tests, with models that take any number of frames.
 
@@ -73,7 +73,7 @@ class AllFrames:
         return (np.arange(count, dtype=np.int64) * length // count)[None]
 
 
-@SAMPLERS.register_module()
+@FRAME_SAMPLERS.register_module()
 class DenseFrames:
     """Windows of T neighbouring frames that together hold every frame; their embeddings are joined.
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ class Split:
         keypoints: COCO joints the data set itself brings: x, y in crop pixels, confidence or flag.
         part_label_paths: part-label PNGs it brings, one per crop, relative to ``root``.
         boxes: x, y, width, height in file pixels: the crop is this part of the file.
+        labels: labels that the data set itself brings, one row per path each, by name.
         label_key: name of its label store; default "<dataset>/<name>". A style-transferred copy
             keeps the key of the original and is matched with it by base name.
 
@@ -54,6 +55,7 @@ class Split:
     keypoints: np.ndarray | None = None
     part_label_paths: tuple[str, ...] | None = None
     boxes: np.ndarray | None = None
+    labels: Mapping[str, np.ndarray] = field(default_factory=dict)
     label_key: str = ""
 
     def __post_init__(self) -> None:
@@ -61,22 +63,26 @@ class Split:
         put(self, "root", Path(self.root))
         put(self, "paths", tuple(self.paths))
         put(self, "label_key", self.label_key or f"{self.dataset}/{self.name}")
-        for field in _PER_ROW:
-            value = getattr(self, field)
+        for name in _PER_ROW:
+            value = getattr(self, name)
             if value is not None:
-                whole = field in ("identities", "cameras")
-                put(self, field, np.asarray(value, dtype=np.int64 if whole else np.float64))
+                whole = name in ("identities", "cameras")
+                put(self, name, np.asarray(value, dtype=np.int64 if whole else np.float64))
         if self.part_label_paths is not None:
             put(self, "part_label_paths", tuple(self.part_label_paths))
         count = len(self.paths)
         shapes = {"keypoints": (count, 17, 3), "boxes": (count, 4)}
-        for field in _PER_ROW:
-            value, wanted = getattr(self, field), shapes.get(field, (count,))
+        for name in _PER_ROW:
+            value, wanted = getattr(self, name), shapes.get(name, (count,))
             if value is not None and value.shape != wanted:
-                raise ValueError(f"Split.{field} must be {wanted}, got {value.shape}")
+                raise ValueError(f"Split.{name} must be {wanted}, got {value.shape}")
         labels = self.part_label_paths
         if labels is not None and len(labels) != count:
             raise ValueError(f"Split.part_label_paths: {len(labels)} for {count} paths")
+        put(self, "labels", {name: np.asarray(rows) for name, rows in self.labels.items()})
+        for name, rows in self.labels.items():
+            if len(rows) != count:
+                raise ValueError(f"Split.labels[{name!r}]: {len(rows)} rows for {count} paths")
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -115,6 +121,7 @@ class Split:
         labels = self.part_label_paths
         if labels is not None:
             kept["part_label_paths"] = tuple(labels[i] for i in rows)
+        kept["labels"] = {name: values[rows] for name, values in self.labels.items()}
         return replace(self, paths=tuple(self.paths[i] for i in rows), **kept)
 
 
@@ -141,7 +148,7 @@ class Trial:
     name: str = ""
 
     def __post_init__(self) -> None:
-        for field in ("query", "gallery"):
-            rows = np.asarray(getattr(self, field))
+        for name in ("query", "gallery"):
+            rows = np.asarray(getattr(self, name))
             rows = np.flatnonzero(rows) if rows.dtype == bool else rows.astype(np.int64)
-            object.__setattr__(self, field, rows)
+            object.__setattr__(self, name, rows)

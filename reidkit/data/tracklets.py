@@ -125,11 +125,13 @@ class TrackletSplit(Split):
         rows = np.asarray(index)
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows.astype(np.int64)
         frames = [self.frames_of(int(i)) for i in rows]
+        labels = {name: values[rows] for name, values in self.labels.items()}
         return replace(
             self,
             paths=tuple(self.paths[i] for i in rows),
             identities=self.identities[rows],
             cameras=self.cameras[rows],
+            labels=labels,
             frame_paths=tuple(path for one in frames for path in one),
             starts=np.concatenate([[0], np.cumsum([len(one) for one in frames])]).astype(np.int64),
         )

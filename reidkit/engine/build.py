@@ -18,6 +18,7 @@ def build_model(
     cfg: ConfigDict,
     num_identities: int,
     precision: str = "fp32",
+    cameras: Sequence[int] = (),
     runs: Mapping[str, str] | None = None,
     starting_weights: bool = True,
 ) -> Any:
@@ -27,6 +28,7 @@ def build_model(
         cfg: the resolved config.
         num_identities: K of the training split, or of the run whose weights are loaded next.
         precision: of training: "fp32", "bf16" or "fp16".
+        cameras: of the training images, sorted.
         runs: role -> folder of the runs that training builds on; None where nothing is trained.
         starting_weights: False builds every network with ``pretrained=None``, for a model that
             gets a run's weights: what it started from is not needed, and may be gone.
@@ -34,25 +36,28 @@ def build_model(
     torch.manual_seed(cfg.settings.seed)
     model = cfg.model.to_dict()
     return MODELS.build(
-        model if starting_weights else _without_starting_weights(model),
-        num_identities=num_identities,
-        input_size=tuple(cfg.input.size),
-        settings=cfg.settings,
-        precision=precision,
-        channels_last=cfg.settings.channels_last,
-        runs=runs,
+        model if starting_weights else without_weights(model),
+        dict(
+            num_identities=num_identities,
+            cameras=cameras,
+            input_size=tuple(cfg.input.size),
+            settings=cfg.settings,
+            precision=precision,
+            channels_last=cfg.settings.channels_last,
+            runs=runs,
+        ),
     )
 
 
-def _without_starting_weights(node: Any) -> Any:
+def without_weights(node: Any) -> Any:
     """A tree of component configs in which no ``pretrained`` names weights."""
     if isinstance(node, dict):
         return {
-            key: None if key == "pretrained" else _without_starting_weights(value)
+            key: None if key == "pretrained" else without_weights(value)
             for key, value in node.items()
         }
     if isinstance(node, (list, tuple)):
-        return type(node)(_without_starting_weights(value) for value in node)
+        return type(node)(without_weights(value) for value in node)
     return node
 
 

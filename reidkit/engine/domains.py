@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,17 @@ from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
 
 from reidkit.config import stage_configs
 from reidkit.data.clips import ClipBatches, ClipDataset, FrameSampler
-from reidkit.data.crops import CropDataset
+from reidkit.data.crops import STORED, CropDataset
 from reidkit.data.datasets.joined import JoinedLabels
 from reidkit.data.loader import DomainLoader, make_loader
 from reidkit.data.split import Split
 from reidkit.data.tracklets import TrackletSplit
+from reidkit.engine.label_plan import LabelPlan, label_plan
 from reidkit.errors import UserError
 from reidkit.pose.generate import ensure_labels
-from reidkit.registry import DATASETS, LABELLERS, SAMPLERS
+from reidkit.registry import DATASETS, FRAME_SAMPLERS, LABELLERS, SAMPLERS
+
+PART_MAP = (48, 16)  # rows and columns of a part map where no head says another size
 
 
 class Domains:
@@ -52,7 +56,8 @@ class Domains:
                     f"data group '{self.cfg.data.name}' has no domain {domain!r}; "
                     f"it has: {', '.join(known)}. This method needs another data group."
                 )
-            reader = DATASETS.build(dict(known[domain]), data_root=str(self.data_root))
+            supply = dict(data_root=str(self.data_root), settings=self.cfg.settings)
+            reader = DATASETS.build(dict(known[domain]), supply)
             if is_main_process():
                 reader.prepare()
             barrier()
@@ -75,45 +80,60 @@ class Domains:
             raise UserError(f"domain '{domain}' has no split '{name}'; it has: {', '.join(splits)}")
         return splits[name]
 
-    def labels(self, split: Split, fields: list[str]):
-        """The label store of a split, generated when missing; None when no field is wanted.
+    @functools.cached_property
+    def plan(self) -> LabelPlan:
+        """Which labels are loaded: those that something that runs on a domain asks for."""
+        return label_plan(self.cfg)
 
-        Tracklets have one row per frame.
+    def test_labels(self, split: Split):
+        """The label store of a test split, as the model asks for it."""
+        return self.labels(split, self.plan.test)
+
+    def labels(self, split: Split, names: Sequence[str], sizes: Mapping | None = None):
+        """The label store of a split, generated when missing; None when none of it is wanted.
+
+        Args:
+            split: crops, or tracklets, which have one row per frame.
+            names: of labels; those that the split brings itself are not of the store.
+            sizes: label map -> (rows, columns).
         """
-        if not fields:
+        if not set(names) & set(STORED):
             return None
+        size = dict(sizes or {}).get("part_map", PART_MAP) if "part_map" in names else None
         if isinstance(split, TrackletSplit):
             split = split.crops()
         if parts := getattr(split, "parts", ()):
-            return JoinedLabels.of([self.labels(part, fields) for part in parts])
+            return JoinedLabels.of([self.labels(part, names, sizes) for part in parts])
         if split.label_key not in self._stores:
             self._stores[split.label_key] = ensure_labels(
                 split,
                 self.data_root / "part_labels" / split.label_key,
                 self.labeller,
-                part_maps=(48, 16) if "part_map" in fields else None,
+                part_maps=size,
                 workers=self.cfg.settings.workers,
             )
         return self._stores[split.label_key]
 
     def labeller(self) -> Any:
         """The labeller that the data group names, on the run's device."""
-        return LABELLERS.build(dict(self.cfg.data.labeller), device=str(self.device))
+        supply = dict(device=str(self.device), settings=self.cfg.settings)
+        return LABELLERS.build(dict(self.cfg.data.labeller), supply)
 
     def frame_sampler(self, when: str) -> FrameSampler | None:
         """The frame sampler of "train" or "test"; None where the config names none."""
         cfg = self.cfg.input.get("frames", {}).get(when)
-        return None if cfg is None else SAMPLERS.build(dict(cfg))
+        settings = dict(settings=self.cfg.settings)
+        return None if cfg is None else FRAME_SAMPLERS.build(dict(cfg), settings)
 
     def train_dataset(self, domain: str) -> CropDataset | ClipDataset:
         """The training crops or tracklets of a domain with the labels that the method asks for."""
         split = self.split(domain, "train")
-        fields = list(self.cfg.labels.get("train", {}).get(domain, []))
+        names, sizes = self.plan.train.get(domain, ()), self.plan.sizes.get(domain, {})
         options: dict[str, Any] = dict(
             size=tuple(self.cfg.input.size),
             resize=self.cfg.input.resize,
-            labels=self.labels(split, fields),
-            fields=tuple(fields),
+            labels=self.labels(split, names, sizes),
+            fields=tuple(names),
             relabel=True,
             domain=domain,
         )
@@ -142,12 +162,15 @@ class Domains:
             sampler_cfg = dict(train.sampler) if position == 0 else dict(type="ShuffleSampler")
             sampler = SAMPLERS.build(
                 sampler_cfg,
-                num_samples=len(dataset),
-                identities=dataset.identities,
-                cameras=dataset.split.cameras,
-                batch_size=train.batch_size,
-                seed=seed + position,
-                **place,
+                dict(
+                    num_samples=len(dataset),
+                    identities=dataset.identities,
+                    cameras=dataset.split.cameras,
+                    batch_size=train.batch_size,
+                    seed=seed + position,
+                    settings=self.cfg.settings,
+                    **place,
+                ),
             )
             if isinstance(dataset, ClipDataset):
                 if frames is None:
@@ -178,11 +201,11 @@ class Domains:
         Raises:
             UserError: missing data, or batches that it cannot fill in one of the stages.
         """
-        fields = self.cfg.labels
         for domain in train_domains:
-            self.labels(self.split(domain, "train"), list(fields.get("train", {}).get(domain, [])))
+            names, sizes = self.plan.train.get(domain, ()), self.plan.sizes.get(domain, {})
+            self.labels(self.split(domain, "train"), names, sizes)
         for domain in tests:
             for name in ("query", "gallery", *extra(self.reader(domain).protocol)):
-                self.labels(self.split(domain, name), list(fields.get("test", [])))
+                self.test_labels(self.split(domain, name))
         for stage in stage_configs(self.cfg):
             self.train_loader(train_domains, stage.train)

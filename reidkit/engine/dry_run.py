@@ -1,4 +1,4 @@
-"""Do the parts of a config fit each other? Tried on a few made-up images before data is opened.
+"""Do the parts of a config fit each other? Tried on a few random images before data is opened.
 
 Names and options are checked without building anything (``reidkit.config.check``). Whether six
 stripes can be cut from a map of eight rows shows only when the parts run on each other; a run that
@@ -9,28 +9,39 @@ from __future__ import annotations
 
 import inspect
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from torch import nn
 
 from reidkit.config import stage_configs
 from reidkit.config.check import components_of
 from reidkit.config.problems import ConfigError, Problem
+from reidkit.data.crops import STORED
 from reidkit.data.datasets.reader import Reader
 from reidkit.engine.build import build_model
+from reidkit.engine.domains import PART_MAP
+from reidkit.engine.label_plan import plan_of
 from reidkit.engine.optim import build_optim, build_schedule
 from reidkit.errors import UserError
+from reidkit.models.inputs import asks_of, who_gives
 from reidkit.models.reid_model import ReIDModel
 from reidkit.plugin.errors import format_error, line_of
 from reidkit.plugin.load import folders
-from reidkit.registry import DATASETS, EVALUATORS, KINDS, SAMPLERS
-from reidkit.structures import ReIDBatch
+from reidkit.registry import (
+    DATASETS,
+    EVALUATORS,
+    FRAME_SAMPLERS,
+    HOOKS,
+    REGISTRIES,
+    SAMPLERS,
+)
+from reidkit.structures import Field, ReIDBatch
 
 IMAGES, IDENTITIES = 4, 2
-PART_MAP = (48, 16)  # cells of the part maps in label stores
 
 
 def refuse_incompatible(cfg: Config, source: str = "config") -> None:
@@ -47,32 +58,74 @@ def refuse_incompatible(cfg: Config, source: str = "config") -> None:
 def dry_run_problems(cfg: Config) -> list[Problem]:
     """Parts of a checked config that do not run on each other; empty when all do.
 
-    Builds the model, runs one training pass over every domain and one test pass on ``IMAGES``
-    made-up images of the config's size, compares embeddings with the matcher, and builds sampler,
-    evaluator, optimiser and schedule. The first misfit of each of these three is told. How many
-    identities a batch can be drawn from is known where the data set's reader says so. Only for
-    models of type ReIDModel on single images; others state their own conditions. Global random
-    numbers are as before.
+    Builds the model, compares what its losses and heads ask for with what is given, runs one
+    training pass over every domain and one test pass on ``IMAGES`` random images or clips of the
+    config's size, compares embeddings with the matcher, and builds evaluator, hooks, and sampler,
+    optimiser and schedule of every stage. Reports the first error of each of these. How many
+    identities a batch can be drawn from is known where the data set's reader says so. Models other
+    than ReIDModel are built and not run. Global random numbers are as before.
 
     Args:
         cfg: resolved, checked, with its plugins loaded.
     """
-    if cfg.model.get("type") != "ReIDModel" or cfg.input.get("frames"):
-        return []
     problems: list[Problem] = []
     with torch.random.fork_rng(devices=[]):
-        tried: list[Any] = []
+        models: list[Any] = []
         try:
-            tried.append(build_model(cfg, IDENTITIES))
+            models.append(build_model(cfg, IDENTITIES, cameras=(0, 1), starting_weights=False))
         except Exception as error:
             return [_problem(error, cfg, None)]
-        model: ReIDModel = tried[0]
-        for attempt in (_train, _test, _rest):
+        model = models[0]
+        whole = isinstance(model, ReIDModel)
+        problems += input_problems(cfg, model) if whole else []
+        # without an input nothing runs: the rest would only say the same again
+        attempts = (_train, _test, _rest) if whole and not problems else (_rest,)
+        for attempt in attempts:
             try:
                 attempt(cfg, model)
             except Exception as error:
                 problems.append(_problem(error, cfg, model))
     return list(dict.fromkeys(problems))
+
+
+def input_problems(cfg: Config, model: ReIDModel) -> Iterator[Problem]:
+    """Names that a loss or head asks for and that no head, transform or data set gives.
+
+    Args:
+        cfg: resolved, checked, with its plugins loaded.
+        model: built from it.
+    """
+    plan, labeller = plan_of(model), cfg.data.get("labeller")
+    wanted = {**plan.train, **{domain: plan.test for domain in cfg.data.tests}}
+    for domain, names in wanted.items():
+        reader = DATASETS.get(cfg.data.domains[domain]["type"])
+        brought = set(getattr(reader, "labels", ()))
+        for name in sorted(set(names) - brought):
+            if name in STORED and labeller:
+                continue
+            if name in STORED:
+                yield Problem("data.labeller", f"missing, but {name} are asked for")
+                continue
+            place, asking = _asking(model, domain if domain in plan.train else None, name)
+            yield Problem(
+                place,
+                f"{asking} asks for {name!r} on domain '{domain}', and nothing gives it",
+                who_gives(name),
+            )
+
+
+def _asking(model: ReIDModel, domain: str | None, name: str) -> tuple[str, str]:
+    """The key and class of the first component that asks for a name."""
+    for role_name, role in model.losses.items():
+        if role.domain == domain and name in role.required:
+            return f"model.losses.{role_name}.loss", type(role.loss).__name__
+    for place, module in (("model.backbone", model.backbone), ("model.head", model.head)):
+        if name in asks_of(module):
+            return place, type(module).__name__
+    for aux, head in model.aux_heads.items():
+        if name in asks_of(head):
+            return f"model.aux_heads.{aux}", type(head).__name__
+    return "model.transforms", "a transform"
 
 
 def failure(error: Exception, cfg: Config) -> UserError | None:
@@ -94,84 +147,113 @@ def failure(error: Exception, cfg: Config) -> UserError | None:
     return UserError(f"{place}: {text}\n  this stopped the run; {more}")
 
 
-def made_up_batch(cfg: Config, fields: list[str], domain: str = "") -> ReIDBatch:
+def sample_batch(
+    cfg: Config, names: Sequence[str], sizes: Mapping, domain: str = "", when: str = "train"
+) -> ReIDBatch:
     """A batch as the loader would give it: random pixels of the config's size, labels as asked.
 
     Args:
-        cfg: gives the size of the images.
-        fields: labels that are loaded ("keypoints", "part_map").
+        cfg: gives the size of the images and the number of frames of a clip.
+        names: labels that are loaded; of unknown ones there are single numbers.
+        sizes: label map -> (rows, columns).
         domain: name of the domain.
+        when: "train" or "test": whose frame sampler says how long clips are.
     """
     source = torch.Generator().manual_seed(0)
-    batch = ReIDBatch(
-        torch.randint(0, 256, (IMAGES, 3, *cfg.input.size), generator=source, dtype=torch.uint8),
+    frames = _frames(cfg, when)
+    shape = (IMAGES, frames) if frames else (IMAGES,)
+    images = torch.randint(
+        0, 256, (*shape, 3, *cfg.input.size), generator=source, dtype=torch.uint8
+    )
+    fields = {"image_sizes": Field(torch.tensor([128, 64]).expand(*shape, 2).clone())}
+    for name in names:
+        if name == "keypoints":
+            joints = torch.rand(*shape, 17, 3, generator=source, dtype=torch.float64)
+            fields[name] = Field(joints * torch.tensor([64.0, 128.0, 1.0]))
+        elif name == "part_map":
+            cells = (*shape, *sizes.get(name, PART_MAP))
+            fields[name] = Field(torch.randint(0, 8, cells, generator=source), grid=True)
+        else:
+            fields[name] = Field(
+                torch.zeros(IMAGES, dtype=torch.int64), "clip" if frames else "image"
+            )
+    return ReIDBatch(
+        images,
         identities=torch.arange(IMAGES) * IDENTITIES // IMAGES,
         cameras=torch.arange(IMAGES) % 2,
+        times=torch.arange(IMAGES, dtype=torch.float64),
         indices=torch.arange(IMAGES),
         paths=[f"{i}.jpg" for i in range(IMAGES)],
         domain=domain,
-        image_sizes=torch.tensor([[128, 64]] * IMAGES),
-        times=torch.arange(IMAGES, dtype=torch.float64),
         generator=torch.Generator().manual_seed(0),
+        frames=frames or 1,
+        fields=fields,
     )
-    if "keypoints" in fields:
-        keypoints = torch.rand(IMAGES, 17, 3, generator=source, dtype=torch.float64)
-        batch.keypoints = keypoints * torch.tensor([64.0, 128.0, 1.0])
-    if "part_map" in fields:
-        batch.part_map = torch.randint(0, 8, (IMAGES, *PART_MAP), generator=source)
-    return batch
+
+
+def _frames(cfg: Config, when: str) -> int:
+    """Frames of one clip as the config's sampler takes them of a short tracklet; 0 for images."""
+    node = cfg.input.get("frames", {}).get(when)
+    if node is None:
+        return 0
+    sampler = FRAME_SAMPLERS.build(dict(node), dict(settings=cfg.settings))
+    return len(sampler(8, np.random.default_rng(0) if when == "train" else None)[0])
 
 
 def _train(cfg: Config, model: ReIDModel) -> None:
-    labels = cfg.get("labels", {}).get("train", {})
-    data = {d: made_up_batch(cfg, list(labels.get(d, [])), d) for d in model.domains}
+    plan = plan_of(model)
+    data = {d: sample_batch(cfg, plan.train[d], plan.sizes[d], d) for d in model.domains}
     if data:
         model.train()
         model(**model.data_preprocessor(data, True))
 
 
 def _test(cfg: Config, model: ReIDModel) -> None:
-    fields = list(cfg.get("labels", {}).get("test", []))
-    embedding = model.embed(made_up_batch(cfg, fields))
+    embedding = model.embed(sample_batch(cfg, plan_of(model).test, {}, when="test"))
     with torch.no_grad():
         block = model.matcher(embedding[:1], embedding)
     if block.shape != (1, IMAGES):
         raise ValueError(f"the matcher gave {tuple(block.shape)} for (1, {IMAGES}) distances")
 
 
-def _rest(cfg: Config, model: ReIDModel) -> None:
-    """Evaluator, and the optimiser, schedule and sampler of every stage."""
-    EVALUATORS.build(dict(cfg.evaluation))
+def _rest(cfg: Config, model: Any) -> None:
+    """Evaluator, hooks, and the optimiser, schedule and sampler of every stage."""
+    supply = dict(settings=cfg.settings)
+    EVALUATORS.build(dict(cfg.evaluation), supply)
+    for hook in cfg.get("hooks", {}).values():
+        HOOKS.build(dict(hook), supply)
     for stage in stage_configs(cfg):
         train = stage.train
         build_optim(model, train)
         build_schedule(train.get("schedule"), train.epochs, 1)
-        _sampler(train.sampler, train.batch_size, _training_split(cfg, model))
+        _sampler(cfg, train, _training_split(cfg, model))
 
 
-def _training_split(cfg: Config, model: ReIDModel) -> tuple[int, int] | None:
+def _training_split(cfg: Config, model: Any) -> tuple[int, int] | None:
     """Crops and identities of the domain that is sampled; None where only its files tell."""
     if not model.domains:
         return None
-    reader = DATASETS.build(
-        dict(cfg.data.domains[model.domains[0]]), data_root=cfg.settings.data_root
-    )
+    supply = dict(data_root=cfg.settings.data_root, settings=cfg.settings)
+    reader = DATASETS.build(dict(cfg.data.domains[model.domains[0]]), supply)
     return reader.expected("train") if isinstance(reader, Reader) else None
 
 
-def _sampler(node: dict, batch_size: int, split: tuple[int, int] | None) -> None:
+def _sampler(cfg: Config, train: ConfigDict, split: tuple[int, int] | None) -> None:
     """Build a sampler for as many identities as there will be, or enough for any batch."""
-    crops, identities = split or (16 * batch_size, batch_size)
+    crops, identities = split or (16 * train.batch_size, train.batch_size)
     rows = torch.arange(crops)
     SAMPLERS.build(
-        dict(node),
-        num_samples=crops,
-        identities=(rows % identities).numpy(),
-        cameras=(rows // identities % 4).numpy(),
-        batch_size=batch_size,
-        seed=0,
-        rank=0,
-        world_size=1,
+        dict(train.sampler),
+        dict(
+            num_samples=crops,
+            identities=(rows % identities).numpy(),
+            cameras=(rows // identities % 4).numpy(),
+            batch_size=train.batch_size,
+            seed=0,
+            rank=0,
+            world_size=1,
+            settings=cfg.settings,
+        ),
     )
 
 
@@ -180,12 +262,13 @@ def _problem(error: Exception, cfg: Config, model: ReIDModel | None) -> Problem:
     what = format_error(error, folders()).replace("\n", "\n      ")
     place, hint = _place(error, cfg, model), ""
     of_shapes = isinstance(error, (ValueError, RuntimeError, LookupError))
-    if model is not None and of_shapes and place.startswith("model."):
+    if isinstance(model, ReIDModel) and of_shapes and place.startswith("model."):
         size = tuple(cfg.input.size)
+        batch = ReIDBatch(torch.zeros(1, 3, *size), cameras=torch.zeros(1, dtype=torch.int64))
         with torch.no_grad():
-            maps = model.backbone.eval()(torch.zeros(1, 3, *size))
-        shapes = ", ".join(f"{name} {tuple(one.shape[1:])}" for name, one in maps.items())
-        hint = f"images of {size[0]}x{size[1]} give maps (C, h, w): {shapes}"
+            features = model.backbone.eval()(batch.images, batch)
+        shapes = ", ".join(f"{name} {tuple(one.shape[1:])}" for name, one in features.items())
+        hint = f"images of {size[0]}x{size[1]} give features: {shapes}"
     return Problem(place, what, hint)
 
 
@@ -197,8 +280,10 @@ def _place(error: Exception, cfg: Config, model: ReIDModel | None) -> str:
     nodes = dict(components_of(cfg.to_dict()))
     classes: dict[Any, str] = {}
     for path, (kind, name) in nodes.items():
-        component = KINDS[kind].module_dict.get(name) if kind in KINDS else None
-        library = KINDS[kind].libraries.get(name.partition("/")[0]) if kind in KINDS else None
+        component = REGISTRIES[kind].module_dict.get(name) if kind in REGISTRIES else None
+        library = (
+            REGISTRIES[kind].libraries.get(name.partition("/")[0]) if kind in REGISTRIES else None
+        )
         if inspect.isclass(component or library):
             classes.setdefault(component or library, path)
     built = {} if model is None else dict(_places_of(model))

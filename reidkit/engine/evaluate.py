@@ -31,7 +31,7 @@ class TestRun:
 
 def build_evaluator(cfg: ConfigDict) -> Any:
     """The evaluator that the config names."""
-    return EVALUATORS.build(dict(cfg.evaluation))
+    return EVALUATORS.build(dict(cfg.evaluation), dict(settings=cfg.settings))
 
 
 def evaluate(cfg: ConfigDict, model, domains: Domains) -> list[TestRun]:
@@ -108,7 +108,7 @@ def _embed(
         split,
         tuple(cfg.input.size),
         cfg.input.resize,
-        labels=domains.labels(split, list(cfg.labels.get("test", []))),
+        labels=domains.test_labels(split),
         workers=cfg.settings.workers,
         label=f"testing {split.dataset}/{split.name}",
         frames=domains.frame_sampler("test"),

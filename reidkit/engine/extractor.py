@@ -12,7 +12,7 @@ import torch
 
 from reidkit.data.decode import resize_into
 from reidkit.engine.run import Run
-from reidkit.structures import Embedding, ReIDBatch
+from reidkit.structures import Embedding, Field, ReIDBatch
 
 
 class Extractor:
@@ -78,13 +78,13 @@ class Extractor:
         pixels = np.empty((len(images), height, width, 3), np.uint8)
         for place, image in zip(pixels, images, strict=True):
             resize_into(place, image, self.cfg.input.resize)
-        keypoints = None
-        if "keypoints" in self.cfg.labels.get("test", []):
+        sizes = torch.tensor([image.shape[:2] for image in images])
+        fields = {"image_sizes": Field(sizes)}
+        if "keypoints" in self.run.domains.plan.test:
             # float32 is what a label store keeps
             points = np.asarray(self.labeller.label(list(images)), np.float32)
-            keypoints = torch.from_numpy(points).double()
+            fields["keypoints"] = Field(torch.from_numpy(points).double())
         return ReIDBatch(
             torch.from_numpy(pixels).permute(0, 3, 1, 2),  # (N, 3, H, W), channels_last in memory
-            keypoints=keypoints,
-            image_sizes=torch.tensor([image.shape[:2] for image in images]),
+            fields=fields,
         )

@@ -17,6 +17,7 @@ from reidkit.engine.devices import choose_device, choose_precision, start_proces
 from reidkit.engine.domains import Domains
 from reidkit.engine.evaluate import TestRun, build_evaluator, evaluate
 from reidkit.engine.folder import CHECKPOINT, write_json
+from reidkit.engine.label_plan import plan_of
 from reidkit.engine.load import load_model, read_config
 from reidkit.engine.prerequisites import train_prerequisites
 from reidkit.engine.report import closing, numbers, opening, table
@@ -109,6 +110,7 @@ class Run:
         device = choose_device(cfg.settings.device)
         run = cls(cfg, folder, device, launcher=start_processes(launcher, device))
         run.model = load_model(cfg, folder, overrides).to(device).eval()
+        run.domains.plan = plan_of(run.model)
         return run
 
     def prepare(self) -> None:

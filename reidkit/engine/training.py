@@ -151,7 +151,8 @@ def custom_hooks(cfg: Config, domains: Domains, num_identities: int) -> list[Hoo
         from mmengine.hooks import EMAHook
 
         hooks.append(EMAHook(momentum=0.001))
-    return hooks + [HOOKS.build(dict(hook)) for hook in cfg.get("hooks", {}).values()]
+    supply = dict(settings=cfg.settings)
+    return hooks + [HOOKS.build(dict(hook), supply) for hook in cfg.get("hooks", {}).values()]
 
 
 class EvaluateHook(Hook):

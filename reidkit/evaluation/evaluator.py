@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal, TypeVar
 
@@ -62,6 +62,7 @@ class RankingEvaluator:
         fpir: false alarm rates at which missed searches are given; none: no open-set search.
         camera_pairs: also score every pair of cameras, at the cost of another pass.
         bootstrap: resamples for 95 % intervals over queries; 0 for none.
+        settings: of the run, for re-rankers that declare them. Supplied by the framework.
 
     Raises:
         ValueError: unknown protocol, policy, pool or sampling, a depth, repeats or trials below 1,
@@ -94,6 +95,7 @@ class RankingEvaluator:
         fpir: Sequence[float] = (),
         camera_pairs: bool = False,
         bootstrap: int = 0,
+        settings: Mapping | None = None,
     ):
         if protocol is not None:
             find_protocol(protocol)
@@ -119,7 +121,7 @@ class RankingEvaluator:
         self.single_shot, self.repeats, self.trials = single_shot, repeats, trials
         self.far, self.fpir = tuple(far), tuple(fpir)
         self.camera_pairs, self.bootstrap = camera_pairs, bootstrap
-        self.rerankers = build_rerankers(rerank, block_mb)
+        self.rerankers = build_rerankers(rerank, block_mb, settings)
 
     def extra_splits(self, protocol: str = "market") -> tuple[str, ...]:
         """Names of the splits it needs beside query and gallery ("multi_query").

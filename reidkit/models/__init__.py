@@ -8,4 +8,5 @@ from reidkit.models import (  # noqa: F401
     oim,
     preprocess,
     reid_model,
+    timm_backbone,
 )

@@ -1,6 +1,6 @@
-"""Backbones of other libraries by name: ``torchvision/...``, ``timm/...``, ``mmpretrain/...``.
+"""Backbones of other libraries by name: ``torchvision/...``, ``mmpretrain/...``.
 
-``model.backbone=timm/convnext_tiny`` means ``dict(type="TimmBackbone", name="convnext_tiny")``.
+``model.backbone=torchvision/resnet50`` means ``dict(type="TorchvisionBackbone", name="resnet50")``.
 What a network gives is measured by running it once, so heads get true widths and strides.
 
 Shape letters: N images, C channels, h w feature cells.
@@ -12,7 +12,6 @@ import difflib
 import math
 import warnings
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +19,7 @@ from torch import Tensor, nn
 from reidkit.errors import UserError
 from reidkit.models.weights import Loaded, fetch, load_weights, torchvision_state
 from reidkit.registry import BACKBONES
-from reidkit.structures import FeatureSpec
-from reidkit.utils.checkpoint import load_state
+from reidkit.structures import FeatureSpec, ReIDBatch
 
 # children of torchvision's networks that come after the last feature map
 _AFTER = ("avgpool", "classifier", "fc", "flatten", "head", "heads", "aux", "AuxLogits")
@@ -65,7 +63,7 @@ class TorchvisionBackbone(nn.Module):
 
         known = models.list_models(module=models)
         if name not in known:
-            raise UserError(_no_network("torchvision", name, known))
+            raise UserError(no_network("torchvision", name, known))
         network = models.get_model(name, weights=None)
         self.loaded: Loaded | None = None
         if pretrained == "imagenet":
@@ -81,82 +79,13 @@ class TorchvisionBackbone(nn.Module):
             except ValueError:
                 inner = ", ".join(n for n, _ in network.named_children())
                 raise UserError(f"{name} has no module {node!r}; it has: {inner}") from None
-        self.node = node or "map"
-        self.specs = _measured(self, f"torchvision/{name}", input_size)
+        self.node = self.default = node or "map"
+        self.specs = measured(self, f"torchvision/{name}", input_size)
 
-    def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """The map of the chosen module."""
+    def forward(self, images: Tensor, batch: ReIDBatch | None = None) -> dict[str, Tensor]:
+        """The map of the chosen module; the batch is not looked at."""
         out = self.body(images)
         return out if isinstance(out, dict) else {self.node: out}
-
-
-@BACKBONES.library("timm")
-@BACKBONES.register_module()
-class TimmBackbone(nn.Module):
-    """Any timm network that offers feature maps; needs the timm package.
-
-    Args:
-        name: timm's name, e.g. "resnet50", "convnext_tiny", "vit_small_patch16_224".
-        pretrained: path of a state dict of the whole network; "imagenet" for the ones timm names,
-            fetched if not in its cache; None starts from random weights.
-        input_size: (height, width) of the images in pixels. Supplied by the framework.
-
-    Shape:
-        images (N, 3, H, W) float -> {"stage<i>": (N, C, h, w)}, shallow to deep.
-
-    Raises:
-        UserError: timm is not installed, or it has no such network; weights that do not fit or
-            cannot be fetched.
-    """
-
-    needs = "timm"
-
-    def __init__(
-        self,
-        name: str = "resnet18",
-        pretrained: str | None = None,
-        input_size: tuple[int, int] = (256, 128),
-    ):
-        super().__init__()
-        try:
-            import timm
-        except ImportError:
-            raise UserError("TimmBackbone needs timm: python -m pip install timm") from None
-        if not timm.is_model(name):
-            raise UserError(_no_network("timm", name, timm.list_models()))
-        options: dict[str, Any] = dict(features_only=True)
-        if pretrained == "imagenet":
-            options.update(pretrained=True)
-        elif pretrained is not None:
-            state = _whole_state(timm.create_model(name), pretrained)
-            options.update(pretrained=True, pretrained_cfg_overlay=dict(state_dict=state))
-        self.body = self._create(timm, name, options, pretrained == "imagenet", input_size)
-        self.last = str(getattr(self.body, "output_fmt", "")).endswith("NHWC")
-        self.specs = _measured(self, f"timm/{name}", input_size)
-
-    def _create(
-        self, timm: Any, name: str, options: dict, download: bool, size: tuple[int, int]
-    ) -> nn.Module:
-        def create() -> nn.Module:
-            try:  # transformers want to know the size; convolutional networks do not know the word
-                return timm.create_model(name, img_size=tuple(size), **options)
-            except TypeError:
-                return timm.create_model(name, **options)
-
-        try:
-            if not download:
-                return create()
-            cfg = timm.get_pretrained_cfg(name)
-            at = f"https://huggingface.co/{cfg.hf_hub_id}" if cfg and cfg.hf_hub_id else "them"
-            return fetch(f"timm's {name}", create, at)
-        except RuntimeError as error:
-            raise UserError(f"timm/{name}: {str(error).splitlines()[0]}") from error
-
-    def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Feature maps of every stage."""
-        maps = self.body(images)
-        maps = [m.permute(0, 3, 1, 2) for m in maps] if self.last else maps
-        return {f"stage{i}": m for i, m in enumerate(maps)}
 
 
 @BACKBONES.library("mmpretrain")
@@ -194,7 +123,8 @@ class MMPretrainBackbone(nn.Module):
         self.loaded: Loaded | None = None
         if pretrained not in (None, "imagenet"):
             self.loaded = load_weights(self.body, str(pretrained))
-        self.specs = _measured(self, f"mmpretrain/{name}", input_size)
+        self.specs = measured(self, f"mmpretrain/{name}", input_size)
+        self.default = list(self.specs)[-1]
 
     def _create(self, name: str, options: dict, download: bool) -> nn.Module:
         try:
@@ -220,45 +150,26 @@ class MMPretrainBackbone(nn.Module):
                 raise UserError(f"mmpretrain/{name}: {error}; set options={{...}}") from error
         models = list_models()
         if name not in models:
-            raise UserError(_no_network("mmpretrain", name, [*backbones.__all__, *models]))
+            raise UserError(no_network("mmpretrain", name, [*backbones.__all__, *models]))
         if options:
             raise UserError(f"mmpretrain/{name} is a model: its options are fixed, give none")
         get = lambda: get_model(name, pretrained=download).backbone  # noqa: E731
         return fetch(f"mmpretrain's {name}", get, "its checkpoint") if download else get()
 
-    def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Feature maps of the chosen stages."""
+    def forward(self, images: Tensor, batch: ReIDBatch | None = None) -> dict[str, Tensor]:
+        """Feature maps of the chosen stages; the batch is not looked at."""
         maps = self.body(images)
         maps = maps if isinstance(maps, (tuple, list)) else (maps,)
         return {f"stage{i}": m for i, m in enumerate(maps)}
 
 
-def _no_network(library: str, name: str, known: Iterable[str]) -> str:
+def no_network(library: str, name: str, known: Iterable[str]) -> str:
     names = list(known)
     near = difflib.get_close_matches(name, names, n=3) or [n for n in names if name[:6] in n][:3]
     return f"{library} has no network {name!r}; near: {', '.join(near) or 'none'}"
 
 
-def _whole_state(network: nn.Module, path: str) -> dict[str, Tensor]:
-    """The state dict of a whole timm network; its classifier may have other classes.
-
-    Raises:
-        UserError: a tensor besides the classifier's is missing or of another shape.
-    """
-    state, own = load_state(path), network.state_dict()
-    named = getattr(network, "pretrained_cfg", {}).get("classifier") or ()
-    heads = tuple(f"{n}." for n in ([named] if isinstance(named, str) else named))
-    wanted = {n: v for n, v in own.items() if not (heads and n.startswith(heads))}
-    wrong = [n for n, v in wanted.items() if n not in state or state[n].shape != v.shape]
-    if wrong:
-        raise UserError(
-            f"{path}: weights do not fit {type(network).__name__}: {len(wrong)} of {len(wanted)} "
-            f"tensors missing or of another shape (first: {', '.join(wrong[:3])})"
-        )
-    return {**own, **{n: state[n] for n in wanted}}
-
-
-def _measured(net: nn.Module, what: str, size: tuple[int, int]) -> dict[str, FeatureSpec]:
+def measured(net: nn.Module, what: str, size: tuple[int, int]) -> dict[str, FeatureSpec]:
     """Width and stride of every map a network gives, found by running it once.
 
     Raises:

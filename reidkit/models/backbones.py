@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from reidkit.models import blocks
 from reidkit.models.weights import Loaded, load_weights, torchvision_state
 from reidkit.registry import BACKBONES
-from reidkit.structures import FeatureSpec
+from reidkit.structures import FeatureSpec, ReIDBatch
 
 _LAYOUTS = {
     10: ("BasicBlock", (1, 1, 1, 1)),  # not in the paper; the usual smallest member
@@ -99,6 +99,7 @@ class ResNet(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        self.default = f"layer{stages}"
         self.loaded: Loaded | None = None
         if pretrained == "imagenet":
             own = self.state_dict()
@@ -114,8 +115,14 @@ class ResNet(nn.Module):
         """Whether a tensor belongs to a stage that is not kept."""
         return name.split(".")[0] in {f"layer{i}" for i in range(1, 5)} - set(self.specs)
 
-    def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Feature maps of every kept stage, shallow to deep."""
+    def layers(self) -> list[list[nn.Parameter]]:
+        """Parameters from input to output: the stem, then every block."""
+        stem = [*self.conv1.parameters(), *self.bn1.parameters()]
+        stages = [self.get_submodule(name) for name in self.specs]
+        return [stem, *(list(block.parameters()) for stage in stages for block in stage)]
+
+    def forward(self, images: Tensor, batch: ReIDBatch | None = None) -> dict[str, Tensor]:
+        """Feature maps of every kept stage, shallow to deep; the batch is not looked at."""
         x = self.maxpool(self.relu(self.bn1(self.conv1(images))))
         maps = {}
         for name in self.specs:

@@ -1,4 +1,4 @@
-"""Heads of the field: from feature maps to an embedding and identity logits."""
+"""Heads of the field: from features to an embedding and identity logits."""
 
 from __future__ import annotations
 
@@ -6,42 +6,65 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from reidkit.registry import HEADS
-from reidkit.structures import Embedding, FeatureSpec, HeadOutput, ReIDBatch
+from reidkit.structures import Embedding, FeatureSpec, HeadOutput, ReIDBatch, pick_feature
 
 
 @HEADS.register_module()
 class BNNeckHead(nn.Module):
-    """One pooled vector, batch-normalised before a bias-free classifier: the strong baseline.
+    """One vector, batch-normalised before a bias-free classifier: the strong baseline.
+
+    In training losses see the vector before the norm, where metric losses shape it, and logits of
+    the one after it. The test compares the one after it.
 
     Args:
-        features: specs of the backbone's maps; the deepest is used. Supplied by the framework.
+        features: specs of what the backbone gives. Supplied by the framework.
         num_identities: number K of training identities. Supplied by the framework.
-        pool: "avg" or "max" over the whole map.
+        feature: name of the feature that is taken; None: the backbone's default. Maps are pooled,
+            tokens averaged, a vector (a class token) is taken as it is.
+        pool: "avg" or "max" over a map or tokens.
+        test: which vector the test compares: "after" the norm or "before" it.
+        classifier: "linear" gives logits; "cosine" cosines of vector and class weights, for losses
+            with an angular margin.
 
     Shape:
-        deepest map (N, C, h, w) -> embedding.vectors (N, 1, C); logits (N, 1, K) in training.
+        feature (N, C, h, w), (N, L, C) or (N, C) -> embedding.vectors (N, 1, C); logits (N, 1, K)
+        in training.
 
     Raises:
-        ValueError: unknown ``pool``.
+        ValueError: an option outside the above; no such feature.
 
     Source:
         Luo et al., "Bag of Tricks", arXiv 1903.07071, section 3.5 (BNNeck).
 
     Example:
-        >>> import torch
         >>> head = BNNeckHead({"map": FeatureSpec(8, 16)}, num_identities=5)
         >>> out = head({"map": torch.rand(4, 8, 6, 2)}, ReIDBatch(torch.zeros(4, 3, 8, 8)))
-        >>> out.embedding.vectors.shape, out.logits.shape
+        >>> out.embedding.vectors.shape, out.outputs["logits"].shape
         (torch.Size([4, 1, 8]), torch.Size([4, 1, 5]))
     """
 
-    def __init__(self, features: dict[str, FeatureSpec], num_identities: int, pool: str = "avg"):
+    gives = ("vectors", "logits")
+
+    def __init__(
+        self,
+        features: dict[str, FeatureSpec],
+        num_identities: int,
+        feature: str | None = None,
+        pool: str = "avg",
+        test: str = "after",
+        classifier: str = "linear",
+    ):
         super().__init__()
-        if pool not in ("avg", "max"):
-            raise ValueError(f"BNNeckHead pool must be 'avg' or 'max', got {pool!r}")
-        self.map = list(features)[-1]
-        self.pool = pool
-        channels = self.width = features[self.map].channels
+        for option, value, known in (
+            ("pool", pool, ("avg", "max")),
+            ("test", test, ("after", "before")),
+            ("classifier", classifier, ("linear", "cosine")),
+        ):
+            if value not in known:
+                raise ValueError(f"BNNeckHead {option} must be one of {known}, got {value!r}")
+        self.feature = pick_feature(features, "map", "tokens", "vector", name=feature)
+        self.pool, self.test, self.cosine = pool, test, classifier == "cosine"
+        channels = self.width = features[self.feature].channels
         self.neck = nn.BatchNorm1d(channels)
         self.neck.bias.requires_grad_(False)
         self.classifier = nn.Linear(channels, num_identities, bias=False)
@@ -51,9 +74,23 @@ class BNNeckHead(nn.Module):
         """The parameters that belong to the training identities."""
         return list(self.classifier.parameters())
 
-    def forward(self, maps: dict[str, Tensor], batch: ReIDBatch) -> HeadOutput:
-        """Pool the deepest map, normalise, and classify in training."""
-        pooling = F.adaptive_avg_pool2d if self.pool == "avg" else F.adaptive_max_pool2d
-        vector = self.neck(pooling(maps[self.map], 1).flatten(1))
-        logits = self.classifier(vector).unsqueeze(1) if self.training else None
-        return HeadOutput(Embedding(vector.unsqueeze(1)), logits)
+    def forward(self, features: dict[str, Tensor], batch: ReIDBatch) -> HeadOutput:
+        """Pool, normalise, and classify in training; the batch is not looked at."""
+        before = self._pooled(features[self.feature])
+        after = self.neck(before)
+        if not self.training:
+            return HeadOutput(Embedding((after if self.test == "after" else before).unsqueeze(1)))
+        if self.cosine:
+            logits = F.linear(F.normalize(after), F.normalize(self.classifier.weight))
+        else:
+            logits = self.classifier(after)
+        return HeadOutput(Embedding(before.unsqueeze(1)), {"logits": logits.unsqueeze(1)})
+
+    def _pooled(self, feature: Tensor) -> Tensor:
+        """A map, tokens or a vector as one vector (N, C)."""
+        if feature.ndim == 4:
+            pooling = F.adaptive_avg_pool2d if self.pool == "avg" else F.adaptive_max_pool2d
+            return pooling(feature, 1).flatten(1)
+        if feature.ndim == 3:
+            return feature.mean(1) if self.pool == "avg" else feature.amax(1)
+        return feature

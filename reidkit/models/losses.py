@@ -43,7 +43,7 @@ class CrossEntropyLoss(nn.Module):
             )
         parts = logits.shape[1]
         flat = F.cross_entropy(
-            logits.float().flatten(0, 1),
+            logits.flatten(0, 1),
             identities.repeat_interleave(parts),
             label_smoothing=self.label_smoothing,
         )
@@ -58,10 +58,14 @@ class BatchHardTripletLoss(nn.Module):
 
     Args:
         margin: how much closer, in the distance's unit; None takes the soft margin log(1 + exp).
-        normalize: whether vectors are scaled to length 1 first.
+        distance: "euclidean", or "cosine": 1 minus the cosine.
+        normalize: whether vectors are scaled to length 1 before the Euclidean distance.
 
     Shape:
         vectors (N, P, D) float; identities (N,) int64; returns ().
+
+    Raises:
+        ValueError: unknown distance.
 
     Source:
         Hermans et al., arXiv 1703.07737, Eq. 5 (batch hard); Euclidean distance, not squared.
@@ -72,24 +76,65 @@ class BatchHardTripletLoss(nn.Module):
         tensor(0.7750)
     """
 
-    def __init__(self, margin: float | None = 0.3, normalize: bool = False):
+    def __init__(
+        self,
+        margin: float | None = 0.3,
+        distance: str = "euclidean",
+        normalize: bool = False,
+    ):
         super().__init__()
-        self.margin = margin
-        self.normalize = normalize
+        if distance not in ("euclidean", "cosine"):
+            raise ValueError(f"distance must be 'euclidean' or 'cosine', got {distance!r}")
+        self.margin, self.distance, self.normalize = margin, distance, normalize
 
     def forward(self, vectors: Tensor, identities: Tensor) -> Tensor:
         """Mean over the anchors that have a positive and a negative."""
-        x = vectors.float().flatten(1)
-        if self.normalize:
-            x = F.normalize(x)
-        # the exact path: the matrix-product path loses the digits that near duplicates need
-        distance = torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist")
-        same = identities[:, None] == identities[None]
-        positive = same & ~torch.eye(len(x), dtype=torch.bool, device=x.device)
-        anchors = positive.any(1) & (~same).any(1)
-        if not anchors.any():
-            return distance.sum() * 0
-        hardest = distance.masked_fill(~positive, -torch.inf).amax(1)[anchors]
-        nearest = distance.masked_fill(same, torch.inf).amin(1)[anchors]
-        gap = hardest - nearest
+        x = vectors.flatten(1)
+        if self.distance == "cosine":
+            unit = F.normalize(x)
+            distances = 1 - unit @ unit.T
+        else:
+            distances = euclidean(F.normalize(x) if self.normalize else x)
+        positive, negative = hardest_pairs(distances, identities)
+        if not len(positive):
+            return distances.sum() * 0
+        gap = positive - negative
         return (F.softplus(gap) if self.margin is None else F.relu(gap + self.margin)).mean()
+
+
+def euclidean(x: Tensor) -> Tensor:
+    """All pairs of rows, exactly: a matrix product loses the digits that near duplicates need.
+
+    Shape:
+        x (N, W) -> (N, N).
+    """
+    return torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist")
+
+
+def hardest_pairs(distances: Tensor, identities: Tensor) -> tuple[Tensor, Tensor]:
+    """For every anchor, how far its farthest positive is, and its nearest negative.
+
+    Args:
+        distances: (N, N) of a batch against itself; smaller is closer.
+        identities: (N,) int64.
+
+    Returns:
+        Two tensors (A,), of the A anchors that have another image of their identity and one of
+        another identity, in the batch's order.
+
+    Source:
+        Hermans et al., arXiv 1703.07737, batch-hard mining.
+
+    Example:
+        >>> distances = torch.tensor([[0.0, 1, 5], [1, 0, 4], [5, 4, 0]])
+        >>> hardest_pairs(distances, torch.tensor([7, 7, 8]))
+        (tensor([1., 1.]), tensor([5., 4.]))
+    """
+    same = identities[:, None] == identities[None]
+    positive = same & ~torch.eye(len(same), dtype=torch.bool, device=same.device)
+    anchors = positive.any(1) & (~same).any(1)
+    if not anchors.any():
+        none = distances.new_empty(0)
+        return none, none
+    farthest = distances.masked_fill(~positive, -torch.inf).amax(1)[anchors]
+    return farthest, distances.masked_fill(same, torch.inf).amin(1)[anchors]

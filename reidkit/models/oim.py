@@ -87,7 +87,6 @@ class OIMLoss(nn.Module):
         x = vectors.flatten(1)
         if x.shape[1] != self.table.shape[1]:
             raise ValueError(f"OIMLoss of width {self.table.shape[1]} got vectors of {x.shape[1]}")
-        x = x if x.dtype == torch.float64 else x.float()
         x = F.normalize(x) if self.normalize else x
         filled = self.queue[: min(int(self.queued), len(self.queue))]
         known = torch.cat([self.table, filled])  # a copy: the table changes before the backward

@@ -41,11 +41,9 @@ class ReIDPreprocessor(nn.Module):
     ):
         super().__init__()
         self.register_buffer("_here", torch.empty(0), persistent=False)  # moves with the model
-        derived: dict = dict(settings=settings)
-        if map_size is not None:
-            derived["map_size"] = map_size
-        self.train_steps = [TRANSFORMS.build(cfg, **derived) for cfg in (train or {}).values()]
-        self.test_steps = [TRANSFORMS.build(cfg, **derived) for cfg in (test or {}).values()]
+        supply = dict(map_size=map_size, settings=settings)
+        self.train_steps = [TRANSFORMS.build(cfg, supply) for cfg in (train or {}).values()]
+        self.test_steps = [TRANSFORMS.build(cfg, supply) for cfg in (test or {}).values()]
         self.channels_last = channels_last
 
     @property
@@ -65,13 +63,3 @@ class ReIDPreprocessor(nn.Module):
     def forward(self, data: dict[str, ReIDBatch], training: bool = False) -> dict[str, ReIDBatch]:
         """Prepare every domain's batch."""
         return {domain: self.one(batch, training) for domain, batch in data.items()}
-
-
-def module_device(module: nn.Module) -> torch.device:
-    """The device a module's parameters are on.
-
-    Example:
-        >>> module_device(nn.Linear(1, 1))
-        device(type='cpu')
-    """
-    return next(module.parameters()).device

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from reidkit.errors import UserError
 from reidkit.models.base import TrainableModel
+from reidkit.models.inputs import label_names
 from reidkit.models.preprocess import ReIDPreprocessor
-from reidkit.models.roles import LossRole, learned
+from reidkit.models.roles import OF_MODEL, LossRole, learned
 from reidkit.registry import BACKBONES, HEADS, LOSSES, MATCHERS, MODELS, signature
-from reidkit.structures import Embedding, HeadOutput, ReIDBatch
+from reidkit.structures import Embedding, FeatureSpecs, HeadOutput, ReIDBatch
 
 
 @MODELS.register_module()
@@ -26,11 +27,12 @@ class ReIDModel(TrainableModel):
     Args:
         backbone: BACKBONES config.
         head: HEADS config of the embedding head.
-        losses: role name -> dict of ``loss``, ``on``, ``head``, ``weight``.
+        losses: role name -> dict of ``loss``, ``domain``, ``head``, ``weight``.
         matcher: MATCHERS config.
         transforms: "train", "test" -> step name -> TRANSFORMS config, run on the device in order.
         aux_heads: name -> HEADS config, run in training only, where a loss role names them.
         num_identities: number K of training identities. Supplied by the framework.
+        cameras: cameras of the training images, sorted. Supplied by the framework.
         input_size: (height, width) of the images in pixels. Supplied by the framework.
         settings: the settings of the run, for transforms. Supplied by the framework.
         precision: "fp32" or "bf16": autocast of the forward pass in training. Losses, and the
@@ -63,6 +65,7 @@ class ReIDModel(TrainableModel):
         transforms: dict[str, dict[str, dict]],
         aux_heads: dict[str, dict] | None = None,
         num_identities: int = 1,
+        cameras: Sequence[int] = (),
         input_size: tuple[int, int] = (256, 128),
         settings: Mapping | None = None,
         precision: str = "fp32",
@@ -71,9 +74,11 @@ class ReIDModel(TrainableModel):
     ):
         if frame_pool not in ("mean", "max"):
             raise ValueError(f"frame_pool must be 'mean' or 'max', got {frame_pool!r}")
-        net = BACKBONES.build(backbone, input_size=tuple(input_size))
-        deepest = net.specs[list(net.specs)[-1]]
-        map_size = deepest.map_size(input_size)
+        data = dict(cameras=tuple(cameras), settings=settings)
+        net = BACKBONES.build(backbone, dict(data, input_size=tuple(input_size)))
+        specs = FeatureSpecs(net.specs, net.default)
+        maps = [name for name, spec in specs.items() if spec.kind == "map"]
+        map_size = specs[specs.pick("map")].map_size(input_size) if maps else None
         super().__init__(
             ReIDPreprocessor(
                 transforms.get("train"),
@@ -83,27 +88,22 @@ class ReIDModel(TrainableModel):
                 channels_last,
             )
         )
-        derived = dict(
-            features=net.specs,
-            num_identities=num_identities,
-            map_size=map_size,
-            settings=settings,
-        )
+        supply = dict(data, features=specs, num_identities=num_identities, map_size=map_size)
         self.backbone = net
-        self.head = HEADS.build(head, **derived)
+        self.head = HEADS.build(head, supply)
         self.aux_heads = nn.ModuleDict(
-            {name: HEADS.build(cfg, **derived) for name, cfg in (aux_heads or {}).items()}
+            {name: HEADS.build(cfg, supply) for name, cfg in (aux_heads or {}).items()}
         )
         self.losses = nn.ModuleDict(
             {
-                name: LossRole(**role, derived=self._with_width(derived, role))
+                name: LossRole(**role, supply=dict(supply, width=self._width(role)))
                 for name, role in losses.items()
             }
         )
         self._used: tuple[str, ...] | None = None  # roles that count; None: all
-        self.matcher = MATCHERS.build(matcher, map_size=map_size)
+        self.matcher = MATCHERS.build(matcher, dict(map_size=map_size, settings=settings))
         for role in self._roles().values():
-            if {"scores", "matcher"} & set(role.needs):
+            if set(OF_MODEL) & set(role.asks):
                 learned(self.matcher, role)
         self.precision, self.frame_pool = precision, frame_pool
         self.channels_last = channels_last
@@ -113,24 +113,43 @@ class ReIDModel(TrainableModel):
     def _head(self, name: str) -> nn.Module:
         return self.head if name == "embed" else self.aux_heads[name]
 
-    def _with_width(self, numbers: Mapping[str, Any], role: Mapping) -> dict[str, Any]:
-        """The numbers a loss may declare, with the width of its head where that has one.
+    def _width(self, role: Mapping) -> int | None:
+        """The width of a role's head, for losses that declare it.
 
         Raises:
-            UserError: it has none, and the loss needs it.
+            UserError: the head does not say it, and the loss needs it.
         """
         heads: dict[str, Any] = {"embed": self.head, **self.aux_heads}
         head, loss = heads.get(role.get("head", "embed")), role["loss"]
         width = getattr(head, "width", None)
         declared = signature(LOSSES.get(loss.get("type"))).get("width")
-        if width is not None:
-            return {**numbers, "width": width}
-        if declared is not None and declared.default is declared.empty and "width" not in loss:
+        asked = declared is not None and declared.default is declared.empty and "width" not in loss
+        if width is None and asked:
             raise UserError(
                 f"{loss['type']} keeps vectors of the head, and {type(head).__name__} does not say "
                 "its width: give it an attribute width, numbers P * D of an embedding"
             )
-        return dict(numbers)
+        return width
+
+    def inputs(self, domain: str | None) -> set[str]:
+        """Names of the labels that a domain's batches must bring; see ``inputs.py``.
+
+        Args:
+            domain: of training; None for the test.
+        """
+        if domain is None:
+            steps = self.data_preprocessor.test_steps
+            return label_names([], {"embed": self.head}, self.backbone, steps)
+        roles = [role for role in self._all_roles() if role.domain == domain]
+        heads = {role.head: self._head(role.head) for role in roles}
+        steps = self.data_preprocessor.train_steps
+        return label_names(roles, heads, self.backbone, steps)
+
+    def label_sizes(self, domain: str) -> dict[str, tuple[int, int]]:
+        """Field -> (rows, columns) of the label maps that a domain's heads learn from."""
+        heads = {role.head for role in self._all_roles() if role.domain == domain}
+        sizes = [getattr(self._head(name), "label_sizes", {}) for name in sorted(heads)]
+        return {field: size for one in sizes for field, size in one.items()}
 
     @property
     def domains(self) -> list[str]:
@@ -156,6 +175,9 @@ class ReIDModel(TrainableModel):
         self._used = tuple(n for n in known if n in wanted and f"!{n}" not in names)
         if names and not self._used:
             raise UserError(f"train.losses={list(names)} leaves no loss")
+
+    def _all_roles(self) -> list[LossRole]:
+        return cast("list[LossRole]", list(self.losses.values()))
 
     def _roles(self) -> dict[str, LossRole]:
         used = self._used
@@ -188,8 +210,8 @@ class ReIDModel(TrainableModel):
         Raises:
             UserError: a head returns anything but a HeadOutput.
         """
-        maps = self.backbone(batch.images)
-        outputs = {name: self._head(name)(maps, batch) for name in sorted(names)}
+        features = self.backbone(batch.images, batch)
+        outputs = {name: self._head(name)(features, batch) for name in sorted(names)}
         for name, output in outputs.items():
             if not isinstance(output, HeadOutput):
                 raise UserError(

@@ -13,29 +13,30 @@ import torch
 from torch import Tensor, nn
 
 from reidkit.errors import UserError
-from reidkit.registry import LOSS_INPUTS, LOSSES, MATCHERS
+from reidkit.registry import LOSSES, MATCHERS
 from reidkit.structures import Embedding, HeadOutput, ReIDBatch
 
-# inputs of losses that only a head gives
-OF_HEAD = {"logits", "vectors", "maps", "attention", "weights"}
+# what the model itself gives to losses
+OF_MODEL = ("scores", "matcher")
+OF_EMBEDDING = ("vectors", "maps", "visibility")
 
 
 class LossRole(nn.Module):
     """One loss in one role: on which domain, after which head, with which weight.
+
+    ``asks`` are the names of the loss's inputs, the parameters of its ``forward``; ``required``
+    those without a default.
 
     Args:
         loss: LOSSES config.
         domain: the domain whose batches it sees.
         head: "embed" for the embedding head, or the name of an auxiliary head.
         weight: factor on the loss, >= 0.
-        derived: numbers that only the framework knows, for losses that declare them.
-
-    Raises:
-        ValueError: the loss asks for a parameter that nothing supplies.
+        supply: what the framework supplies to losses; None builds one that needs nothing.
 
     Example:
         >>> role = LossRole(dict(type="CrossEntropyLoss"), domain="source", weight=2.0)
-        >>> role.needs
+        >>> role.asks
         ('logits', 'identities')
     """
 
@@ -45,20 +46,15 @@ class LossRole(nn.Module):
         domain: str = "source",
         head: str = "embed",
         weight: float = 1.0,
-        derived: Mapping[str, Any] | None = None,
+        supply: Mapping[str, Any] | None = None,
     ):
         super().__init__()
-        self.loss = LOSSES.build(loss, **(derived or {}))
+        self.loss = LOSSES.build(loss, supply)
         self.domain, self.head, self.weight = domain, head, weight
-        self.identities = (derived or {}).get("num_identities")
+        self.identities = (supply or {}).get("num_identities")
         parameters = inspect.signature(self.loss.forward).parameters
-        self.needs = tuple(parameters)
-        self.optional = {n for n, p in parameters.items() if p.default is not p.empty}
-        unknown = [name for name in self.needs if name not in LOSS_INPUTS]
-        if unknown:
-            raise ValueError(
-                f"loss {loss['type']} asks for {unknown}; a loss may ask for {list(LOSS_INPUTS)}"
-            )
+        self.asks = tuple(parameters)
+        self.required = tuple(n for n, p in parameters.items() if p.default is p.empty)
 
     def forward(
         self, output: HeadOutput, batch: ReIDBatch, matcher: nn.Module | None = None
@@ -66,65 +62,61 @@ class LossRole(nn.Module):
         """The weighted loss of one batch, in float32 with autocast off.
 
         Raises:
-            UserError: neither head nor batch has what the loss needs, or the loss gives anything
+            UserError: neither head nor batch has what the loss asks for, or the loss gives anything
                 but one number.
         """
         with torch.autocast(batch.images.device.type, enabled=False):
-            known = self._known(output, batch, matcher)
-            missing = [n for n in self.needs if known.get(n) is None and n not in self.optional]
+            known = {name: self._input(name, output, batch, matcher) for name in self.asks}
+            given = {name: to_float32(value) for name, value in known.items() if value is not None}
+            missing = [name for name in self.required if name not in given]
             if missing:
-                raise self._lacks(missing)
-            given = {n: _wide(known[n]) for n in self.needs if known.get(n) is not None}
+                raise UserError(
+                    f"{type(self.loss).__name__} on domain '{self.domain}' asks for {missing}, but "
+                    f"neither the '{self.head}' head nor the batch has it"
+                )
             return self.weight * self._one_number(self.loss(**given))
 
-    def _lacks(self, missing: list[str]) -> UserError:
-        """What to do about inputs that are missing: those of the head, then labels."""
-        hints = ["have the head return it"] if set(missing) & OF_HEAD else []
-        if set(missing) - OF_HEAD:
-            hints.append(f"labels.train.{self.domain} in the config says which labels are loaded")
-        return UserError(
-            f"{type(self.loss).__name__} on domain '{self.domain}' needs {missing}, but neither "
-            f"the '{self.head}' head nor the batch has it; {'; '.join(hints)}"
-        )
+    def _input(
+        self, name: str, output: HeadOutput, batch: ReIDBatch, matcher: nn.Module | None
+    ) -> Any:
+        """One input by name: of the model, the head, or the batch; None where nobody has it."""
+        if name == "matcher":
+            return matcher
+        if name == "scores" and name not in output.outputs:
+            output.outputs[name] = _scores(learned(matcher, self), output.embedding)
+        known = output.known()
+        if name == "logits":
+            return self._logits(known.get(name))
+        # parts of the embedding are the head's own: a batch's regions may be others
+        of_head = name in OF_EMBEDDING and output.embedding is not None
+        return known.get(name) if of_head or name in known else batch.get(name)
 
-    def _known(
-        self, output: HeadOutput, batch: ReIDBatch, matcher: nn.Module | None
-    ) -> dict[str, Any]:
-        """Everything that a loss may ask for, as far as this batch has it."""
-        known: dict[str, Any] = {name: getattr(batch, name, None) for name in LOSS_INPUTS}
-        if "scores" in self.needs and output.scores is None:
-            output.scores = _scores(learned(matcher, self), output.embedding)
-        known["logits"], known["matcher"] = self._logits(output), matcher
-        known["scores"], known["attention"] = output.scores, output.attention
-        known["weights"] = output.weights
-        if output.embedding is not None:
-            known["vectors"], known["maps"] = output.embedding.vectors, output.embedding.maps
-            known["visibility"] = output.embedding.visibility  # of the head's own parts, or none
-        return known
-
-    def _logits(self, output: HeadOutput) -> Tensor | None:
-        logits = output.logits
-        if logits is None or logits.ndim != 3 or self.identities in (None, logits.shape[2]):
+    def _logits(self, logits: Tensor | None) -> Tensor | None:
+        """The head's logits, refused where they are (N, P, K) of another number of identities."""
+        if logits is None or logits.ndim == 4:
             return logits
+        if logits.ndim == 3 and self.identities in (None, logits.shape[2]):
+            return logits
+        hint = "; logits[:, None] makes them one part" if logits.ndim == 2 else ""
         raise UserError(
-            f"the '{self.head}' head gave logits {tuple(logits.shape)}; (N, P, K) is wanted, "
-            f"with K = {self.identities} training identities last"
+            f"the '{self.head}' head gave logits {tuple(logits.shape)}; (N, P, K) is wanted, P "
+            f"parts and K = {self.identities} training identities last, or (N, classes, h, w){hint}"
         )
 
     def _one_number(self, value: Any) -> Tensor:
         if isinstance(value, Tensor) and value.shape == ():
             return value
-        found = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else repr(value)
+        what = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else repr(value)
         raise UserError(
             f"{type(self.loss).__name__}.forward must return one number, a tensor of shape (); it "
-            f"returned {found}. Take the mean over the images: return loss.mean()"
+            f"returned {what}. Take the mean over the images: return loss.mean()"
         )
 
 
-def _wide(value: Any) -> Any:
+def to_float32(value: Any) -> Any:
     """Floating-point tensors, alone or in a dict, as float32; anything else as it is."""
     if isinstance(value, Mapping):
-        return {name: _wide(one) for name, one in value.items()}
+        return {name: to_float32(one) for name, one in value.items()}
     return value.float() if isinstance(value, Tensor) and value.is_floating_point() else value
 
 
@@ -141,7 +133,7 @@ def learned(matcher: nn.Module | None, asking: nn.Module) -> Any:
 
     Args:
         matcher: of the model.
-        asking: the loss role that needs it.
+        asking: the loss role that asks for it.
 
     Raises:
         UserError: it has no ``scores``.

@@ -18,7 +18,7 @@ from packaging.specifiers import SpecifierSet
 from reidkit.plugin.discover import PACKAGE, Discovery, discover, find
 from reidkit.plugin.errors import PluginError, display_path, line_of
 from reidkit.plugin.manifest import Manifest
-from reidkit.registry import KINDS, registering
+from reidkit.registry import REGISTRIES, registering
 from reidkit.version import PLUGIN_API, __version__
 
 _loaded: dict[str, Manifest] = {}
@@ -142,7 +142,7 @@ def _cause(error: BaseException) -> str:
 
 def _adopt(manifest: Manifest) -> None:
     """Give the plugin's prefix to what it registered when it was imported without the loader."""
-    for registry in KINDS.values():
+    for registry in REGISTRIES.values():
         for name, component in list(registry.module_dict.items()):
             inside = f"{component.__module__}.".startswith(f"{manifest.module}.")
             if inside and not name.startswith(f"{manifest.name}/"):
@@ -151,7 +151,7 @@ def _adopt(manifest: Manifest) -> None:
 
 def compare(manifest: Manifest) -> Iterator[str]:
     """Differences between what a plugin declares and what it has registered, one line each."""
-    for kind, registry in KINDS.items():
+    for kind, registry in REGISTRIES.items():
         prefix = f"{manifest.name}/"
         registered = {n.removeprefix(prefix) for n in registry.names() if n.startswith(prefix)}
         declared = set(manifest.provides.get(kind, ()))
@@ -184,7 +184,7 @@ def _transaction(manifest: Manifest) -> Iterator[None]:
     Modules that are not the plugin's stay imported, with what they registered: compiled ones cannot
     be imported twice, and core modules would not register again.
     """
-    registries = [*KINDS.values(), *_mmengine_roots()]
+    registries = [*REGISTRIES.values(), *_mmengine_roots()]
     before = [set(registry.module_dict) for registry in registries]
     try:
         yield

@@ -29,14 +29,11 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+from reidkit.kinds import KINDS
 from reidkit.plugin.errors import ManifestError, display_path
 from reidkit.plugin.setting import Setting
 
 FILE = "plugin.yaml"
-KIND_NAMES = (
-    "backbones", "heads", "losses", "samplers", "evaluators", "datasets",
-    "transforms", "matchers", "rerankers", "models", "hooks", "labellers",
-)  # fmt: skip  # the keys of reidkit.registry.KINDS, which would import more than a manifest needs
 REQUIRED = ("name", "version", "api", "reidkit", "provides")
 OPTIONAL = ("paper", "requires", "settings", "description", "bench", "extends")
 EXTENSION_POINTS = ("label_formats", "label_scores")  # what they are: reidkit/plugin/extend.py
@@ -198,8 +195,8 @@ def _provides_problems(provides: Any) -> Iterator[str]:
         yield f"provides: expected kinds with names such as {{heads: [PAPHead]}}, got {provides!r}"
         return
     for kind, names in provides.items():
-        if kind not in KIND_NAMES:
-            yield f"provides.{kind}: unknown kind{_near(kind, KIND_NAMES)}"
+        if kind not in KINDS:
+            yield f"provides.{kind}: unknown kind{_near(kind, tuple(KINDS))}"
         elif not isinstance(names, list) or not all(isinstance(n, str) for n in names):
             yield f"provides.{kind}: expected a list of names, got {names!r}"
         else:

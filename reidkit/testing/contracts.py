@@ -7,20 +7,22 @@ from typing import Any
 
 import torch
 
-from reidkit.config.places import derived
 from reidkit.errors import UserError
+from reidkit.kinds import KINDS
 from reidkit.plugin.errors import line_of
 from reidkit.plugin.load import folders
-from reidkit.registry import KINDS, signature
+from reidkit.registry import REGISTRIES, signature
 from reidkit.testing.data_contracts import (
     check_dataset,
     check_evaluator,
+    check_frame_sampler,
     check_hook,
     check_labeller,
     check_sampler,
     check_transform,
 )
 from reidkit.testing.documentation import documentation_problems
+from reidkit.testing.fakes import fake_supply
 from reidkit.testing.network_contracts import (
     check_backbone,
     check_head,
@@ -37,6 +39,7 @@ CHECKS: dict[str, Callable[[Build], str]] = {
     "heads": check_head,
     "losses": check_loss,
     "samplers": check_sampler,
+    "frame_samplers": check_frame_sampler,
     "evaluators": check_evaluator,
     "datasets": check_dataset,
     "transforms": check_transform,
@@ -55,8 +58,8 @@ def options_needed(kind: str, name: str) -> list[str]:
         >>> options_needed("matchers", "CosineMatcher")
         []
     """
-    found = signature(KINDS[kind].get(name)).values()
-    return [p.name for p in found if p.default is p.empty and p.name not in derived(kind)]
+    found = signature(REGISTRIES[kind].get(name)).values()
+    return [p.name for p in found if p.default is p.empty and p.name not in KINDS[kind].supplies]
 
 
 def check_component(kind: str, name: str, options: Mapping[str, Any] | None = None) -> str:
@@ -69,7 +72,7 @@ def check_component(kind: str, name: str, options: Mapping[str, Any] | None = No
     answer says so.
 
     Args:
-        kind: a key of ``reidkit.registry.KINDS`` ("heads").
+        kind: a key of ``reidkit.registry.REGISTRIES`` ("heads").
         name: registered name, with the plugin's prefix.
         options: for components whose options have no defaults.
 
@@ -85,7 +88,7 @@ def check_component(kind: str, name: str, options: Mapping[str, Any] | None = No
         >>> check_component("matchers", "CosineMatcher")
         'documented, built, distances checked'
     """
-    registry = KINDS[kind]
+    registry = REGISTRIES[kind]
     component = registry.get(name)
     problems = documentation_problems(component)
     require(not problems, f"docstring: {'; '.join(problems)}")
@@ -96,7 +99,9 @@ def check_component(kind: str, name: str, options: Mapping[str, Any] | None = No
     config = dict(options or {}, type=name)
     torch.manual_seed(0)
     try:
-        return "documented, built, " + run(lambda **numbers: registry.build(config, **numbers))
+        return "documented, built, " + run(
+            lambda **known: registry.build(config, fake_supply(kind, **known))
+        )
     except ContractError:
         raise
     except UserError as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -16,22 +15,14 @@ from torch import Tensor
 from reidkit.data.split import Split
 from reidkit.errors import UserError
 from reidkit.evaluation.matchers.vectors import CosineMatcher
-from reidkit.structures import Embedding, ReIDBatch
+from reidkit.structures import BATCH_TENSORS, Embedding, ReIDBatch
 from reidkit.testing.fakes import FakeLiveModel, fake_batch, fake_images, fake_split
 from reidkit.testing.requirements import Build, finite, require
 
 
 def check_sampler(build: Build) -> str:
-    """Lists of indices in range; the same for the same epoch, other for another; state goes on.
-
-    A frame sampler: clips of frames that are there, in order, the same for the same generator.
-    """
-    identities = torch.arange(64) // 4
-    numbers: dict[str, Any] = dict(num_samples=64, batch_size=16, seed=0, rank=0, world_size=1)
-    numbers |= dict(identities=identities.numpy(), cameras=(torch.arange(64) % 2).numpy())
-    sampler, other = build(**numbers), build(**numbers)
-    if not hasattr(sampler, "set_epoch"):
-        return _check_frames(sampler)
+    """Lists of indices in range; the same for the same epoch, other for another; state goes on."""
+    sampler, other = build(), build()
     epochs = []
     for epoch in (0, 1):
         sampler.set_epoch(epoch)
@@ -49,7 +40,9 @@ def check_sampler(build: Build) -> str:
     return "batches, epochs and state checked"
 
 
-def _check_frames(sampler: Callable) -> str:
+def check_frame_sampler(build: Build) -> str:
+    """Clips of frames that are there, in order, the same for the same generator."""
+    sampler = build()
     for length in (1, 2, 5, 64):
         for seed in (None, 7):
             first, again = (
@@ -66,17 +59,22 @@ def _check_frames(sampler: Callable) -> str:
 
 def check_transform(build: Build) -> str:
     """A batch to a batch of the same images, the same for the same generator; the input is kept."""
-    step = build(map_size=(24, 8))
+    step = build()
     batch, kept, results = _accepted(step)
     require(torch.equal(batch.images, kept), "the images of the input batch were changed")
     for result in results:
         require(isinstance(result, ReIDBatch), f"expected a ReIDBatch, got {type(result).__name__}")
         require(result.images.shape[:2] == kept.shape[:2], "images were lost")
-    for one in fields(ReIDBatch):
-        first, second = (getattr(result, one.name) for result in results)
-        if isinstance(first, Tensor):
-            finite(first, one.name)
-            require(torch.equal(first, second), f"{one.name} differs for the same generator")
+    missing = {name for name in getattr(step, "adds", ()) if name not in results[0]}
+    require(not missing, f"it says that it adds {sorted(missing)}, and does not")
+    extra = set(results[0].fields) - set(batch.fields) - set(getattr(step, "adds", ()))
+    require(not extra, f"it adds {sorted(extra)}, and does not say so: adds")
+    require(set(results[0].fields) == set(results[1].fields), "it adds other fields every time")
+    for name in ("images", *BATCH_TENSORS, *results[0].fields):
+        first, second = (result.get(name) for result in results)
+        if first is not None and second is not None:
+            finite(first, name)
+            require(torch.equal(first, second), f"{name} differs for the same generator")
     return "batch and randomness checked"
 
 
@@ -146,7 +144,7 @@ def _refuses(reader: Any, empty: str) -> str:
 
 def check_labeller(build: Build) -> str:
     """(N, 17, 3) finite keypoints, the same alone and among others; provenance as JSON."""
-    labeller = build(device="cpu")
+    labeller = build()
     source = np.random.default_rng(0)
     crops = [source.integers(0, 256, (h, w, 3), np.uint8) for h, w in ((128, 64), (96, 40))]
     points = np.asarray(labeller.label(crops))

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from reidkit.data.split import Split
-from reidkit.structures import Embedding, FeatureSpec, ReIDBatch
+from reidkit.kinds import KINDS
+from reidkit.structures import Embedding, FeatureSpec, FeatureSpecs, Field, ReIDBatch
 
 CHANNELS = 16
 STRIDE = 8
@@ -42,7 +44,7 @@ def fake_batch(
 
     Example:
         >>> batch = fake_batch(4, identities=2)
-        >>> batch.identities.tolist(), batch.images.dtype, batch.masks.shape
+        >>> batch.identities.tolist(), batch.images.dtype, batch["masks"].shape
         ([0, 0, 1, 1], torch.uint8, torch.Size([4, 9, 24, 8]))
     """
     source = torch.Generator().manual_seed(seed)
@@ -59,16 +61,18 @@ def fake_batch(
         images=torch.randint(0, 256, (n, 3, height, width), generator=source, dtype=torch.uint8),
         identities=torch.arange(n) * identities // n,
         cameras=torch.arange(n) % 2,
+        times=torch.arange(n, dtype=torch.float64),
         indices=torch.arange(n),
         paths=[f"{i:04d}.jpg" for i in range(n)],
         domain="source",
-        image_sizes=stored.repeat(n, 1),
-        keypoints=keypoints,
-        part_map=torch.randint(0, 8, (n, h, w), generator=source),
-        masks=masks & visibility[:, :, None, None],
-        visibility=visibility.float(),
-        times=torch.arange(n, dtype=torch.float64),
         generator=torch.Generator().manual_seed(seed + 1),
+        fields={
+            "image_sizes": Field(stored.repeat(n, 1)),
+            "keypoints": Field(keypoints),
+            "part_map": Field(torch.randint(0, 8, (n, h, w), generator=source), grid=True),
+            "masks": Field(masks & visibility[:, :, None, None], grid=True),
+            "visibility": Field(visibility.float()),
+        },
     )
 
 
@@ -82,11 +86,11 @@ def fake_images(n: int = 8, size: tuple[int, int] = (192, 64), seed: int = 0) ->
 
     Example:
         >>> batch = fake_images(2, (64, 32))
-        >>> batch.images.shape, batch.keypoints is None, batch.masks is None
-        (torch.Size([2, 3, 64, 32]), True, True)
+        >>> batch.images.shape, list(batch.fields)
+        (torch.Size([2, 3, 64, 32]), ['image_sizes'])
     """
     whole = fake_batch(n, size, seed=seed, cell=1)
-    return replace(whole, keypoints=None, part_map=None, masks=None, visibility=None)
+    return replace(whole, fields={"image_sizes": whole.fields["image_sizes"]})
 
 
 def fake_video(
@@ -167,24 +171,77 @@ def fake_split(
 
 def fake_features(
     n: int = 8, size: tuple[int, int] = (192, 64), seed: int = 0
-) -> tuple[dict[str, FeatureSpec], dict[str, Tensor]]:
-    """Specs and maps of a backbone with two maps; the deeper one matches ``fake_batch``.
+) -> tuple[FeatureSpecs, dict[str, Tensor]]:
+    """Specs and features of a backbone with everything that one may give.
+
+    Two maps, of which the deeper one matches ``fake_batch`` and is the default, and the deeper
+    one's cells as tokens with a class token.
 
     Example:
-        >>> specs, maps = fake_features(2)
-        >>> list(specs), maps["deep"].shape, maps["deep"].requires_grad
-        (['shallow', 'deep'], torch.Size([2, 16, 24, 8]), True)
+        >>> specs, features = fake_features(2)
+        >>> specs.default, features["deep"].shape, features["tokens"].shape
+        ('deep', torch.Size([2, 16, 24, 8]), torch.Size([2, 192, 16]))
     """
     source = torch.Generator().manual_seed(seed)
     specs = {
         "shallow": FeatureSpec(CHANNELS // 2, STRIDE // 2),
         "deep": FeatureSpec(CHANNELS, STRIDE),
     }
-    maps = {
-        name: torch.rand(n, spec.channels, *spec.map_size(size), generator=source).requires_grad_()
+    features = {
+        name: torch.rand(n, spec.channels, *spec.map_size(size), generator=source)
         for name, spec in specs.items()
     }
-    return specs, maps
+    features["tokens"] = features["deep"].flatten(2).transpose(1, 2).clone()
+    features["class"] = torch.rand(n, CHANNELS, generator=source)
+    specs["tokens"] = FeatureSpec(CHANNELS, kind="tokens")
+    specs["class"] = FeatureSpec(CHANNELS, kind="vector")
+    return FeatureSpecs(specs, "deep"), {n: one.requires_grad_() for n, one in features.items()}
+
+
+def fake_supply(kind: str, **known: Any) -> dict[str, Any]:
+    """What the framework supplies to a kind of component, as for the other fakes.
+
+    Args:
+        kind: name of the kind ("heads").
+        known: values in place of the fakes' own; names that the kind is not supplied are left out.
+
+    Raises:
+        TypeError: the kind is supplied something that is not known here.
+
+    Example:
+        >>> fake_supply("matchers")
+        {'map_size': (24, 8), 'settings': None}
+    """
+    people = np.arange(64) // 4
+    values: dict[str, Any] = dict(
+        features=fake_features(1)[0],
+        num_identities=4,
+        cameras=(0, 1),
+        map_size=(24, 8),
+        width=REGIONS * 8,
+        input_size=(192, 64),
+        settings=None,
+        precision="fp32",
+        channels_last=True,
+        runs=None,
+        data_root="data",
+        device="cpu",
+        block_mb=64.0,
+        num_samples=64,
+        identities=people,
+        batch_size=16,
+        seed=0,
+        rank=0,
+        world_size=1,
+    )
+    if kind == "samplers":
+        values["cameras"] = np.arange(64) % 2
+    values |= known
+    supplies = KINDS[kind].supplies
+    unknown = [name for name in supplies if name not in values]
+    if unknown:
+        raise TypeError(f"fake_supply does not know {unknown} of {kind}")
+    return {name: values[name] for name in supplies}
 
 
 def fake_embedding(n: int = 6, parts: int = REGIONS, dims: int = 8, seed: int = 0) -> Embedding:

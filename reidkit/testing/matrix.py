@@ -18,15 +18,21 @@ import torch
 from torch import Tensor
 
 from reidkit.errors import UserError
-from reidkit.models.roles import learned
-from reidkit.registry import KINDS, LOSS_INPUTS
-from reidkit.structures import Embedding, FeatureSpec, HeadOutput, ReIDBatch
+from reidkit.models.roles import OF_EMBEDDING, OF_MODEL, learned
+from reidkit.registry import REGISTRIES
+from reidkit.structures import (
+    Embedding,
+    FeatureSpec,
+    FeatureSpecs,
+    Field,
+    HeadOutput,
+    ReIDBatch,
+)
 from reidkit.testing.contracts import options_needed
-from reidkit.testing.fakes import FakeLiveModel, fake_batch, fake_split
+from reidkit.testing.fakes import FakeLiveModel, fake_batch, fake_split, fake_supply
 
 SIZE = (192, 64)
 IMAGES, IDENTITIES = 8, 4
-PART_MAP = (48, 16)  # cells of the part maps in label stores
 AXES = ("backbones", "heads", "losses", "samplers", "matchers", "evaluators")
 # makes large components quick; any other is built with its defaults
 SMALL: dict[str, dict[str, Any]] = {
@@ -100,32 +106,30 @@ def walk(names: Mapping[str, Sequence[str]], settings: Mapping | None = None) ->
     return matrix
 
 
-def _build(kind: str, name: str, **derived: Any) -> Any:
-    derived.setdefault("input_size", SIZE)
-    return KINDS[kind].build(dict(SMALL.get(name, {}), type=name), **derived)
+def _build(kind: str, name: str, **known: Any) -> Any:
+    supply = fake_supply(kind, **{"input_size": SIZE, **known})
+    return REGISTRIES[kind].build(dict(SMALL.get(name, {}), type=name), supply)
 
 
-def _built(matrix: Matrix, kind: str, **derived: Any) -> dict[str, Callable[..., Any]]:
+def _built(matrix: Matrix, kind: str, **known: Any) -> dict[str, Callable[..., Any]]:
     """How to build each component of a kind; those that need the width of a map are built later."""
-    found = {}
+    builders = {}
     for name in matrix.names[kind]:
         needed = options_needed(kind, name)
         if needed:
             matrix.build[kind, name] = f"{name} needs option {', '.join(map(repr, needed))}"
         else:
-            found[name] = lambda name=name, **more: _build(kind, name, **derived, **more)
-    return found
+            builders[name] = lambda name=name, **more: _build(kind, name, **known, **more)
+    return builders
 
 
 def _samplers(matrix: Matrix) -> dict[str, list[int]]:
     """The first batch of every sampler, as identities."""
-    rows = torch.arange(64) // 4
-    derived = dict(identities=rows.numpy(), cameras=(torch.arange(64) % 2).numpy())
-    numbers = dict(num_samples=64, batch_size=16, seed=0, rank=0, world_size=1)
+    rows = torch.arange(64) // 4  # as in fake_supply
     first = {}
     for name in matrix.names["samplers"]:
         key = ("samplers", name)
-        sampler = _try(matrix.build, key, _build, "samplers", name, **derived, **numbers)
+        sampler = _try(matrix.build, key, _build, "samplers", name)
         batch = _try(matrix.build, key, _first_batch, sampler) if sampler else None
         if batch is not None:
             first[name] = [int(rows[int(i)]) for i in batch]
@@ -133,8 +137,6 @@ def _samplers(matrix: Matrix) -> dict[str, list[int]]:
 
 
 def _first_batch(sampler: Any) -> list[int]:
-    if not hasattr(sampler, "set_epoch"):
-        raise ValueError("a frame sampler: it belongs in input.frames")
     sampler.set_epoch(0)
     if hasattr(sampler, "refresh"):
         sampler.refresh(FakeLiveModel())
@@ -150,28 +152,30 @@ def _with_backbone(
     evaluators: Mapping[str, Callable],
     settings: Mapping | None,
 ) -> None:
-    batch = _batch(net)
+    specs = FeatureSpecs(net.specs, net.default)
+    maps = [name for name, spec in specs.items() if spec.kind == "map"]
+    size = specs[specs.pick("map")].map_size(SIZE) if maps else None
+    batch = _batch(size or (24, 8))
     with torch.no_grad():
-        maps = net.train()(batch.images)
-    size = tuple(maps[list(maps)[-1]].shape[2:])
-    derived = dict(features=net.specs, num_identities=IDENTITIES, map_size=size, settings=settings)
+        features = net.train()(batch.images, batch)
+    known = dict(features=specs, num_identities=IDENTITIES, map_size=size, settings=settings)
     for head in matrix.names["heads"]:
-        ran = _try(matrix.in_head, (backbone, head), _run_head, head, maps, batch, derived)
+        ran = _try(matrix.in_head, (backbone, head), _run_head, head, features, batch, known)
         if ran is None:
             continue
-        output, embedding, width = ran
-        known = derived if width is None else {**derived, "width": width}
+        output, embedding, batch_of_head, width = ran
+        of_head = {**known, "width": width}
         for name, build in losses.items():
             key = (backbone, head, name)
-            _try(matrix.in_loss, key, _output_in_loss, build, output, batch, known)
+            _try(matrix.in_loss, key, _output_in_loss, build, output, batch_of_head, of_head)
         for name, build in matchers.items():
             key = (backbone, head, name)
             matcher = _try(matrix.in_matcher, key, _in_matcher, build, embedding, size)
             for loss, make_loss in losses.items() if matcher is not None else ():
                 four = (backbone, head, loss, name)
-                asked = _try({}, four, _asks_for_scores, make_loss, known)
+                asked = _try({}, four, _asks_for_scores, make_loss, of_head)
                 if asked == "scores":
-                    given = (make_loss, output, batch, known, matcher)
+                    given = (make_loss, output, batch_of_head, of_head, matcher)
                     _try(matrix.in_scores, four, _output_in_loss, *given)
             for evaluator, make in evaluators.items() if matcher is not None else ():
                 place = (head, name, evaluator)
@@ -179,38 +183,39 @@ def _with_backbone(
                     _try(matrix.in_evaluator, place, _in_evaluator, make, matcher, embedding)
 
 
-def _batch(net: Any) -> ReIDBatch:
-    """Normalised images, with masks and visibility on the cells of the deepest map."""
-    with torch.no_grad():
-        deepest = list(net.eval()(torch.zeros(1, 3, *SIZE)).values())[-1]
+def _batch(size: tuple[int, int]) -> ReIDBatch:
+    """Normalised images, with masks and visibility on the cells of the default map."""
     batch = fake_batch(IMAGES, SIZE, IDENTITIES)
     source = torch.Generator().manual_seed(1)
-    regions = batch.visibility.shape[1]  # type: ignore[union-attr]
-    masks = torch.rand(IMAGES, regions, *deepest.shape[2:], generator=source) < 0.5
+    visibility = batch["visibility"]
+    masks = torch.rand(IMAGES, visibility.shape[1], *size, generator=source) < 0.5
     masks[:, :, 0, 0] = True
-    batch.masks = masks & batch.visibility.bool()[:, :, None, None]  # type: ignore[union-attr]
-    batch.part_map = torch.randint(0, 8, (IMAGES, *PART_MAP), generator=source)
+    batch = batch.with_fields(masks=masks & visibility.bool()[:, :, None, None])
     batch.images = (batch.images.float() / 255 - 0.5) / 0.25
     return batch
 
 
 def _run_head(
-    name: str, maps: dict[str, Tensor], batch: ReIDBatch, derived: dict
-) -> tuple[HeadOutput, Embedding | None, int | None]:
-    head = _build("heads", name, **derived)
+    name: str, features: dict[str, Tensor], batch: ReIDBatch, known: dict
+) -> tuple[HeadOutput, Embedding | None, ReIDBatch, int | None]:
+    """Its output in training, its embedding, the batch with label maps of its sizes, its width."""
+    head = _build("heads", name, **known)
+    for label, size in getattr(head, "label_sizes", {}).items():
+        source = torch.Generator().manual_seed(2)
+        classes = torch.randint(0, 8, (IMAGES, *size), generator=source)
+        batch = batch.with_fields(**{label: Field(classes, grid=True)})
     width = getattr(head, "width", None)
     with torch.no_grad():
-        return head.train()(maps, batch), head.eval()(maps, batch).embedding, width
+        return head.train()(features, batch), head.eval()(features, batch).embedding, batch, width
 
 
-def _loss_for(build: Callable, derived: dict) -> Any:
-    known = {k: v for k, v in derived.items() if k not in ("settings", "map_size")}
-    try:
-        return build(**known)
-    except TypeError as error:
-        if "width" not in str(error) or "width" in known:
-            raise
-        raise ValueError("the loss keeps vectors, and the head does not say its width") from error
+def _loss_for(build: Callable, known: dict) -> Any:
+    """The loss for a head; one that keeps vectors wants the head to say how wide they are."""
+    loss = build(**known)
+    keeps = inspect.signature(type(loss)).parameters.get("width")
+    if known.get("width") is None and keeps is not None and keeps.default is keeps.empty:
+        raise ValueError("the loss keeps vectors, and the head does not say its width")
+    return loss
 
 
 def _asks_for_scores(build: Callable, derived: dict) -> str:
@@ -220,16 +225,16 @@ def _asks_for_scores(build: Callable, derived: dict) -> str:
 
 
 def _output_in_loss(
-    build: Callable, output: HeadOutput, batch: ReIDBatch, derived: dict, matcher: Any = None
+    build: Callable, output: HeadOutput, batch: ReIDBatch, supply: dict, matcher: Any = None
 ) -> None:
     """Without a matcher, a loss that wants a learned one is asked for everything else it needs."""
-    loss = _loss_for(build, derived)
-    known = {name: getattr(batch, name, None) for name in LOSS_INPUTS}
-    known |= {name: getattr(output, name) for name in LOSS_INPUTS if hasattr(output, name)}
-    if output.embedding is not None:
-        known["vectors"], known["maps"] = output.embedding.vectors, output.embedding.maps
-        known["visibility"] = output.embedding.visibility
-    wanted = {"scores", "matcher"} & set(inspect.signature(loss.forward).parameters)
+    loss = _loss_for(build, supply)
+    names = list(inspect.signature(loss.forward).parameters)
+    known = {name: batch.get(name) for name in names}
+    if output.embedding is not None:  # parts of the embedding are the head's own
+        known |= dict.fromkeys(OF_EMBEDDING)
+    known |= output.known()
+    wanted = set(OF_MODEL) & set(names)
     if wanted and output.embedding is None:
         raise ValueError("the loss compares embeddings, and the head gives none")
     if wanted and matcher is None:
@@ -244,14 +249,16 @@ def _output_in_loss(
 def _batch_in_loss(build: Callable, identities: list[int]) -> None:
     """A loss on the identities that a sampler puts together, with whatever else it wants."""
     n, kinds = len(identities), max(identities) + 1
-    loss = build(features={"map": FeatureSpec(16, 8)}, num_identities=kinds, width=16)
+    features = FeatureSpecs({"map": FeatureSpec(16, 8)})
+    loss = build(features=features, num_identities=kinds, width=16)
     batch = fake_batch(n, SIZE, 2)
     source = torch.Generator().manual_seed(0)
-    wants_map = "part_map" in inspect.signature(loss.forward).parameters
+    parameters = inspect.signature(loss.forward).parameters
     own = hasattr(loss, "classifier_parameters")
-    known = {name: getattr(batch, name, None) for name in LOSS_INPUTS}
+    known: dict[str, Any] = {name: batch.get(name) for name in parameters}
     known["identities"] = torch.tensor(identities)
-    known["logits"] = torch.randn((n, 8, 24, 8) if wants_map else (n, 9, kinds), generator=source)
+    shape = (n, 8, 24, 8) if "part_map" in parameters else (n, 9, kinds)
+    known["logits"] = torch.randn(shape, generator=source)
     known["vectors"] = torch.randn((n, 1, 16) if own else (n, 9, 8), generator=source)
     known["maps"] = torch.rand(n, 16, 24, 8, generator=source)
     _call(loss, {name: value for name, value in known.items() if value is not None}, strict=False)
@@ -279,7 +286,7 @@ def _call(loss: Any, known: Mapping[str, Any], strict: bool = True) -> None:
         raise ValueError(f"the loss is {value}")
 
 
-def _in_matcher(build: Callable, embedding: Embedding | None, size: tuple[int, ...]) -> Any:
+def _in_matcher(build: Callable, embedding: Embedding | None, size: tuple[int, int] | None) -> Any:
     if embedding is None:
         raise ValueError("the head gives no embedding: an auxiliary head")
     matcher = build(map_size=size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import math
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ from torch import Tensor
 from reidkit.evaluation.matchers.base import Matcher
 from reidkit.evaluation.matchers.prepared import Prepared
 from reidkit.models.preprocess import ReIDPreprocessor
-from reidkit.registry import LOSS_INPUTS
-from reidkit.structures import Embedding, HeadOutput, ImageMeta
+from reidkit.registry import HEADS
+from reidkit.structures import BATCH_TENSORS, Embedding, HeadOutput, ImageMeta, ReIDBatch
 from reidkit.testing.fakes import (
     REGIONS,
     FakeMatcher,
@@ -26,6 +27,7 @@ from reidkit.testing.fakes import (
     fake_embedding,
     fake_features,
     fake_images,
+    fake_supply,
 )
 from reidkit.testing.requirements import Build, finite, reached, require
 
@@ -33,73 +35,92 @@ IDENTITIES = 5  # as few heads have parts, so that logits the wrong way round ar
 
 
 def check_backbone(build: Build) -> str:
-    """Maps are those of ``specs``, in order, with their channels and strides."""
+    """Features are those of ``specs``, in order, of their kind, channels and stride."""
     net = build(input_size=(64, 32)).train()
+    require(net.default in net.specs, f"default {net.default!r} is not among {list(net.specs)}")
     images = torch.rand(2, 3, 64, 32).requires_grad_()
-    maps = net(images)
-    require(list(maps) == list(net.specs), f"maps {list(maps)}, specs {list(net.specs)}")
+    features = net(images, ReIDBatch(images, cameras=torch.tensor([0, 1])))
+    require(list(features) == list(net.specs), f"gives {list(features)}, specs {list(net.specs)}")
     for name, spec in net.specs.items():
-        shape = (2, spec.channels, *spec.map_size((64, 32)))
-        require(maps[name].shape == shape, f"{name} is {tuple(maps[name].shape)}, not {shape}")
-        finite(maps[name], name)
-    (maps[name] * torch.randn_like(maps[name])).sum().backward()
+        shape = tuple(features[name].shape)
+        finite(features[name], name)
+        if spec.kind == "map":
+            wanted = (2, spec.channels, *spec.map_size((64, 32)))
+            require(shape == wanted, f"{name} is {shape}, not {wanted}")
+        elif spec.kind == "tokens":
+            require(len(shape) == 3 and shape[::2] == (2, spec.channels), f"{name} is {shape}")
+        else:
+            require(shape == (2, spec.channels), f"{name} is {shape}, not (2, {spec.channels})")
+    chosen = features[net.default]
+    (chosen * torch.randn_like(chosen)).sum().backward()
     reached({"images": images}, "the images")
-    return "maps and gradients checked"
+    return "features and gradients checked"
 
 
 def check_head(build: Build) -> str:
-    """A HeadOutput: finite, with N rows; gradients reach the maps; float64 agrees in eval mode."""
-    specs, maps = fake_features()
+    """A HeadOutput as ``gives`` says, with N rows; gradients arrive; float64 agrees."""
+    _, features = fake_features()
     batch = fake_batch(identities=IDENTITIES)
-    size = tuple(maps["deep"].shape[2:])
-    head = build(features=specs, num_identities=IDENTITIES, map_size=size).train()
-    total = sum(
-        ((t * torch.randn_like(t)).sum() for t in _outputs(head(maps, batch))), torch.zeros(())
-    )
-    require(total.requires_grad, "nothing of the output depends on the maps")
+    head = build(num_identities=IDENTITIES).train()
+    outputs = _outputs(head(features, batch))
+    gives = set(getattr(head, "gives", ()))
+    require(gives == set(outputs), f"gives is {sorted(gives)}, the output has {sorted(outputs)}")
+    floating = [t for t in _tensors(outputs.values()) if t.is_floating_point()]
+    total = sum(((t * torch.randn_like(t)).sum() for t in floating), torch.zeros(()))
+    require(total.requires_grad, "nothing of the output depends on the features")
     total.backward()
-    reached(maps, "the maps")
-    single = list(_outputs(head.eval()(maps, batch)))
-    doubled = copy.deepcopy(head).double()
-    double = list(_outputs(doubled({name: m.double() for name, m in maps.items()}, batch)))
+    reached(features, "the features")
+    single = list(_tensors(_outputs(head.eval()(features, batch)).values()))
+    wide = {name: one.double() for name, one in features.items()}
+    double = list(_tensors(_outputs(copy.deepcopy(head).double()(wide, batch)).values()))
     for one, two in zip(single, double, strict=True):
         close = torch.allclose(one.double(), two.double(), rtol=1e-3, atol=1e-3)
         require(close, "float32 and float64 differ")
     return "output, gradients and float64 checked"
 
 
-def _outputs(output: HeadOutput) -> list[Tensor]:
-    """Vectors, maps and logits of a head's output, each finite and with N = 8 rows."""
+def _outputs(output: HeadOutput) -> dict[str, Any]:
+    """What a head hands to losses by name: finite, vectors, maps and logits of N = 8 rows."""
     require(isinstance(output, HeadOutput), f"expected a HeadOutput, got {type(output).__name__}")
-    e = output.embedding
-    named = {"logits": output.logits}
-    named |= {"vectors": e.vectors, "maps": e.maps} if e is not None else {}
-    found = {name: tensor for name, tensor in named.items() if tensor is not None}
-    for name, tensor in found.items():
-        require(len(tensor) == 8, f"{name} has {len(tensor)} rows for 8 images")
-        finite(tensor, name)
-    if output.logits is not None and output.logits.ndim == 3:
-        shape = tuple(output.logits.shape)
+    known = {name: value for name, value in output.known().items() if value is not None}
+    for name, value in known.items():
+        for tensor in _tensors([value]):
+            finite(tensor, name)
+        if name in ("vectors", "maps", "visibility", "logits"):
+            require(len(value) == 8, f"{name} has {len(value)} rows for 8 images")
+    logits = known.get("logits")
+    if logits is not None:
+        shape = tuple(logits.shape)
+        ok = len(shape) == 4 or (len(shape) == 3 and shape[2] == IDENTITIES)
         require(
-            shape[2] == IDENTITIES,
-            f"logits are {shape}; (N, P, K) is wanted, with K = {IDENTITIES} identities last",
+            ok,
+            f"logits are {shape}; (N, P, K) is wanted, with K = {IDENTITIES} identities last, or "
+            "(N, classes, h, w)",
         )
-    return list(found.values())
+    return known
+
+
+def _tensors(values: Iterable[Any]) -> Iterator[Tensor]:
+    """Tensors, alone or in dicts."""
+    for value in values:
+        yield from value.values() if isinstance(value, Mapping) else [value]
 
 
 def check_loss(build: Build) -> str:
-    """A finite scalar; gradients reach the inputs; float64 agrees."""
+    """A finite scalar; gradients reach the inputs; float64 agrees.
+
+    What the fakes do not have is taken from a registered head that gives it.
+    """
     specs, _ = fake_features()
-    vectors = fake_embedding(1).vectors
-    assert vectors is not None  # it has both kinds
-    size = specs["deep"].map_size((192, 64))
-    loss = build(features=specs, num_identities=IDENTITIES, map_size=size, width=vectors.numel())
-    names = list(inspect.signature(loss.forward).parameters)
-    unknown = [name for name in names if name not in LOSS_INPUTS]
-    require(not unknown, f"forward asks for {unknown}; a loss may ask for {list(LOSS_INPUTS)}")
-    if "weights" in names:
-        return "not run: it acts on layers that only its head has"
-    inputs = _loss_inputs("part_map" in names)
+    loss = build(num_identities=IDENTITIES)
+    parameters = inspect.signature(loss.forward).parameters
+    inputs = _loss_inputs("part_map" in parameters)
+    unknown = {n for n, p in parameters.items() if n not in inputs and p.default is p.empty}
+    inputs |= _of_heads(unknown, type(loss).__module__)
+    unknown -= set(inputs)
+    if unknown:
+        return f"not run: it asks for {', '.join(sorted(unknown))}, which no head gives"
+    names = [name for name in parameters if name in inputs]
     declared = inspect.signature(type(loss)).parameters
     if hasattr(loss, "classifier_parameters") and "width" not in declared:
         # it keeps vectors itself: as wide as pooled maps
@@ -116,17 +137,24 @@ def check_loss(build: Build) -> str:
     require(shape == (), f"expected a scalar, of shape (), got shape {shape}; take the mean")
     finite(value, "the loss")
     value.backward()
-    tensors = {n: t for n, t in given.items() if isinstance(t, Tensor)}
-    reached({n: t for n, t in tensors.items() if t.requires_grad}, "the inputs")
-    wide = {n: t.detach().double() if t.is_floating_point() else t for n, t in tensors.items()}
-    double = before.double()(**{**given, **wide})
+    leaves = [t for t in _tensors(given.values()) if isinstance(t, Tensor) and t.requires_grad]
+    reached({str(number): leaf for number, leaf in enumerate(leaves)}, "the inputs")
+    double = before.double()(**{name: _double(one) for name, one in given.items()})
     close = torch.allclose(value.detach().double(), double.double(), rtol=1e-3, atol=1e-5)
     require(close, f"float32 gives {value.item()}, float64 {double.item()}")
     return "scalar, gradients and float64 checked"
 
 
+def _double(value: Any) -> Any:
+    """Floating-point tensors, alone or in a dict, detached and in float64."""
+    if isinstance(value, Mapping):
+        return {name: _double(one) for name, one in value.items()}
+    floating = isinstance(value, Tensor) and value.is_floating_point()
+    return value.detach().double() if floating else value
+
+
 def _loss_inputs(segments: bool) -> dict[str, Any]:
-    """Everything a loss may ask for; logits of parts per cell if it wants a part map, else of K."""
+    """What the core gives to losses; logits per cell if one wants a part map, else of K."""
     batch, embedding = fake_batch(identities=IDENTITIES), fake_embedding(8)
     shape = (8, 8, 24, 8) if segments else (8, REGIONS, IDENTITIES)
     source = torch.Generator().manual_seed(3)
@@ -134,16 +162,39 @@ def _loss_inputs(segments: bool) -> dict[str, Any]:
     matcher = FakeMatcher()
     scores = matcher.scores(embedding, embedding)
     named = dict(vectors=embedding.vectors, maps=embedding.maps, logits=logits, scores=scores)
-    named["attention"] = torch.randn(8, REGIONS, 32, generator=source).log_softmax(-1)
     inputs: dict[str, Any] = {n: t.requires_grad_() for n, t in named.items() if t is not None}
     inputs["matcher"] = matcher
-    names = ("visibility", "identities", "cameras", "part_map", "keypoints", "masks")
-    return {**inputs, **{name: getattr(batch, name) for name in names}}
+    return {**inputs, **{name: batch[name] for name in (*BATCH_TENSORS, *batch.fields)}}
+
+
+def _of_heads(names: set[str], module: str) -> dict[str, Any]:
+    """Outputs by these names of a head of the same package, as leaves that want a gradient."""
+    _, features = fake_features()
+    package = module.rpartition(".")[0]
+    for name in HEADS.names() if names else ():
+        head = HEADS.get(name)
+        if head.__module__.rpartition(".")[0] != package or set(_required(head)) - HEADS.supplies:
+            continue
+        built = HEADS.build(dict(type=name), fake_supply("heads", num_identities=IDENTITIES))
+        if names <= set(built.gives):
+            outputs = built.train()(features, fake_batch(identities=IDENTITIES)).outputs
+            return {n: _leaf(outputs[n]) for n in names}
+    return {}
+
+
+def _required(component: Any) -> list[str]:
+    return [n for n, p in inspect.signature(component).parameters.items() if p.default is p.empty]
+
+
+def _leaf(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _leaf(one) for name, one in value.items()}
+    return value.detach().clone().requires_grad_()
 
 
 def check_matcher(build: Build) -> str:
     """(q, g) float32 distances within the bounds; nothing is closer than itself; blocks agree."""
-    matcher = build(map_size=(24, 8))
+    matcher = build()
     query, gallery = fake_embedding(5, seed=1), fake_embedding(7, seed=2)
     with torch.no_grad():
         block = matcher(query, gallery)
@@ -206,7 +257,7 @@ def check_reranker(build: Build) -> str:
 def check_model(build: Build) -> str:
     """A training step over its domains changes weights; embeddings go through its matcher."""
     torch.manual_seed(0)
-    model = build(num_identities=IDENTITIES, input_size=(192, 64))
+    model = build(num_identities=IDENTITIES)
     if isinstance(model, ReIDPreprocessor):
         return "a data preprocessor, which models build"
     before = copy.deepcopy(model.state_dict())

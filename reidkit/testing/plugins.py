@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reidkit.components import import_core
 from reidkit.config.check import check_config
 from reidkit.config.files import plugin_configs
 from reidkit.config.load import has_recipe, load_config
@@ -21,6 +20,7 @@ from reidkit.plugin.discover import GROUP, VARIABLE, discover, find
 from reidkit.plugin.load import load_plugins
 from reidkit.plugin.manifest import FILE, Manifest
 from reidkit.plugin.skeleton import template_text
+from reidkit.registry import import_core
 from reidkit.testing.contracts import check_component
 from reidkit.testing.examples import run_examples
 from reidkit.testing.requirements import ContractError

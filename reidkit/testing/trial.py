@@ -71,7 +71,7 @@ def train_and_test(
                 float(values[:share].mean()),
                 float(values[-share:].mean()),
             )
-    evaluator = EVALUATORS.build(dict(cfg.evaluation))
+    evaluator = EVALUATORS.build(dict(cfg.evaluation), dict(settings=cfg.settings))
     return Trial(
         finished.folder,
         {run.domain: dict(run.result.metrics) for run in finished.tests},

@@ -11,7 +11,7 @@ import pytest
 
 import reidkit.plugin.load as loading
 from reidkit.plugin.discover import PACKAGE
-from reidkit.registry import KINDS
+from reidkit.registry import REGISTRIES
 
 MANIFEST = """\
 name: {name}
@@ -88,12 +88,12 @@ class World:
 @pytest.fixture
 def world(tmp_path, monkeypatch):
     """Folders to write plugins into, with nothing left behind."""
-    kept = [dict(registry.module_dict) for registry in KINDS.values()]
+    kept = [dict(registry.module_dict) for registry in REGISTRIES.values()]
     modules, loaded = set(sys.modules), dict(loading._loaded)
     monkeypatch.delenv("REIDKIT_PLUGIN_PATH", raising=False)
     monkeypatch.chdir(tmp_path)
     yield World(tmp_path, monkeypatch)
-    for registry, before in zip(KINDS.values(), kept, strict=True):
+    for registry, before in zip(REGISTRIES.values(), kept, strict=True):
         found = dict(registry.module_dict)  # core modules that the test imported first stay
         core = {n: c for n, c in found.items() if c.__module__.split(".")[0] == "reidkit"}
         registry.module_dict.clear()

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from reidkit.registry import KINDS, Registry, registering
+from reidkit.registry import REGISTRIES, Registry, registering
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ class Hello:
 
 def test_contract_is_the_documentation(greetings):
     assert greetings.__doc__ == "a callable that greets"
-    assert all(registry.__doc__ and registry.scope == "reidkit" for registry in KINDS.values())
+    assert all(registry.__doc__ and registry.scope == "reidkit" for registry in REGISTRIES.values())
 
 
 def test_build_with_options_and_derived_numbers(greetings):
@@ -98,4 +98,4 @@ def test_prefix_follows_from_the_module_of_a_plugin(greetings):
 def test_names_of_the_runner_are_found_in_its_root():
     import mmengine.dataset  # registers it
 
-    assert KINDS["samplers"].get("DefaultSampler") is mmengine.dataset.DefaultSampler
+    assert REGISTRIES["samplers"].get("DefaultSampler") is mmengine.dataset.DefaultSampler

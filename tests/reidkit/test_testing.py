@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from reidkit.components import import_core
+from reidkit.registry import import_core
 from reidkit.errors import UserError
 from reidkit.evaluation import CosineMatcher
-from reidkit.registry import KINDS
+from reidkit.registry import REGISTRIES
 from reidkit.structures import Embedding, HeadOutput
 from reidkit.testing import (
     ContractError,
@@ -33,7 +33,7 @@ import_core()
 
 def broken(kind: str, component: type, monkeypatch) -> str:
     """What the check says of a component that is registered for one call only."""
-    monkeypatch.setitem(KINDS[kind].module_dict, component.__name__, component)
+    monkeypatch.setitem(REGISTRIES[kind].module_dict, component.__name__, component)
     with pytest.raises(ContractError) as error:
         check_component(kind, component.__name__)
     return str(error.value)
@@ -270,7 +270,7 @@ def test_no_docstring():
 
 
 def test_every_kind_has_a_check():
-    assert list(CHECKS) == list(KINDS)
+    assert list(CHECKS) == list(REGISTRIES)
 
 
 def test_a_whole_model_keeps_its_contract():
@@ -367,5 +367,5 @@ class ByCamera(Shrinking):
 def test_rerankers_are_held_to_their_contract(monkeypatch):
     assert "the number of images changed" in broken("rerankers", Shrinking, monkeypatch)
     assert "identities" in broken("rerankers", Peeking, monkeypatch)
-    monkeypatch.setitem(KINDS["rerankers"].module_dict, "ByCamera", ByCamera)
+    monkeypatch.setitem(REGISTRIES["rerankers"].module_dict, "ByCamera", ByCamera)
     assert check_component("rerankers", "ByCamera") == "documented, built, distances checked"

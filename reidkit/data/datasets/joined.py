@@ -85,6 +85,7 @@ class JoinedSets:
     Args:
         sets: DATASETS configs, two or more; all of images or all of tracklets.
         data_root: the folder in which all data sets lie. Supplied by the framework.
+        settings: of the run, for readers that declare them. Supplied by the framework.
 
     Raises:
         ValueError: fewer than two sets.
@@ -99,10 +100,17 @@ class JoinedSets:
         'market1501+msmt17'
     """
 
-    def __init__(self, sets: Sequence[Mapping[str, Any]], data_root: str):
+    def __init__(
+        self,
+        sets: Sequence[Mapping[str, Any]],
+        data_root: str,
+        settings: Mapping | None = None,
+    ):
         if len(sets) < 2:
             raise ValueError(f"JoinedSets joins two sets or more, got {len(sets)}")
-        self.readers = [DATASETS.build(dict(one), data_root=data_root) for one in sets]
+        self.readers = [
+            DATASETS.build(dict(one), dict(data_root=data_root, settings=settings)) for one in sets
+        ]
         self.name = "+".join(reader.name for reader in self.readers)
         self._splits: dict[str, Split] | None = None
 

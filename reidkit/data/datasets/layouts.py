@@ -113,7 +113,7 @@ def _below(folder: Path, readers: list[Reader], levels: int) -> list[Path]:
 def _build(name: str, folder: Path) -> Reader:
     options: dict[str, Any] = dict(type=name, root=folder.name)
     given = dict(data_root=str(folder.parent), check_counts="never")
-    return DATASETS.build(options, **given)
+    return DATASETS.build({**options, **given})
 
 
 def _is_image_folder(folder: Path) -> bool:

@@ -1,16 +1,15 @@
-"""Transforms that move pixels, and masks and part map with them.
+"""Transforms that move pixels, and the fields on their grid with them.
 
 N images, H W pixels, R regions, h w cells.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from mmcv.transforms import BaseTransform
 from torch import Tensor
 
+from reidkit.data.transforms.fields import move_grid
 from reidkit.data.transforms.random import draw, probability
 from reidkit.registry import TRANSFORMS
 from reidkit.structures import ReIDBatch
@@ -18,7 +17,7 @@ from reidkit.structures import ReIDBatch
 
 @TRANSFORMS.register_module()
 class RandomFlip(BaseTransform):
-    """Mirror each image with probability p, together with its masks and part map.
+    """Mirror each image with probability p, together with the fields on its grid.
 
     Region visibility does not change; left and right share their classes. Twice is the identity.
 
@@ -40,12 +39,8 @@ class RandomFlip(BaseTransform):
     def transform(self, results: ReIDBatch) -> ReIDBatch:
         """Flip; see the class."""
         flip = draw(results, len(results)) < self.p
-        return replace(
-            results,
-            images=_flip(results.images, flip),
-            masks=None if results.masks is None else _flip(results.masks, flip),
-            part_map=None if results.part_map is None else _flip(results.part_map, flip),
-        )
+        images = _flip(results.images, flip)
+        return move_grid(results, images, lambda name, cells: _flip(cells, flip), empties=False)
 
 
 def _flip(maps: Tensor, flip: Tensor) -> Tensor:
@@ -57,9 +52,9 @@ def _flip(maps: Tensor, flip: Tensor) -> Tensor:
 class RandomCrop(BaseTransform):
     """Shift each image by up to ``pad`` pixels both ways; what comes in at the edge is ``fill``.
 
-    The same as padding by ``pad`` on all sides and cropping to the old size. Masks and part map
-    move along by the nearest whole cell (exactly, where the shift is a multiple of the cell);
-    background and no region come in, and a region with no cell left is no longer visible.
+    The same as padding by ``pad`` on all sides and cropping to the old size. Fields on the image's
+    grid (masks, part maps) move along by the nearest whole cell (exactly, where the shift is a
+    multiple of the cell); zeros come in, and a region with no cell left is no longer visible.
 
     Args:
         pad: largest shift in pixels of the resized image.
@@ -67,8 +62,8 @@ class RandomCrop(BaseTransform):
         edge: True repeats the border pixels of the image in place of ``fill``.
 
     Raises:
-        ValueError: a negative pad; masks or a part map whose cells do not divide the image; a
-            batch without generator.
+        ValueError: a negative pad; a field whose cells do not divide the image; a batch
+            without generator.
     """
 
     def __init__(self, pad: int = 10, fill: float = 0.0, edge: bool = False):
@@ -81,17 +76,11 @@ class RandomCrop(BaseTransform):
         images = results.images
         shift = (draw(results, len(results), 2) * (2 * self.pad + 1)).floor().long() - self.pad
         shift = shift.to(images.device)
-        masks, part_map, visibility = results.masks, results.part_map, results.visibility
-        if masks is not None:
-            masks = _shift(masks, _cells(shift, images, masks, "masks"), 0)
-            if visibility is not None:
-                visibility = visibility * masks.flatten(2).any(2)
-        if part_map is not None:
-            part_map = _shift(part_map, _cells(shift, images, part_map, "part_map"), 0)
-        images = _shift(images, shift, self.fill)
-        return replace(
-            results, images=images, masks=masks, part_map=part_map, visibility=visibility
-        )
+
+        def move(name: str, cells: Tensor) -> Tensor:
+            return _shift(cells, _cells(shift, images, cells, name), 0)
+
+        return move_grid(results, _shift(images, shift, self.fill), move)
 
 
 def _cells(shift: Tensor, images: Tensor, maps: Tensor, name: str) -> Tensor:

@@ -9,7 +9,7 @@ from mmengine.config import ConfigDict
 from mmengine.logging import MessageHub
 
 from reidkit.data.clips import ClipDataset
-from reidkit.data.crops import CropDataset
+from reidkit.data.crops import STORED, CropDataset
 from reidkit.data.tracklets import TrackletSplit
 from reidkit.engine.domains import Domains
 from reidkit.engine.evaluate import TestRun
@@ -22,7 +22,7 @@ def draw_pictures(
 ) -> None:
     """Write ``ranks_<domain>.png``, ``parts_<domain>.png`` (with part labels) and ``loss.png``.
 
-    A head with ``draw`` adds ``head_<domain>.png``, of some queries.
+    A head with ``visualize`` adds ``head_<domain>.png``, of some queries.
     A matcher that knows local matches gives ``matches_<domain>.png``.
     """
     for run in tests:
@@ -36,12 +36,14 @@ def draw_pictures(
             seed=cfg.settings.seed,
             protocol=cfg.evaluation.get("protocol") or domains.reader(run.domain).protocol,
         )
-        if hasattr(getattr(model, "head", None), "draw"):
-            model.head.draw(folder / f"head_{run.domain}.png", model, _queries(cfg, domains, run))
+        if hasattr(getattr(model, "head", None), "visualize"):
+            model.head.visualize(
+                folder / f"head_{run.domain}.png", model, _queries(cfg, domains, run)
+            )
         if hasattr(model.matcher, "correspondences"):
             draw_matches(folder / f"matches_{run.domain}.png", cfg, model, domains, run)
-    for domain, fields in cfg.labels.get("train", {}).items():
-        if fields and domain in model.domains:
+    for domain, names in domains.plan.train.items():
+        if set(names) & set(STORED):
             _parts(folder / f"parts_{domain}.png", cfg, model, domains, domain)
     scalars = MessageHub.get_current_instance().log_scalars
     losses = {
@@ -91,9 +93,9 @@ def _parts(
     part_sheet(
         path,
         batch.images.permute(0, 2, 3, 1).numpy(),
-        None if batch.keypoints is None else scaled(batch),
-        None if batch.part_map is None else batch.part_map.numpy(),
-        None if prepared.masks is None else prepared.masks.cpu().numpy(),
+        scaled(batch) if "keypoints" in batch else None,
+        batch["part_map"].numpy() if "part_map" in batch else None,
+        prepared["masks"].cpu().numpy() if "masks" in prepared else None,
     )
 
 
@@ -101,7 +103,7 @@ def _queries(cfg: ConfigDict, domains: Domains, run: TestRun, count: int = 4) ->
     """A few queries as loaded for the test; the first clip of each tracklet."""
     split = run.query
     rows = np.linspace(0, len(split) - 1, min(count, len(split))).astype(int).tolist()
-    labels = domains.labels(split, list(cfg.labels.get("test", [])))
+    labels = domains.test_labels(split)
     options: dict = dict(size=tuple(cfg.input.size), resize=cfg.input.resize, labels=labels)
     frames = domains.frame_sampler("test")
     if not isinstance(split, TrackletSplit) or frames is None:
@@ -120,8 +122,8 @@ def scaled(batch) -> np.ndarray:
         returns (N, 17, 3) float64.
     """
     height, width = batch.images.shape[-2:]
-    stored = batch.image_sizes.to(batch.keypoints.dtype)
-    points = batch.keypoints.clone()
+    points = batch["keypoints"].clone()
+    stored = batch["image_sizes"].to(points.dtype)
     points[..., 0] *= width / stored[:, 1, None]
     points[..., 1] *= height / stored[:, 0, None]
     return points.numpy()

@@ -56,15 +56,18 @@ class Reranker:
         raise NotImplementedError(f"{type(self).__name__} must define rerank")
 
 
-def build_rerankers(configs: Mapping[str, dict] | None, block_mb: float) -> dict[str, Any]:
+def build_rerankers(
+    configs: Mapping[str, dict] | None, block_mb: float, settings: Mapping | None = None
+) -> dict[str, Any]:
     """The steps of ``evaluation.rerank`` by their label, in order.
 
     Args:
         configs: step name -> ``type`` and options.
         block_mb: memory for blocks, handed to those that declare it.
+        settings: of the run, handed to those that declare them.
     """
     return {
-        _label(config): RERANKERS.build(dict(config), block_mb=block_mb)
+        _label(config): RERANKERS.build(dict(config), dict(block_mb=block_mb, settings=settings))
         for config in (configs or {}).values()
     }
 

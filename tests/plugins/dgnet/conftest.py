@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from reidkit.components import import_core
+from reidkit.registry import import_core
 from reidkit.engine.optim import build_optim
 from reidkit.plugin import load_plugins
 from reidkit.registry import MODELS

@@ -1,6 +1,6 @@
 """The plugin is loaded as a config would load it, so that its components carry its name."""
 
-from reidkit.components import import_core
+from reidkit.registry import import_core
 from reidkit.plugin import load_plugins
 
 import_core()

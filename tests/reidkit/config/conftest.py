@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 from torch import Tensor, nn
 
-from reidkit.registry import KINDS
+from reidkit.registry import REGISTRIES
 
 DEFAULT = """
 groups = dict(data="toy", recipe="quick")
@@ -170,6 +170,6 @@ def components(monkeypatch):
     """Registries that hold exactly the classes above."""
     for kind, classes in WORLD.items():
         closed = {one.__name__: one for one in classes}
-        monkeypatch.setattr(KINDS[kind], "_module_dict", closed)
+        monkeypatch.setattr(REGISTRIES[kind], "_module_dict", closed)
     monkeypatch.setattr("reidkit.config.check.import_core", lambda: None)
     monkeypatch.setattr("reidkit.plugin.load._loaded", {})

@@ -14,7 +14,7 @@ import pytest
 from reidkit.plugin import PluginError, discover, load_plugins
 from reidkit.plugin.discover import plugin_package
 from reidkit.plugin.load import loaded
-from reidkit.registry import KINDS, MATCHERS
+from reidkit.registry import REGISTRIES, MATCHERS
 
 ROUTES = ("shipped", "path", "entry point")
 PARTS = """\
@@ -146,7 +146,7 @@ def texts(names: list[str]) -> dict[str, str]:
 
 
 def left_behind() -> tuple[dict[str, list[str]], set[str]]:
-    names = {kind: registry.names() for kind, registry in KINDS.items()}
+    names = {kind: registry.names() for kind, registry in REGISTRIES.items()}
     return names, {m for m in sys.modules if m.startswith(("reidkit_", "reidkit_plugins."))}
 
 

@@ -12,12 +12,12 @@ import pytest
 from reidkit.plugin import PluginError, discover, load_plugins
 from reidkit.plugin.load import loaded
 from reidkit.plugin.manifest import KIND_NAMES
-from reidkit.registry import KINDS, MATCHERS
+from reidkit.registry import REGISTRIES, MATCHERS
 
 
 def state():
     """Registered names of every kind and the plugin modules that are imported."""
-    names = {kind: registry.names() for kind, registry in KINDS.items()}
+    names = {kind: registry.names() for kind, registry in REGISTRIES.items()}
     return names, {m for m in sys.modules if m.startswith(("reidkit_plugins", "reidkit_foo"))}
 
 
@@ -33,7 +33,7 @@ def refused(name: str) -> str:
 
 
 def test_manifest_kinds_are_the_registries():
-    assert tuple(KINDS) == KIND_NAMES
+    assert tuple(REGISTRIES) == KIND_NAMES
 
 
 def test_shipped_plugin_is_found():

@@ -1,144 +1,16 @@
-"""What travels between the layers: feature specs, batches, embeddings, sights, head outputs.
+"""What a model knows about images, and what a head hands on.
 
-Shape letters: N images, P parts, D dims, C channels, h w feature cells, H W pixels, R regions.
+Shape letters: N images, P parts, D dims, K identities, C channels, h w feature cells.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 import torch
 from torch import Tensor
-
-
-@dataclass(frozen=True)
-class FeatureSpec:
-    """Width and stride of one feature map, so that heads never need either number in a config.
-
-    Args:
-        channels: number of channels C.
-        stride: image pixels per feature cell: one number, or (vertical, horizontal).
-
-    Example:
-        >>> FeatureSpec(channels=2048, stride=16).map_size((250, 128))
-        (16, 8)
-        >>> FeatureSpec(channels=256, stride=(16, 32)).map_size((256, 128))
-        (16, 4)
-    """
-
-    channels: int
-    stride: int | tuple[int, int]
-
-    def map_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(h, w) of the map of an image of (height, width) pixels, both rounded up."""
-        down, across = (self.stride,) * 2 if isinstance(self.stride, int) else self.stride
-        return -(-size[0] // down), -(-size[1] // across)
-
-
-_PER_FRAME = ("image_sizes", "keypoints", "part_map")
-_PER_CLIP = ("identities", "cameras", "indices", "times")
-
-
-@dataclass
-class ReIDBatch:
-    """One batch of crops of one domain; images stay uint8 until they are on the device.
-
-    A batch of clips of B tracklets has images (B, T, 3, H, W) when it comes from the loader, with
-    labels per frame likewise and everything else per tracklet. On the device it is a batch of
-    N = B * T images, the frames of a clip next to each other (``by_frame``).
-
-    Attributes:
-        images: (N, 3, H, W) uint8 RGB from the loader; float after ``Normalize`` on the device.
-        identities: (N,) int64, 0..K-1 in training, the raw identity at test time.
-        cameras: (N,) int64.
-        indices: (N,) int64, position in the split.
-        paths: N paths relative to the data set's root.
-        domain: name of the domain ("source", "target", ...).
-        image_sizes: (N, 2) int64, (height, width) of the crops as stored, before resizing.
-        keypoints: (N, 17, 3) float64, COCO order, x and y in stored-crop pixels, confidence.
-        part_map: (N, h, w) int64 part labels, classes 0..7 (0 background).
-        masks: (N, R, h, w) bool region masks, filled by a method's batch transform.
-        visibility: (N, R) float32, region visible or not, filled with ``masks``.
-        times: (N,) float64 seconds on the cameras' clock.
-        generator: source of randomness of the batch transforms; the engine seeds it by step.
-        frames: number T of frames of every clip; 1 for single images.
-        augment_group: neighbouring images that share the random numbers of the batch transforms.
-
-    Example:
-        >>> batch = ReIDBatch(images=torch.zeros(2, 3, 8, 4, dtype=torch.uint8))
-        >>> len(batch), batch.to("cpu").images.shape
-        (2, torch.Size([2, 3, 8, 4]))
-        >>> clips = ReIDBatch(torch.zeros(2, 3, 3, 8, 4), torch.tensor([7, 9]), frames=3)
-        >>> flat = clips.by_frame()
-        >>> flat.images.shape, flat.identities.tolist(), flat.by_clip().identities.tolist()
-        (torch.Size([6, 3, 8, 4]), [7, 7, 7, 9, 9, 9], [7, 9])
-    """
-
-    images: Tensor
-    identities: Tensor | None = None
-    cameras: Tensor | None = None
-    indices: Tensor | None = None
-    paths: list[str] = field(default_factory=list)
-    domain: str = ""
-    image_sizes: Tensor | None = None
-    keypoints: Tensor | None = None
-    part_map: Tensor | None = None
-    masks: Tensor | None = None
-    visibility: Tensor | None = None
-    times: Tensor | None = None
-    generator: torch.Generator | None = None
-    frames: int = 1
-    augment_group: int = 1
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def by_frame(self) -> ReIDBatch:
-        """A batch of clips as a batch of images; a batch of images is returned as it is."""
-        if self.images.ndim == 4:
-            return self
-        changed: dict[str, Any] = {
-            name: value.flatten(0, 1)
-            for name in ("images", *_PER_FRAME)
-            if (value := getattr(self, name)) is not None
-        }
-        changed |= {
-            name: value.repeat_interleave(self.frames, 0)
-            for name in _PER_CLIP
-            if (value := getattr(self, name)) is not None
-        }
-        return replace(self, **changed)
-
-    def by_clip(self) -> ReIDBatch:
-        """A batch of images with what is known of each clip once per clip; images stay."""
-        if self.frames == 1 or self.images.ndim == 5:
-            return self
-        firsts = {
-            name: value[:: self.frames]
-            for name in _PER_CLIP
-            if (value := getattr(self, name)) is not None
-        }
-        return replace(self, **firsts)
-
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> ReIDBatch:
-        """The same batch with every tensor on ``device``."""
-        moved: dict[str, Any] = {
-            f.name: value.to(device, non_blocking=non_blocking)
-            for f in fields(self)
-            if isinstance(value := getattr(self, f.name), Tensor)
-        }
-        return replace(self, **moved)
-
-    def pin_memory(self) -> ReIDBatch:
-        """The same batch in page-locked memory; called by the ``DataLoader``."""
-        pinned: dict[str, Any] = {
-            f.name: value.pin_memory()
-            for f in fields(self)
-            if isinstance(value := getattr(self, f.name), Tensor)
-        }
-        return replace(self, **pinned)
 
 
 @dataclass
@@ -282,40 +154,26 @@ class ImageMeta:
 
 @dataclass
 class HeadOutput:
-    """What a head hands to the losses.
+    """What a head hands to the losses and to the matcher.
 
     Attributes:
         embedding: the vectors or maps that the matcher compares; None for auxiliary heads.
-        logits: (N, P, K) of P parts and K identities, or (N, classes, h, w) of feature cells.
-        scores: (N, N) of the batch against itself by a learned matcher, larger is closer; filled
-            by the model where a loss asks for it.
-        attention: (N, P, cells) logarithms of attention maps, each map summing to 1 over its cells.
+        outputs: what losses ask for by name: "logits" (N, P, K) of P parts and K identities or
+            (N, classes, h, w) of cells, "attention", or any other tensor, or dict of tensors.
         log: numbers to show and keep beside the losses, by name.
-        weights: layers that losses may act on directly (sparsity, orthogonality), by the names that
-            the head's contract gives them; only in training.
-
-    Raises:
-        ValueError: logits of neither shape.
 
     Example:
-        >>> HeadOutput(logits=torch.zeros(2, 1, 10)).embedding is None
+        >>> HeadOutput(outputs={"logits": torch.zeros(2, 1, 10)}).embedding is None
         True
     """
 
     embedding: Embedding | None = None
-    logits: Tensor | None = None
-    scores: Tensor | None = None
-    attention: Tensor | None = None
-    weights: dict[str, Tensor] | None = None
+    outputs: dict[str, Any] = field(default_factory=dict)
     log: dict[str, Tensor] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        if self.logits is not None and self.logits.ndim not in (3, 4):
-            raise ValueError(
-                "HeadOutput.logits must be (N, P, K), P parts and K identities, or (N, classes, h, "
-                f"w), got {tuple(self.logits.shape)}"
-                + ("; logits[:, None] makes them one part" if self.logits.ndim == 2 else "")
-            )
+    def known(self) -> dict[str, Any]:
+        """Everything a loss may ask for by name: the outputs, and the tensors of the embedding."""
+        return {**(self.embedding._tensors() if self.embedding is not None else {}), **self.outputs}
 
 
 @dataclass
