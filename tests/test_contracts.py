@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reidkit.registry import import_core
 from reidkit.plugin import discover, load_plugins
-from reidkit.registry import REGISTRIES
+from reidkit.registry import REGISTRIES, import_core
 from reidkit.testing import check_component
 
 import_core()

@@ -18,7 +18,7 @@ PACKAGE = Path(reidkit.__file__).parent
 # lower layers may not import higher ones; those on one level may not import each other,
 # except within their own package
 LEVELS = {
-    "errors": 0, "version": 0, "utils": 0, "structures": 0, "registry": 0, "components": 0,
+    "errors": 0, "kinds": 0, "version": 0, "utils": 0, "structures": 0, "registry": 0,
     "plugin": 1,
     "config": 2,
     "data": 4, "synthped": 5,

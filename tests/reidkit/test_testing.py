@@ -9,10 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from reidkit.registry import import_core
 from reidkit.errors import UserError
 from reidkit.evaluation import CosineMatcher
-from reidkit.registry import REGISTRIES
+from reidkit.registry import REGISTRIES, import_core
 from reidkit.structures import Embedding, HeadOutput
 from reidkit.testing import (
     ContractError,

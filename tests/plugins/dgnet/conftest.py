@@ -5,10 +5,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from reidkit.registry import import_core
 from reidkit.engine.optim import build_optim
 from reidkit.plugin import load_plugins
-from reidkit.registry import MODELS
+from reidkit.registry import MODELS, import_core
 from reidkit.structures import ReIDBatch
 
 import_core()

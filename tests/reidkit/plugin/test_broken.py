@@ -14,7 +14,7 @@ import pytest
 from reidkit.plugin import PluginError, discover, load_plugins
 from reidkit.plugin.discover import plugin_package
 from reidkit.plugin.load import loaded
-from reidkit.registry import REGISTRIES, MATCHERS
+from reidkit.registry import MATCHERS, REGISTRIES
 
 ROUTES = ("shipped", "path", "entry point")
 PARTS = """\

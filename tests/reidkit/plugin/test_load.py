@@ -12,7 +12,7 @@ import pytest
 from reidkit.plugin import PluginError, discover, load_plugins
 from reidkit.plugin.load import loaded
 from reidkit.plugin.manifest import KIND_NAMES
-from reidkit.registry import REGISTRIES, MATCHERS
+from reidkit.registry import MATCHERS, REGISTRIES
 
 
 def state():
