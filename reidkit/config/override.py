@@ -191,7 +191,7 @@ def _set(parent: dict | list, override: Override, done: Applied, tree: Any) -> N
             done.refuse(override, *what)
             return
         parent[place] = _fit(old, value)
-        if isinstance(value, dict):
+        if isinstance(old, dict) and isinstance(value, dict):
             done.paths.update(leaf_paths(value, override.path))
             return
     done.paths.add(override.path)
@@ -279,7 +279,7 @@ def _kind(value: Any) -> str:
 
 def _fit(old: Any, new: Any) -> Any:
     if isinstance(old, dict) and isinstance(new, dict):
-        return merge(old, new)
+        return merge(dict(one=old), dict(one=new))["one"]
     if isinstance(old, (list, tuple)) and isinstance(new, (list, tuple)):
         return type(old)(new)
     return float(new) if isinstance(old, float) and type(new) is int else new

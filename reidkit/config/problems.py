@@ -32,8 +32,8 @@ class Problem:
 
     def marked(self, typed: Iterable[tuple[str, ...]]) -> Problem:
         """The problem, with the command line named where the key or one above it comes from it."""
-        path = tuple(self.where.split("."))
-        from_there = any(path[: len(one)] == one for one in typed)
+        keys = (".".join(path) for path in typed)
+        from_there = any(f"{self.where}.".startswith(f"{key}.") for key in keys)
         return replace(self, command_line=self.command_line or from_there)
 
     def __str__(self) -> str:

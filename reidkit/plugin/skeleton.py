@@ -148,6 +148,10 @@ model = dict(
     head=dict(type="{name}/{camel}Head", dim=128),
     losses=dict(id=dict(domain="source", weight=1.0, loss=dict(type="{name}/{camel}Loss"))),
     matcher=dict(type="CosineMatcher"),
+    transforms=dict(
+        train=dict(flip=dict(type="RandomFlip", p=0.5), normalize=dict(type="Normalize")),
+        test=dict(normalize=dict(type="Normalize")),
+    ),
 )
 """
 
@@ -160,13 +164,7 @@ train = dict(
     optimizer=dict(type="AdamW", lr=1e-3, weight_decay=0.01),
     schedule=dict(type="one_cycle", pct_start=0.3),
 )
-model = dict(
-    backbone=dict(type="ResNet", depth=18, width=32, stages=3),
-    transforms=dict(
-        train=[dict(type="RandomFlip", p=0.5), dict(type="Normalize")],
-        test=[dict(type="Normalize")],
-    ),
-)
+model = dict(backbone=dict(type="ResNet", depth=18, width=32, stages=3))
 """
 
 README = """\

@@ -278,7 +278,7 @@ def test_a_whole_model_keeps_its_contract():
         head=dict(type="BNNeckHead"),
         losses=dict(id=dict(domain="source", loss=dict(type="CrossEntropyLoss"))),
         matcher=dict(type="CosineMatcher"),
-        transforms=dict(train=[dict(type="Normalize")], test=[dict(type="Normalize")]),
+        transforms=dict.fromkeys(("train", "test"), dict(normalize=dict(type="Normalize"))),
     )
     done = check_component("models", "ReIDModel", options)
     assert done == "documented, built, training step, embedding and matcher checked"

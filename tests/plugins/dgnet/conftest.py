@@ -33,9 +33,9 @@ def tiny(num_identities=IDENTITIES, **options):
         backbone=dict(type="ResNet", depth=10, width=8, stages=4, last_stride=1),
         matcher=dict(type="dgnet/WeightedHeadsMatcher"),
         transforms=dict(
-            train=[dict(type="RandomFlip"), NORMALIZE],
-            test=[NORMALIZE],
-            identity=[dict(type="RandomErasing", p=0.5)],
+            train=dict(flip=dict(type="RandomFlip"), normalize=NORMALIZE),
+            test=dict(normalize=NORMALIZE),
+            identity=dict(erase=dict(type="RandomErasing", p=0.5)),
         ),
         terms=dict(primary=dict(weight=0.0)),
         networks=dict(dim=8, structure_dim=2, mlp_dim=8, discriminator_dim=4, dilations=(1, 2, 3)),

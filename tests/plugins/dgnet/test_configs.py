@@ -70,7 +70,7 @@ def test_rows_of_the_table(recipe):
     assert weights["dgnet_no_prim"] == full | dict(primary=0.0)
     assert load("dgnet_no_fine").model.matcher.beta == 0.0
     assert list(load("dgnet_no_prim").needs) == []
-    assert load("dgnet").needs.teacher.config == "dgnet/teacher"
+    assert load("dgnet").prerequisites.teacher.config == "dgnet/teacher"
 
 
 @pytest.mark.parametrize("recipe", ["quick", "paper"])

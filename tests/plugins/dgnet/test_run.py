@@ -38,7 +38,7 @@ NARROW = (
     "model.networks.dim=8", "model.networks.discriminator_dim=4",
     "model.networks.dilations=(1,2,3)", "model.terms.primary.start=1",
     "model.terms.primary.ramp=2", "model.terms.cycle.start=1", "model.terms.cycle.ramp=2",
-    'needs.teacher.overrides=["train.epochs=1","train.batch_size=8","model.backbone.width=8"]',
+    'prerequisites.teacher.overrides=["train.epochs=1","train.batch_size=8","model.backbone.width=8"]',
 )  # fmt: skip
 
 
@@ -203,7 +203,7 @@ def test_quality_over_time(unbroken, root, monkeypatch):
     """A row per measurement, the last as the tool gives it, the training as without."""
     monkeypatch.chdir(ROOT)
     folder, out = root / "measured", root / "end.json"
-    hook = "+hooks.1=ImageQualityHook", "+hooks.1.interval=2"
+    hook = "+hooks.quality=ImageQualityHook", "+hooks.quality.interval=2"
     assert train(arguments(root, "measured", *hook)) == 0
     ours, theirs = (load_checkpoint(f / "checkpoints/last.pth") for f in (folder, unbroken))
     for name, value in theirs["state_dict"].items():
@@ -237,9 +237,9 @@ def test_quality_over_time(unbroken, root, monkeypatch):
 
 def test_a_teacher_of_other_data_is_refused(unbroken, root, capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
-    given = f"needs.teacher.run={root / 'nowhere'}"
+    given = f"prerequisites.teacher.run={root / 'nowhere'}"
     assert run_cli(train, arguments(root, "other", given)) == 2
     assert "holds no finished run; train it with" in capsys.readouterr().err
-    given = [f"needs.teacher.run={root / 'runs/dgnet-teacher-market1501-quick-s0'}"]
+    given = [f"prerequisites.teacher.run={root / 'runs/dgnet-teacher-market1501-quick-s0'}"]
     assert run_cli(train, arguments(root, "other", *given, "input.size=(128,64)")) == 2
     assert "was trained with another input.size: [64, 32], not [128, 64]" in capsys.readouterr().err

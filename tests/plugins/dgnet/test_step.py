@@ -190,9 +190,9 @@ def test_reconstruction_takes_the_code_of_the_other_picture(net, full):
 def test_only_the_identity_losses_see_erased_images(net):
     model = net.tiny(
         transforms=dict(
-            train=[dict(type="Normalize")],
-            test=[dict(type="Normalize")],
-            identity=[dict(type="RandomErasing", p=1.0)],
+            train=dict(normalize=dict(type="Normalize")),
+            test=dict(normalize=dict(type="Normalize")),
+            identity=dict(erase=dict(type="RandomErasing", p=1.0)),
         )
     ).train()
     step = model.iterate(prepared(net, model), 0)

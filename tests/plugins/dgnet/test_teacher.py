@@ -15,7 +15,7 @@ def trained_model():
         head=dict(type="dgnet/BottleneckHead", dim=8),
         losses=dict(id=dict(domain="source", loss=dict(type="CrossEntropyLoss"))),
         matcher=dict(type="CosineMatcher"),
-        transforms=dict(train=[dict(type="Normalize")], test=[dict(type="Normalize")]),
+        transforms=dict.fromkeys(("train", "test"), dict(normalize=dict(type="Normalize"))),
         num_identities=7,
         input_size=(64, 32),
     ).train()

@@ -52,7 +52,7 @@ def test_stages_leave_bit_for_bit_what_they_freeze(number, moved):
     """Weights and batch-norm statistics; weight decay does not reach what is frozen."""
     cfg, model = built()
     torch.nn.init.normal_(model.head.temporal.weight, std=0.1)
-    stage = cfg.train.stages[number]
+    stage = list(cfg.train.stages.values())[number]
     freeze(model, stage["freeze"])  # a config node has a method of that name
     model.use_losses(stage.losses)
     optim = build_optim(model, cfg.train)
@@ -212,14 +212,15 @@ def test_step_and_trapezoid_average_precision():
     assert average_precision(ranks, starts)[0] == pytest.approx(0.833333, abs=1e-6)
 
 
-STAGES = [f"train.stages.{i}.epochs={n}" for i, n in enumerate((2, 1, 1, 1))]
+EPOCHS = dict(cnn=2, spatial=1, temporal=1, tune=1)
+STAGES = [f"train.stages.{name}.epochs={n}" for name, n in EPOCHS.items()]
 
 
 def command(data, folder, *more):
     return [
         *(sys.executable, "tools/train.py", "configs/drsa/drsa.py", *TINY[:2]),
         *("data=synthped_video_easy", "train.batch_size=16", "settings.workers=0", *STAGES),
-        *(f"settings.data_root={data}", "settings.tensorboard=False"),
+        *(f"settings.data_root={data}", "visualizers=[]"),
         *("--work-dir", str(folder), *more),
     ]
 

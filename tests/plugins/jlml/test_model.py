@@ -37,7 +37,7 @@ def make_model(losses=None, backbone=None, head=None):
         head=dict(type="jlml/JLMLHead", dim=16, **(head or {})),
         losses=losses or {**ID, **SPARSE},
         matcher=dict(type="EuclideanMatcher", normalize=True),
-        transforms=dict(train=[dict(type="Normalize")], test=[dict(type="Normalize")]),
+        transforms=dict.fromkeys(("train", "test"), dict(normalize=dict(type="Normalize"))),
         num_identities=IDENTITIES,
         input_size=(64, 32),
     ).train()

@@ -21,7 +21,7 @@ TINY = [
     "train.batch_size=16",
     "settings.workers=0",
     "settings.device=cpu",
-    "settings.tensorboard=False",
+    "visualizers=[]",
 ]
 
 
@@ -61,7 +61,7 @@ def test_proximal_steps_make_exact_zeros(run):
     folder = run(
         "jlml", "train.epochs=1", "settings.pictures=False",
         "~model.losses.sparse_global", "~model.losses.sparse_local",
-        "+hooks.1={'type': 'jlml/ProximalStep', 'global_weight': 0.02, 'local_weight': 0.5}",
+        "+hooks.proximal={'type': 'jlml/ProximalStep', 'global_weight': 0.02, 'local_weight': 0.5}",
     )  # fmt: skip
     state = load_state(folder / "checkpoints/last.pth")
     local = state["head.branches.local.feature.weight"].unflatten(1, (4, -1))

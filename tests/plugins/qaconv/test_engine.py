@@ -21,7 +21,7 @@ SMALL = [
     "settings.workers=0",
     "settings.device=cpu",
     "settings.precision=fp32",
-    "settings.tensorboard=False",
+    "visualizers=[]",
     "input.size=(96,32)",
 ]
 
@@ -157,7 +157,11 @@ def test_resumed_after_the_drop_the_rate_is_what_it_was():
 
 def test_the_schedule_in_a_real_run_that_is_resumed(easy_data, tmp_path, monkeypatch):
     """A share close to 1 makes the third epoch the one that is below it."""
-    options = ["+hooks.0=qaconv/AdaptiveSchedule", "+hooks.0.share=0.9999", "train.schedule=None"]
+    options = [
+        "+hooks.schedule=qaconv/AdaptiveSchedule",
+        "+hooks.schedule.share=0.9999",
+        "train.schedule=None",
+    ]
     runner = runner_for(easy_data, tmp_path / "run", *options, "train.epochs=20")
     runner.train()
     ended = runner.epoch

@@ -138,7 +138,7 @@ def small_model(loss, matcher):
         head=dict(type="qaconv/QAConvHead", dim=8),
         losses=dict(match=dict(domain="source", loss=loss)),
         matcher=matcher,
-        transforms=dict(train=[dict(type="Normalize")], test=[dict(type="Normalize")]),
+        transforms=dict.fromkeys(("train", "test"), dict(normalize=dict(type="Normalize"))),
         num_identities=4,
         input_size=(64, 32),
     )

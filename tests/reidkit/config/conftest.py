@@ -17,11 +17,11 @@ plugins = []
 input = dict(size=(64, 32), resize="cv2")
 labels = dict(train=dict(), test=[])
 train = dict(
-    epochs=60, batch_size=32, sampler=dict(type="Shuffle"), head_lr_mult=1.0, schedule=None,
-    optimizer=dict(type="SGD", lr=0.01), stages=[],
+    epochs=60, batch_size=32, sampler=dict(type="Shuffle"), lr_mult=dict(), schedule=None,
+    optimizer=dict(type="SGD", lr=0.01), stages=dict(),
 )
 evaluation = dict(type="Market", topk=(1, 5))
-hooks = []
+hooks = dict()
 """
 TOY = """
 data = dict(
@@ -32,11 +32,11 @@ data = dict(
 )
 """
 QUICK = """
-model = dict(backbone=dict(type="ResNet", depth=18, last_stride=1), head=dict(dim=64))
+model = dict(backbone=dict(type="ResNet", depth=18, last_stride=1))
 train = dict(epochs=2, optimizer=dict(lr=0.1))
 """
 PAPER = """
-model = dict(backbone=dict(type="ResNet", depth=50), head=dict(dim=256))
+model = dict(backbone=dict(type="ResNet", depth=50))
 train = dict(epochs=120)
 """
 METHOD = """
@@ -49,7 +49,10 @@ model = dict(
         ps=dict(domain="target", loss=dict(type="SegLoss")),
     ),
     matcher=dict(type="Cosine"),
-    transforms=dict(train=[dict(type="Flip", p=0.5)], test=[]),
+    transforms=dict(train=dict(flip=dict(type="Flip", p=0.5)), test=dict()),
+)
+recipes = dict(
+    quick=dict(model=dict(head=dict(dim=64))), paper=dict(model=dict(head=dict(dim=256)))
 )
 """
 
@@ -76,7 +79,7 @@ def tree(tmp_path, monkeypatch):
     base = {"default": DEFAULT, "data/toy": TOY, "recipe/quick": QUICK, "recipe/paper": PAPER}
     for name, text in base.items():
         made.write(**{f"_base_/{name}": text})
-    for module in ("files", "load"):
+    for module in ("files", "load", "groups"):
         monkeypatch.setattr(f"reidkit.config.{module}.configs_folder", lambda: tmp_path / "configs")
     monkeypatch.delenv("REIDKIT_PLUGIN_PATH", raising=False)
     monkeypatch.chdir(tmp_path)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import copy
 import math
+import pickle
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmengine.config import Config
+from yacs.config import CfgNode
 
-from reidkit.config import ConfigError, load_config, render
-from reidkit.config.files import merge
+from reidkit.config import ConfigError, load_config, render, resolve, stage_configs, with_keys
+from reidkit.config.load import has_recipe
+from reidkit.config.merge import merge
+from reidkit.config.saved import read_saved
 from reidkit.errors import UserError
 
 METHOD = "configs/foo/method.py"
@@ -29,7 +33,9 @@ def test_precedence(tree):
     assert cfg.train.epochs == 2  # recipe over default
     assert cfg.train.batch_size == 32  # default alone
     assert cfg.train.optimizer == dict(type="SGD", lr=0.1)  # merged key by key
-    assert cfg.model.head == dict(dim=64, type="PoolHead", pool="avg")  # recipe and config
+    assert cfg.model.head == dict(
+        type="PoolHead", pool="avg", dim=64
+    )  # and what the config keeps for it
     assert cfg.data.name == "toy"
 
 
@@ -64,14 +70,41 @@ def test_groups_in_the_config(tree):
     assert load_config(own, ["recipe=quick"]).train.epochs == 2
 
 
-def test_group_lookup_order(tree):
-    epochs = "train = dict(epochs={})\n"
-    tree.write(foo__recipe__quick=epochs.format(3))
+def test_a_recipe_beside_the_config_comes_before_the_common_one(tree):
+    tree.write(foo__recipe__quick="train = dict(epochs=3)\n")
     assert load_config(METHOD).train.epochs == 3
-    tree.write(foo__recipe__method__quick=epochs.format(4))
-    assert load_config(METHOD).train.epochs == 4
-    tree.write(foo__other='_base_ = "method.py"\n')
-    assert load_config("configs/foo/other.py").train.epochs == 3
+    assert load_config(METHOD, ["recipe=paper"]).train.epochs == 120
+
+
+def test_what_a_base_keeps_for_a_recipe_lies_below_the_keys_of_the_file(tree):
+    own = tree_method(tree, "model = dict(head=dict(dim=5))\n")
+    assert load_config(own).model.head.dim == 5
+    tree_method(tree, "recipes = dict(paper=dict(model=dict(head=dict(dim=7))))\n")
+    dims = [load_config(own, [f"recipe={name}"]).model.head.dim for name in ("quick", "paper")]
+    assert dims == [64, 7]
+
+
+def test_a_recipe_that_only_the_config_knows(tree):
+    own = tree_method(tree, "recipes = dict(tiny=dict(train=dict(epochs=1)))\n")
+    assert load_config(own, ["recipe=tiny"]).train.epochs == 1
+    assert has_recipe(own, "tiny") and not has_recipe(METHOD, "tiny")
+    assert "recipes" not in load_config(own)
+
+
+def test_none_leaves_a_role_out(tree):
+    own = tree_method(tree, "model = dict(losses=dict(ps=None), matcher=None)\n")
+    model = load_config(own).model
+    assert list(model.losses) == ["id"] and model.matcher is None
+
+
+def test_a_new_step_goes_before_the_one_that_follows_it(tree):
+    own = tree_method(
+        tree,
+        'model = dict(transforms=dict(train=dict(cut=dict(type="Flip"), flip=dict(p=0.1),\n'
+        '                                        last=dict(type="Flip"))))\n',
+    )
+    steps = load_config(own).model.transforms.train
+    assert list(steps) == ["cut", "flip", "last"] and steps.flip == dict(type="Flip", p=0.1)
 
 
 def test_unknown_group_value(tree):
@@ -173,8 +206,8 @@ def test_refused_overrides_are_listed_together(tree):
     assert str(error.value) == (
         "configs/foo/method.py: 3 problems\n"
         " 1. train.epoch (command line): no such key; +key=value adds one\n"
-        "      did you mean 'epochs'?   keys: batch_size, epochs, head_lr_mult, optimizer, "
-        "sampler, schedule, stages\n"
+        "      did you mean 'epochs'?   keys: batch_size, epochs, lr_mult, optimizer, sampler, "
+        "schedule, stages\n"
         " 2. model.neck (command line): no such key to remove\n"
         "      keys: backbone, head, losses, matcher, transforms, type\n"
         " 3. model.backbne.depth (command line): no key 'backbne' in model\n"
@@ -198,18 +231,75 @@ TREES = st.recursive(
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.dictionaries(st.from_regex(r"k[a-z]{1,3}", fullmatch=True), TREES, max_size=4))
-def test_render_reads_back(values):
-    names: dict = {}
-    exec(render(values), names)
-    del names["__builtins__"]
-    assert names == values and list(names) == list(values)
+@given(values=st.dictionaries(st.from_regex(r"k[a-z]{1,3}", fullmatch=True), TREES, max_size=4))
+def test_what_is_rendered_reads_back_as_literals(tmp_path_factory, values):
+    path = tmp_path_factory.mktemp("saved") / "config.py"
+    for text in (render(values), render(values, lambda path: "somewhere")):
+        path.write_text(text)
+        again = read_saved(path)
+        assert again == values and list(again) == list(values)
 
 
-def test_render_numbers_that_are_none():
-    names: dict = {}
-    exec(render(dict(a=[float("nan"), float("-inf")])), names)
-    assert math.isnan(names["a"][0]) and names["a"][1] == -math.inf
+def test_numbers_that_are_none(tmp_path):
+    (tmp_path / "config.py").write_text(render(dict(a=[math.nan, -math.inf, math.inf])))
+    nan, low, high = read_saved(tmp_path / "config.py")["a"]
+    assert math.isnan(nan) and (low, high) == (-math.inf, math.inf)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x = open('gone', 'w')",
+        "import os",
+        "x = [i for i in 'a']",
+        "x = dict(**{'a': 1})",
+        "x += 1",
+    ],
+)
+def test_a_saved_config_is_not_executed(tree, tmp_path, line):
+    saved = tmp_path / "config.py"
+    saved.write_text(render(load_config(METHOD)) + line + "\n")
+    text = refused(str(saved))
+    assert "holds literals only and is not executed; got: " + line[:5] in text
+    assert f"line {len(saved.read_text().splitlines())}" in text
+    assert not (tmp_path / "gone").exists()
+
+
+def test_where_each_value_comes_from(tree):
+    own = tree_method(tree, "train = dict(batch_size=8)\n")
+    made = resolve(own, ["train.epochs=5", "model.backbone=OSNet"])
+    places = {
+        "train.epochs": "command line",
+        "train.batch_size": "configs/foo/own.py",
+        "train.optimizer.lr": "configs/_base_/recipe/quick.py",
+        "train.optimizer.type": "configs/_base_/default.py",
+        "model.backbone.type": "command line",
+        "model.head.dim": "configs/foo/method.py (recipes: quick)",
+        "settings.seed": "default",
+    }
+    assert {key: made.origin(tuple(key.split("."))) for key in places} == places
+    text = render(made.cfg, made.origin)
+    assert "    epochs=5,  # command line\n" in text
+    assert 'type="OSNet"' in text and text.index("type=") < text.index("backbone=")
+    assert "command line: model.backbone, train.epochs" in made.summary()
+
+
+def test_settings_are_a_frozen_node_that_survives_copying(tree):
+    cfg = load_config(METHOD, ["settings.seed=3"])
+    for copied in (cfg, copy.deepcopy(cfg), pickle.loads(pickle.dumps(cfg)), with_keys(cfg, a=1)):
+        assert isinstance(copied.settings, CfgNode) and copied.settings.is_frozen()
+        assert copied.settings.seed == 3 and copied.to_dict()["settings"]["seed"] == 3
+        with pytest.raises(AttributeError):
+            copied.settings.seed = 4
+
+
+def test_a_stage_of_another_optimiser_keeps_nothing_of_the_first(tree):
+    stages = dict(one={}, two=dict(optimizer=dict(type="AdamW", lr=0.1), batch_size=4))
+    own = tree_method(tree, f"train = dict(optimizer=dict(momentum=0.9), stages={stages!r})\n")
+    one, two = stage_configs(load_config(own))
+    assert one.train.optimizer == dict(type="SGD", lr=0.1, momentum=0.9)
+    assert two.train.optimizer == dict(type="AdamW", lr=0.1)
+    assert (one.train.batch_size, two.train.batch_size, two.train.epochs) == (32, 4, 2)
 
 
 @settings(max_examples=40, deadline=None)

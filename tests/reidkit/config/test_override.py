@@ -12,10 +12,12 @@ def start() -> dict:
         model=dict(
             type="Model",
             backbone=dict(type="ResNet", depth=18, last_stride=1),
-            transforms=dict(train=[dict(type="Flip", p=0.5)]),
+            transforms=dict(train=dict(flip=dict(type="Flip", p=0.5))),
             losses=dict(id=dict(domain="source", weight=1, loss=dict(type="Triplet", margin=0.3))),
         ),
-        train=dict(epochs=12, lr=0.1, amp=True, size=(64, 32), schedule=None, note="a"),
+        train=dict(
+            epochs=12, lr=0.1, amp=True, size=(64, 32), schedule=None, note="a", milestones=[10, 20]
+        ),
         data=dict(domains=dict(source=dict(type="Market1501"))),
     )
 
@@ -61,14 +63,19 @@ def test_set_add_remove():
     assert ("train", "clip", "max") in done.paths
 
 
-def test_lists_by_number():
-    tree, done = run("model.transforms.train.0.p=1", "+model.transforms.train.1=Normalize")
-    assert tree["model"]["transforms"]["train"] == [
-        dict(type="Flip", p=1.0),
-        dict(type="Normalize"),
-    ]
-    tree, done = run("~model.transforms.train.0")
-    assert tree["model"]["transforms"]["train"] == [] and not done.problems
+def test_steps_by_name():
+    tree, done = run(
+        "model.transforms.train.flip.p=1", "+model.transforms.train.erase=RandomErasing"
+    )
+    steps = tree["model"]["transforms"]["train"]
+    assert steps == dict(flip=dict(type="Flip", p=1.0), erase=dict(type="RandomErasing"))
+    tree, done = run("~model.transforms.train.flip")
+    assert tree["model"]["transforms"]["train"] == {} and not done.problems
+
+
+def test_items_of_lists_by_number():
+    tree, done = run("train.milestones.1=30", "+train.milestones.2=40", "~train.milestones.0")
+    assert tree["train"]["milestones"] == [30, 40] and not done.problems
 
 
 def test_swap_drops_and_says():
@@ -102,6 +109,13 @@ def test_the_same_name_keeps_the_options():
 def test_a_dict_replaces_a_component():
     tree, _ = run("model.backbone=dict(type='OSNet', width=2)")
     assert tree["model"]["backbone"] == dict(type="OSNet", width=2)
+
+
+def test_a_dict_of_the_same_type_is_merged():
+    tree, done = run("model.backbone=dict(depth=50)", "model.losses.id.loss=dict(type='Triplet')")
+    assert tree["model"]["backbone"] == dict(type="ResNet", depth=50, last_stride=1)
+    assert tree["model"]["losses"]["id"]["loss"] == dict(type="Triplet", margin=0.3)
+    assert ("model", "backbone", "depth") in done.paths
 
 
 def test_a_name_at_an_empty_place_is_a_component():
@@ -160,9 +174,9 @@ def test_lists_stand_for_tuples():
             "      did you mean 'train'?   keys: data, model, train",
         ),
         (
-            "model.transforms.train.4.p=1",
-            "model.transforms.train.4.p (command line): no key '4' in model.transforms.train\n"
-            "      items: 0 to 0",
+            "train.milestones.4.p=1",
+            "train.milestones.4.p (command line): no key '4' in train.milestones\n"
+            "      items: 0 to 1",
         ),
     ],
 )

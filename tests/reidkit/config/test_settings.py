@@ -5,33 +5,26 @@ from __future__ import annotations
 import pytest
 from yacs.config import CfgNode
 
-from reidkit.config import core_settings, resolve_settings
-from reidkit.config.settings import CORE, complete_settings, settings_problems
+from reidkit.config import resolve_settings
+from reidkit.config.settings import CORE, settings_problems
 
 
-def test_core_settings_is_a_yacs_node():
-    node = core_settings()
-    assert isinstance(node, CfgNode)
-    assert (node.seed, node.device, node.data_root) == (0, "auto", "data")
+def test_every_setting_is_explained():
     assert all(setting.help for setting in CORE.values())
 
 
-def test_resolved_settings_are_frozen_and_hold_the_plugins():
-    settings = resolve_settings(dict(seed=2, eanet=dict(confidence=1)), ["eanet"])
-    assert (settings.seed, settings.eanet.confidence) == (2, 1.0)
+def test_resolved_settings_are_a_frozen_node_and_hold_the_plugins():
+    settings, problems = resolve_settings(dict(seed=2, eanet=dict(confidence=1)), ["eanet"])
+    assert isinstance(settings, CfgNode) and problems == []
+    assert (settings.seed, settings.device, settings.eanet.confidence) == (2, "auto", 1.0)
     with pytest.raises(AttributeError):
         settings.seed = 3
 
 
-def test_completing_keeps_what_does_not_fit():
-    assert complete_settings(dict(sead=1), [])["sead"] == 1
-    assert complete_settings(dict(eanet=dict(conf=1)), ["eanet"])["eanet"]["conf"] == 1
-    assert complete_settings(dict(eanet=3), ["eanet"])["eanet"] == 3
-
-
-def test_completing_twice_changes_nothing():
-    once = complete_settings(dict(seed=3, sead=1), ["eanet"])
-    assert complete_settings(once, ["eanet"]) == once
+def test_what_does_not_fit_is_listed_and_left_at_its_default():
+    settings, problems = resolve_settings(dict(sead=1, workers="many"), [])
+    assert settings.workers == 2 and "sead" not in settings
+    assert [problem.where for problem in problems] == ["settings.sead", "settings.workers"]
 
 
 @pytest.mark.parametrize(
@@ -39,7 +32,7 @@ def test_completing_twice_changes_nothing():
     [
         (dict(seed=1.5), "settings.seed: expected int, got 1.5 (float)"),
         (dict(seed=True), "settings.seed: expected int, got True (bool)"),
-        (dict(wandb="true"), "settings.wandb: expected bool, got 'true' (str); write True"),
+        (dict(ema="true"), "settings.ema: expected bool, got 'true' (str); write True"),
         (dict(eanet=3), "settings.eanet: expected a dict of eanet's settings, got 3"),
         (
             dict(eanet=dict(confidnce=1)),

@@ -21,7 +21,7 @@ TINY = [
     "settings.device=cpu",
     "settings.precision=fp32",
     "settings.pictures=False",
-    "settings.tensorboard=False",
+    "visualizers=[]",
 ]
 
 

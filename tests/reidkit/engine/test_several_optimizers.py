@@ -63,11 +63,11 @@ def test_optimisers_in_the_config_are_checked():
     with pytest.raises(ConfigError) as error:
         prepare_config(
             "dgnet/dgnet",
-            ["train.optimizers.reid.type=AdamWW", "+needs.other.config=dgnet/techer"],
+            ["train.optimizers.reid.type=AdamWW", "+prerequisites.other.config=dgnet/techer"],
         )
     text = str(error.value)
     assert "train.optimizers.reid.type (command line): no optimizer named 'AdamWW'" in text
-    assert "needs.other.config (command line): dgnet/techer: no such config" in text
+    assert "prerequisites.other.config (command line): dgnet/techer: no such config" in text
     assert "did you mean 'dgnet/teacher'" in text
 
 

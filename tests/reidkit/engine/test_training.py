@@ -62,7 +62,7 @@ def test_trackers_get_the_whole_config_and_the_final_numbers(tiny_run, monkeypat
 def test_tensorboard_reads_the_config_and_the_final_numbers_back(tiny_run):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    run = tiny_run("eanet/pcb", "settings.tensorboard=True")
+    run = tiny_run("eanet/pcb", "visualizers=[dict(type='TensorboardVisBackend')]")
     events = EventAccumulator(str(run.folder / "log" / "vis_data"))
     events.Reload()
     (text,) = events.Tensors("config/text_summary")
@@ -73,7 +73,7 @@ def test_tensorboard_reads_the_config_and_the_final_numbers_back(tiny_run):
 
 
 SGD = "train.optimizer=dict(type='SGD', lr=0.1, momentum=0.9)"
-SWAP = "train.stages=[dict(epochs=1), dict(optimizer=dict(type='AdamW', lr=0.001))]"
+SWAP = "train.stages=dict(a=dict(epochs=1), b=dict(optimizer=dict(type='AdamW', lr=0.001)))"
 
 
 def test_a_stage_with_another_optimiser_drops_the_options_of_the_first(tmp_path):
@@ -93,6 +93,8 @@ def test_the_check_builds_the_optimiser_and_schedule_of_every_stage():
         ("optimizer=dict(lr=-1.0)", "Invalid learning rate: -1.0"),
         ("schedule=dict(type='step', milestones=3)", "'int' object is not iterable"),
     ):
-        cfg = prepare_config("eanet/pcb", [f"train.stages=[dict(epochs=1), dict({change})]"])
+        cfg = prepare_config(
+            "eanet/pcb", [f"train.stages=dict(a=dict(epochs=1), b=dict({change}))"]
+        )
         (problem,) = dry_run_problems(cfg)
         assert text in str(problem)

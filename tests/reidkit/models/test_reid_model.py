@@ -46,7 +46,7 @@ def registered(monkeypatch):
 
 def make_model(**changes) -> ReIDModel:
     torch.manual_seed(0)
-    normalize = [dict(type="Normalize")]
+    normalize = dict(normalize=dict(type="Normalize"))
     options = dict(
         backbone=dict(type="ResNet", depth=18, width=8, stages=2),
         head=dict(type="BNNeckHead"),

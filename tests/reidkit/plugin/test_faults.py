@@ -39,7 +39,7 @@ model = dict(
     head=dict(type="{head}"),
     losses=dict(mix=dict(domain="source", loss=dict(type="{loss}"))),
     matcher=dict(type="CosineMatcher"),
-    transforms=dict(train=[dict(type="Normalize")], test=[dict(type="Normalize")]),
+    transforms=dict.fromkeys(("train", "test"), dict(normalize=dict(type="Normalize"))),
 )
 """
 RECIPE = 'input = dict(size=(128, 64))\ntrain = dict(epochs=1, batch_size=4, optimizer=dict(type="AdamW", lr=1e-3))\n'
