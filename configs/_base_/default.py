@@ -6,7 +6,6 @@ plugins = []
 input = dict(size=(256, 128), resize="cv2", frames=dict())
 # runs this one builds on, by role: dict(config=..., run=folder or None, overrides=[])
 prerequisites = dict()
-labels = dict(train=dict(), test=[])  # part labels the method needs, by domain: keypoints, part_map
 train = dict(
     epochs=60,
     batch_size=32,

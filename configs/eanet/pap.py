@@ -6,7 +6,6 @@
 # model.matcher.use_visibility=False
 _base_ = ["../_base_/default.py"]
 plugins = ["eanet"]
-labels = dict(train=dict(source=["keypoints"]), test=["keypoints"])
 model = dict(
     type="ReIDModel",
     head=dict(type="eanet/PAPHead", regions=9),

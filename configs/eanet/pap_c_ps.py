@@ -5,7 +5,6 @@
 # python tools/train.py configs/eanet/pap_c_ps.py recipe=paper data=market1501_to_dukemtmcreid
 # Another weight: model.losses.ps_parts.weight=0.5
 _base_ = ["pap.py"]
-labels = dict(train=dict(source=["keypoints"], parts=["part_map"]))
 model = dict(
     aux_heads=dict(ps=dict(type="eanet/PartSegHead")),
     losses=dict(

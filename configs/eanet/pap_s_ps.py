@@ -4,7 +4,6 @@
 # python tools/train.py configs/eanet/pap_s_ps.py recipe=paper data=market1501_to_dukemtmcreid
 # Another weight: model.losses.ps.weight=0.5
 _base_ = ["pap.py"]
-labels = dict(train=dict(source=["keypoints", "part_map"]))
 model = dict(
     aux_heads=dict(ps=dict(type="eanet/PartSegHead")),
     losses=dict(

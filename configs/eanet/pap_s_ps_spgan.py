@@ -7,5 +7,4 @@
 #     data=market1501_to_dukemtmcreid
 # Another weight: model.losses.ps.weight=0.5
 _base_ = ["pap_s_ps.py"]
-labels = dict(train=dict(_delete_=True, source_styled=["keypoints", "part_map"]))
 model = dict(losses=dict(id=dict(domain="source_styled"), ps=dict(domain="source_styled")))

@@ -5,7 +5,6 @@
 # python tools/train.py configs/eanet/pap_st_ps.py recipe=paper data=market1501_to_dukemtmcreid
 # Less of the target: model.losses.ps_target.weight=0.5
 _base_ = ["pap_s_ps.py"]
-labels = dict(train=dict(target=["part_map"]))
 model = dict(
     losses=dict(
         ps_target=dict(domain="target", head="ps", weight=1.0, loss=dict(type="eanet/PartSegLoss")),

@@ -8,7 +8,6 @@
 #     data.domains.target_clusters.share=2e-3
 _base_ = ["pap_s_ps.py"]
 data = dict(domains=dict(target_clusters=dict(type="eanet/ClusteredDomain", run="runs/spgan")))
-labels = dict(train=dict(_delete_=True, target_clusters=["keypoints", "part_map"]))
 model = dict(losses=dict(id=dict(domain="target_clusters"), ps=dict(domain="target_clusters")))
 _all_but_classifiers = ["backbone", "aux_heads", "head.embedding.linear", "head.embedding.norm"]
 train = dict(

@@ -6,7 +6,6 @@
 # python tools/train.py configs/eanet/pap_stc_ps.py recipe=paper data=market1501_to_dukemtmcreid
 # Without the source's own part maps: ~model.losses.ps
 _base_ = ["pap_s_ps.py"]
-labels = dict(train=dict(parts=["part_map"], parts_styled=["part_map"]))
 model = dict(
     losses=dict(
         # halves of one set with weight 1: the paper mixes both in one batch

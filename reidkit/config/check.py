@@ -25,7 +25,7 @@ from reidkit.plugin.errors import PluginError
 from reidkit.plugin.load import load_plugins, loaded
 from reidkit.registry import REGISTRIES, Registry
 
-DICTS = ("data", "input", "prerequisites", "labels", "model", "train", "groups", "hooks")
+DICTS = ("data", "input", "prerequisites", "model", "train", "groups", "hooks")
 # options that mmengine reads itself before it builds a component of a kind
 PASSED = {"optimizers": ("paramwise_cfg",), "schedulers": ("convert_to_iter_based",)}
 SHORTHANDS = {  # of train.schedule, with their options

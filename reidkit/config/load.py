@@ -35,7 +35,7 @@ from reidkit.errors import UserError
 from reidkit.plugin.errors import display_path
 
 ORDER = (
-    "groups", "plugins", "prerequisites", "data", "input", "labels", "model", "train", "evaluation",
+    "groups", "plugins", "prerequisites", "data", "input", "model", "train", "evaluation",
     "hooks", "visualizers", "settings", "resolved", "source",
 )  # fmt: skip
 

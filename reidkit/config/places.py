@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 TOP_LEVEL = (
-    "plugins", "groups", "settings", "data", "input", "prerequisites", "labels", "model", "train",
+    "plugins", "groups", "settings", "data", "input", "prerequisites", "model", "train",
     "evaluation", "hooks", "visualizers",
 )  # fmt: skip
 MARKS = ("resolved", "source")  # what load_config itself writes
