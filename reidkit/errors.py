@@ -2,7 +2,7 @@
 
 
 class UserError(Exception):
-    """A problem its reader can mend: the text says where, what, and what would work.
+    """A problem its reader can fix: the text says where, what, and what would work.
 
     Command lines print the text without a traceback (unless ``--debug``) and exit with status 2.
     Bad arguments of Python functions raise ``ValueError`` or ``TypeError`` instead.

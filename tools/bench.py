@@ -1,8 +1,8 @@
 #!/usr/bin/env python
-"""Door to ``reidkit bench``; see reidkit/cli/bench.py."""
+"""Entry point of ``reidkit bench``; see reidkit/cli/bench.py."""
 
 from reidkit.cli.bench import main
-from reidkit.cli.common import door
+from reidkit.cli.common import entry_point
 
 if __name__ == "__main__":
-    door(main)
+    entry_point(main)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python
-"""Door to ``reidkit compare``; see reidkit/cli/compare.py."""
+"""Entry point of ``reidkit compare``; see reidkit/cli/compare.py."""
 
-from reidkit.cli.common import door
+from reidkit.cli.common import entry_point
 from reidkit.cli.compare import main
 
 if __name__ == "__main__":
-    door(main)
+    entry_point(main)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python
-"""Door to ``reidkit docs``; see reidkit/cli/docs.py."""
+"""Entry point of ``reidkit docs``; see reidkit/cli/docs.py."""
 
-from reidkit.cli.common import door
+from reidkit.cli.common import entry_point
 from reidkit.cli.docs import main
 
 if __name__ == "__main__":
-    door(main)
+    entry_point(main)

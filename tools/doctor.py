@@ -1,8 +1,8 @@
 #!/usr/bin/env python
-"""Door to ``reidkit doctor``; see reidkit/cli/doctor.py."""
+"""Entry point of ``reidkit doctor``; see reidkit/cli/doctor.py."""
 
-from reidkit.cli.common import door
+from reidkit.cli.common import entry_point
 from reidkit.cli.doctor import main
 
 if __name__ == "__main__":
-    door(main)
+    entry_point(main)

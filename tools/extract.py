@@ -1,8 +1,8 @@
 #!/usr/bin/env python
-"""Door to ``reidkit extract``; see reidkit/cli/extract.py."""
+"""Entry point of ``reidkit extract``; see reidkit/cli/extract.py."""
 
-from reidkit.cli.common import door
+from reidkit.cli.common import entry_point
 from reidkit.cli.extract import main
 
 if __name__ == "__main__":
-    door(main)
+    entry_point(main)

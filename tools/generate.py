@@ -1,8 +1,8 @@
 #!/usr/bin/env python
-"""Door to ``reidkit generate``; see reidkit/cli/generate.py."""
+"""Entry point of ``reidkit generate``; see reidkit/cli/generate.py."""
 
-from reidkit.cli.common import door
+from reidkit.cli.common import entry_point
 from reidkit.cli.generate import main
 
 if __name__ == "__main__":
-    door(main)
+    entry_point(main)

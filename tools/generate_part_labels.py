@@ -1,8 +1,8 @@
 #!/usr/bin/env python
-"""Door to ``reidkit labels``; see reidkit/cli/labels.py."""
+"""Entry point of ``reidkit generate-part-labels``; see reidkit/cli/generate_part_labels.py."""
 
-from reidkit.cli.common import door
-from reidkit.cli.labels import main
+from reidkit.cli.common import entry_point
+from reidkit.cli.generate_part_labels import main
 
 if __name__ == "__main__":
-    door(main)
+    entry_point(main)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python
-"""Door to ``reidkit plugins``; see reidkit/cli/plugins.py."""
+"""Entry point of ``reidkit plugins``; see reidkit/cli/plugins.py."""
 
-from reidkit.cli.common import door
+from reidkit.cli.common import entry_point
 from reidkit.cli.plugins import main
 
 if __name__ == "__main__":
-    door(main)
+    entry_point(main)

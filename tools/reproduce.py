@@ -1,8 +1,8 @@
 #!/usr/bin/env python
-"""Door to ``reidkit reproduce``; see reidkit/cli/reproduce.py."""
+"""Entry point of ``reidkit reproduce``; see reidkit/cli/reproduce.py."""
 
-from reidkit.cli.common import door
+from reidkit.cli.common import entry_point
 from reidkit.cli.reproduce import main
 
 if __name__ == "__main__":
-    door(main)
+    entry_point(main)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python
-"""Door to ``reidkit show-correspondences``; see reidkit/cli/correspondences.py."""
+"""Entry point of ``reidkit show-correspondences``; see reidkit/cli/show_correspondences.py."""
 
-from reidkit.cli.common import door
-from reidkit.cli.correspondences import main
+from reidkit.cli.common import entry_point
+from reidkit.cli.show_correspondences import main
 
 if __name__ == "__main__":
-    door(main)
+    entry_point(main)

@@ -1,7 +1,8 @@
-"""Render SynthPed and its contact sheet; see ``--help``."""
+#!/usr/bin/env python
+"""Entry point of ``reidkit synthped``; see reidkit/cli/synthped.py."""
 
-from reidkit.cli.common import door
+from reidkit.cli.common import entry_point
 from reidkit.cli.synthped import main
 
 if __name__ == "__main__":
-    door(main)
+    entry_point(main)

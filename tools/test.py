@@ -1,8 +1,8 @@
 #!/usr/bin/env python
-"""Door to ``reidkit test``; see reidkit/cli/test.py."""
+"""Entry point of ``reidkit test``; see reidkit/cli/test.py."""
 
-from reidkit.cli.common import door
+from reidkit.cli.common import entry_point
 from reidkit.cli.test import main
 
 if __name__ == "__main__":
-    door(main)
+    entry_point(main)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python
-"""Door to ``reidkit train``; see reidkit/cli/train.py."""
+"""Entry point of ``reidkit train``; see reidkit/cli/train.py."""
 
-from reidkit.cli.common import door
+from reidkit.cli.common import entry_point
 from reidkit.cli.train import main
 
 if __name__ == "__main__":
-    door(main)
+    entry_point(main)

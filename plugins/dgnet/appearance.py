@@ -30,7 +30,7 @@ class Bottleneck(nn.Module):
         (N, channels) -> vector (N, D), before dropout, and logits (N, K).
 
     Source:
-        DG-Net's code. Start: Kaiming fan out with bias 0; classes N(0, 0.001) with bias 0.
+        DG-Net's code. Init: Kaiming fan out with bias 0; classes N(0, 0.001) with bias 0.
     """
 
     def __init__(self, channels: int, num_identities: int, dim: int = 512, dropout: float = 0.5):

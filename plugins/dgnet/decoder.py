@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .layers import SLOPE, AdaINBlock, ConvBlock, start_kaiming
+from .layers import SLOPE, AdaINBlock, ConvBlock, init_kaiming
 
 BLOCKS = 4
 
@@ -51,7 +51,7 @@ class CodeMLPs(nn.Module):
         self.slices, self.out = slices, out
         self.weights = nn.ModuleList(_mlp(channels, hidden, 2 * out) for _ in range(BLOCKS))
         self.biases = nn.ModuleList(_mlp(channels, hidden, 2 * out) for _ in range(BLOCKS))
-        start_kaiming(self)
+        init_kaiming(self)
 
     def slice(self, code: Tensor) -> Tensor:
         """The code cut for the blocks: (N, C, 4) -> (N, 4, C)."""
@@ -107,7 +107,7 @@ class Decoder(nn.Module):
             ConvBlock(quarter, quarter, 3),
             ConvBlock(quarter, 3, 1, act=False),
         )
-        start_kaiming(self)
+        init_kaiming(self)
 
     def forward(self, structure: Tensor, weights: Tensor, biases: Tensor) -> Tensor:
         """The image."""

@@ -119,7 +119,7 @@ class AdaINBlock(nn.Module):
         return x + adain(self.second(y), weights[:, 1], biases[:, 1])
 
 
-def start_kaiming(module: nn.Module) -> None:
+def init_kaiming(module: nn.Module) -> None:
     """Kaiming-normal (fan in, a = 0) weights and zero biases, for E_s, G and the MLPs."""
     for part in module.modules():
         if isinstance(part, (nn.Conv2d, nn.Linear)):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from .layers import ConvBlock, ResidualBlock, start_kaiming
+from .layers import ConvBlock, ResidualBlock, init_kaiming
 
 
 def grey(images: Tensor) -> Tensor:
@@ -66,7 +66,7 @@ class StructureEncoder(nn.Module):
         )
         self.join = ConvBlock(8 * dim, 8 * dim, 1, norm="instance", act=False)
         self.channels = 8 * dim
-        start_kaiming(self)
+        init_kaiming(self)
 
     def forward(self, images: Tensor) -> Tensor:
         """The structure code."""

@@ -13,7 +13,7 @@ from mmcv.transforms import BaseTransform
 from torch import Tensor
 
 from reidkit.data.transforms.fields import move_grid, resample_cells
-from reidkit.data.transforms.random import draw, probability
+from reidkit.data.transforms.random import probability, rand
 from reidkit.registry import TRANSFORMS
 from reidkit.structures import ReIDBatch
 
@@ -95,7 +95,7 @@ class RandomSizedRectCrop(BaseTransform):
     def _boxes(self, batch: ReIDBatch) -> Tensor:
         """Affine maps (N, 2, 3) from the new image to the old, both on -1..1."""
         height, width = batch.images.shape[-2:]
-        tries = draw(batch, len(batch), 10, 4)
+        tries = rand(batch, len(batch), 10, 4)
         area = (self.area[0] + tries[..., 0] * (self.area[1] - self.area[0])) * height * width
         aspect = self.aspect[0] + tries[..., 1] * (self.aspect[1] - self.aspect[0])
         tall, wide = (area * aspect).sqrt() / height, (area / aspect).sqrt() / width

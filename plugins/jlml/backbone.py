@@ -67,8 +67,8 @@ class JLMLNet(nn.Module):
         stem_width: channels of conv1; None takes ``width``.
         stem_kernel: size of conv1's kernel.
         local_pool_stride: (vertical, horizontal) stride of the pooling on the stripes. (1, 2) gives
-            local maps of 28 x 56 at 224 x 224, as the published table is remembered; (2, 2) gives
-            14 x 56. Without effect where the pooling is shared.
+            local maps of 28 x 56 at 224 x 224 (reading A of the published table), (2, 2) gives
+            14 x 56 (B). Without effect where the pooling is shared.
         stride_on: the convolution of a block that has the stride: "1x1" or "3x3".
 
     Shape:
@@ -80,9 +80,9 @@ class JLMLNet(nn.Module):
         UserError: in ``forward``, a height that cannot be cut.
 
     Source:
-        JLML, arXiv 1705.04724, Table 1 as remembered: no code was published. The size of the
-        local maps is uncertain: reading A is the default, B is ``local_pool_stride=(2, 2)``, C is
-        B with ``stem_kernel=7, stem_width=64``.
+        JLML, arXiv 1705.04724, Table 1; no code was published, and the sizes of the local maps
+        were not checked against the text: reading A is the default, B is
+        ``local_pool_stride=(2, 2)``, C is B with ``stem_kernel=7, stem_width=64``.
 
     Example:
         >>> import torch

@@ -44,7 +44,7 @@ class Branch(nn.Module):
         nn.init.normal_(self.feature.weight, std=0.01)
         nn.init.zeros_(self.feature.bias)
         if self.classifier is not None:
-            _start(self.classifier)
+            _init_classifier(self.classifier)
 
     @property
     def weight(self) -> Tensor:
@@ -56,7 +56,7 @@ class Branch(nn.Module):
         return self.after(self.feature(pooled.flatten(1)))
 
 
-def _start(classifier: nn.Linear) -> None:
+def _init_classifier(classifier: nn.Linear) -> None:
     nn.init.normal_(classifier.weight, std=0.001)
     nn.init.zeros_(classifier.bias)
 
@@ -123,7 +123,7 @@ class JLMLHead(nn.Module):
         self.classifier = None
         if loss == "uni":
             self.classifier = nn.Linear(len(self.maps) * dim, num_identities)
-            _start(self.classifier)
+            _init_classifier(self.classifier)
         self.feature_decay = feature_decay
 
     def classifier_parameters(self) -> Iterator[nn.Parameter]:

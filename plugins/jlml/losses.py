@@ -89,7 +89,7 @@ class GroupLasso(LayerLoss):
         ValueError: the head has no such layer.
 
     Source:
-        JLML, arXiv 1705.04724, 3.3; weight 5e-4 as remembered.
+        JLML, arXiv 1705.04724, 3.3; its weight, 5e-4, was not checked against the text.
 
     Example:
         >>> GroupLasso("global")({"global": torch.tensor([[[1.0, 2.0]], [[2.0, 0.0]]])})
@@ -120,7 +120,7 @@ class ExclusiveGroupLasso(LayerLoss):
         ValueError: unknown group; the head has no such layer.
 
     Source:
-        JLML, arXiv 1705.04724, 3.3; weight 5e-4 as remembered.
+        JLML, arXiv 1705.04724, 3.3; its weight, 5e-4, was not checked against the text.
 
     Example:
         >>> ExclusiveGroupLasso("local")({"local": torch.tensor([[[1.0, 2.0]], [[2.0, 0.0]]])})

@@ -99,7 +99,7 @@ class GraphSampler(BatchSampler):
         self._at = np.zeros(classes, np.int64)  # next image in each class's list
         self._shuffles = np.zeros(classes, np.int64)
         self._lists: dict[int, NDArray] = {}
-        self._drawn_for = -1  # epoch of the batches
+        self._filled_for = -1  # epoch of the batches
         self._batches = np.zeros((0, batch_size), np.int64)
 
     def __len__(self) -> int:
@@ -107,24 +107,24 @@ class GraphSampler(BatchSampler):
 
     # -- before an epoch --------------------------------------------------------------------
     def refresh(self, model: Any) -> None:
-        """Make the graph of this epoch and draw its batches; once, so a resumed epoch keeps them.
+        """Make the graph of this epoch and fill its batches; once, so a resumed epoch keeps them.
 
         Args:
             model: has ``embed(rows) -> Embedding`` and ``matcher``; not looked at for random
                 neighbours.
         """
-        if self._drawn_for == self.epoch:
+        if self._filled_for == self.epoch:
             return
         if self.distance == "random" or self.epoch < self.random_epochs:
-            self.draw(self._random_neighbours())
+            self.fill(self._random_neighbours())
             return
         embedding = model.embed(self.representatives())
-        found: list[Any] = [None]
+        nearest: list[Any] = [None]
         if is_main_process():
             table = class_distances(embedding, model.matcher, self.distance)
-            found = [nearest_classes(table, self.p - 1)]
-        broadcast_object_list(found)
-        self.draw(found[0])
+            nearest = [nearest_classes(table, self.p - 1)]
+        broadcast_object_list(nearest)
+        self.fill(nearest[0])
 
     def representatives(self) -> NDArray[np.int64]:
         """One random image of every class (C,), for this epoch."""
@@ -138,7 +138,7 @@ class GraphSampler(BatchSampler):
         others = np.stack([random.permutation(count - 1)[: self.p - 1] for _ in range(count)])
         return others + (others >= np.arange(count)[:, None])
 
-    def draw(self, neighbours: NDArray[np.int64]) -> None:
+    def fill(self, neighbours: NDArray[np.int64]) -> None:
         """Fill this epoch's batches, in the order of the classes that lead them.
 
         Args:
@@ -150,7 +150,7 @@ class GraphSampler(BatchSampler):
             for classes in np.concatenate([neighbours, leaders], 1)
         ]
         self._batches = np.array(rows, np.int64)
-        self._drawn_for = self.epoch
+        self._filled_for = self.epoch
 
     def _next(self, number: int) -> int:
         """The next image of a class."""
@@ -175,7 +175,7 @@ class GraphSampler(BatchSampler):
     # -- in an epoch ------------------------------------------------------------------------
     def plan(self, epoch: int, restart: int) -> list[NDArray]:
         """See ``BatchSampler.plan``."""
-        if epoch != self._drawn_for:
+        if epoch != self._filled_for:
             raise RuntimeError(
                 f"GraphSampler: no batches for epoch {epoch}; call set_epoch and refresh(model) "
                 "before it"
@@ -190,7 +190,7 @@ class GraphSampler(BatchSampler):
         """Where the lists stand, and the batches of the epoch."""
         return {
             **super().state_dict(),
-            "drawn_for": self._drawn_for,
+            "drawn_for": self._filled_for,
             "at": torch.from_numpy(self._at.copy()),
             "shuffles": torch.from_numpy(self._shuffles.copy()),
             "batches": torch.from_numpy(self._batches.copy()),
@@ -209,7 +209,7 @@ class GraphSampler(BatchSampler):
                 f"expected {sorted(own)}, of {len(self._at)}"
             )
         super().load_state_dict({key: state[key] for key in ("epoch", "restart", "start")})
-        self._drawn_for = int(state["drawn_for"])
+        self._filled_for = int(state["drawn_for"])
         self._at, self._shuffles, self._batches = (
             torch.as_tensor(state[key]).numpy().copy() for key in ("at", "shuffles", "batches")
         )

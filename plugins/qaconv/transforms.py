@@ -13,7 +13,7 @@ from mmcv.transforms import BaseTransform
 from torch import Tensor
 
 from reidkit.data.transforms.fields import move_grid, resample_cells
-from reidkit.data.transforms.random import draw
+from reidkit.data.transforms.random import rand
 from reidkit.registry import TRANSFORMS
 from reidkit.structures import ReIDBatch
 
@@ -53,7 +53,7 @@ class RandomOcclusion(BaseTransform):
         height, width = images.shape[-2:]
         shorter = min(height, width)
         low, high = max(1, int(self.min_size * shorter)), int(self.max_size * shorter)
-        uniform = draw(results, len(results), 3)
+        uniform = rand(results, len(results), 3)
         if high <= low:
             return results
         side = (low + uniform[:, 0] * (high - low)).floor()
@@ -93,7 +93,7 @@ class RandomRotation(BaseTransform):
         """Rotate; see the class. Gives float32 on the same scale."""
         images = results.images.float()
         height, width = images.shape[-2:]
-        turn = torch.deg2rad((2 * draw(results, len(results)) - 1) * self.degrees)
+        turn = torch.deg2rad((2 * rand(results, len(results)) - 1) * self.degrees)
         turn = turn.to(images.device)
         cos, sin, none = turn.cos(), turn.sin(), torch.zeros_like(turn)
         # grid units are half the width and half the height, so a turn is not a plain matrix
@@ -148,7 +148,7 @@ class FactorJitter(BaseTransform):
     def transform(self, results: ReIDBatch) -> ReIDBatch:
         """Jitter; see the class. Gives float32 on the scale 0..255."""
         images = results.images.float()
-        uniform = draw(results, len(results), 4).to(images.device).view(-1, 4, 1, 1)
+        uniform = rand(results, len(results), 4).to(images.device).view(-1, 4, 1, 1)
         factors = self.low + uniform[:, :3] * (self.high - self.low)
         images = (images * factors[:, :1]).clamp(0, 255)
         mean = _grey(images).mean((2, 3), keepdim=True).expand_as(images)

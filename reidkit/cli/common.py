@@ -58,7 +58,7 @@ def _leave_group() -> None:
         distributed.destroy_process_group()
 
 
-def door(main: Main) -> None:
+def entry_point(main: Main) -> None:
     """Run ``main`` on the command line's arguments and leave Python; for ``tools/*.py``."""
     sys.exit(run_cli(main))
 

@@ -131,7 +131,7 @@ def environment() -> int:
     for problem in problems:
         print(f"error    {problem}")
     if missing or problems:
-        print("to mend: make setup (installs the versions that were tested together)")
+        print("to fix: make setup (installs the versions that were tested together)")
         return 1
     print("these versions work together")
     return 0

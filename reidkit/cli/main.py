@@ -11,23 +11,23 @@ from reidkit.cli.common import run_cli
 from reidkit.errors import UserError
 from reidkit.version import __version__
 
-# command -> (module below reidkit.cli, one line of help)
+# command -> one line of help; its module below reidkit.cli has the same name, and so its tool
 COMMANDS = {
-    "train": ("train", "train a method and test it"),
-    "test": ("test", "test a run again from its folder"),
-    "extract": ("extract", "embeddings of a run's test sets into a feature store"),
-    "evaluate": ("evaluate", "score features from any source under a named protocol"),
-    "compare": ("compare", "test whether two runs differ, query by query"),
-    "doctor": ("doctor", "examine a data set or this installation"),
-    "plugins": ("plugins", "list, show, find, check and start plugins"),
-    "docs": ("docs", "make the pages that are generated"),
-    "show-correspondences": ("correspondences", "draw the local matches behind a ranking"),
-    "synthped": ("synthped", "render the synthetic benchmark, or a sheet of it"),
-    "label": ("labels", "make part labels of crops with mmpose"),
-    "train-pose": ("train_pose", "train the small pose model that ships"),
-    "bench": ("bench", "measure the hot paths against plain ways"),
-    "reproduce": ("reproduce", "make a method's results page, all variants and seeds"),
-    "generate": ("generate", "images, composites and their quality from a generative run"),
+    "train": "train a method and test it",
+    "test": "test a run again from its folder",
+    "extract": "embeddings of a run's test sets into a feature store",
+    "evaluate": "score features from any source under a named protocol",
+    "compare": "test whether two runs differ, query by query",
+    "doctor": "examine a data set or this installation",
+    "plugins": "list, show, find, check and start plugins",
+    "docs": "make the pages that are generated",
+    "show-correspondences": "draw the local matches behind a ranking",
+    "synthped": "render the synthetic benchmark, or a sheet of it",
+    "generate-part-labels": "make part labels of crops with mmpose",
+    "train-pose": "train the small pose model that ships",
+    "bench": "measure the hot paths against plain ways",
+    "reproduce": "make a method's results page, all variants and seeds",
+    "generate": "images, composites and their quality from a generative run",
 }
 
 
@@ -60,14 +60,14 @@ def dispatch(argv: list[str]) -> int | None:
         near = difflib.get_close_matches(command, COMMANDS, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise UserError(f"no command {command!r}; {hint}commands: {', '.join(COMMANDS)}")
-    module = importlib.import_module(f"reidkit.cli.{COMMANDS[command][0]}")
+    module = importlib.import_module(f"reidkit.cli.{command.replace('-', '_')}")
     return module.main(rest)
 
 
 def usage() -> str:
     """Every command with its line of help."""
     width = max(map(len, COMMANDS))
-    lines = [f"  {name:<{width}}  {text}" for name, (_, text) in COMMANDS.items()]
+    lines = [f"  {name:<{width}}  {text}" for name, text in COMMANDS.items()]
     return "\n".join(
         ["usage: reidkit <command> ...   (reidkit <command> --help explains one)", "", *lines]
     )

@@ -163,7 +163,7 @@ class ClipBatches:
         self.epoch, self.restart, self.start = int(epoch), int(restart), int(start)
         self.batches.set_epoch(epoch, restart)
 
-    def draw(self, row: int, copy: int) -> np.ndarray:
+    def sample_frames(self, row: int, copy: int) -> np.ndarray:
         """Frames (T,) of one copy of a tracklet in the chosen pass: a pure function."""
         generator = np.random.default_rng([self.seed, self.epoch, self.restart, row, copy])
         clips = self.frames(int(self.lengths[row]), generator)
@@ -182,7 +182,7 @@ class ClipBatches:
                 copies.append(met[row] * self.world_size + self.rank)
                 met[row] += 1
             if number >= self.start:
-                yield [(r, self.draw(r, c)) for r, c in zip(rows, copies, strict=True)]
+                yield [(r, self.sample_frames(r, c)) for r, c in zip(rows, copies, strict=True)]
 
 
 def fixed_clips(frames: FrameSampler, lengths: Iterable[int], images: int) -> Iterator[list[Clip]]:

@@ -123,7 +123,7 @@ class DomainLoader:
     """Batches of several domains side by side: ``{domain: ReIDBatch}`` for every step.
 
     The first loader sets the length of the epoch. Another one that is exhausted is shuffled anew
-    and started again; all start afresh with each epoch, with no carry-over (EANet, spec 5). So
+    and started again; all start afresh with each epoch, with no carry-over. So
     step s of an epoch is a pure function of (seed, epoch, s), and resuming in mid-epoch is exact.
 
     Args:

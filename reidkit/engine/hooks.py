@@ -117,16 +117,16 @@ class FiniteLossHook(Hook):
             return
         bad = [k for k, v in outputs.items() if not math.isfinite(_number(v))]
         parts = [k.removeprefix("loss_") for k in bad if k != "loss"]
-        mend = "try a lower train.optimizer.lr, train.clip_grad=10.0 or settings.precision=fp32"
+        advice = "try a lower train.optimizer.lr, train.clip_grad=10.0 or settings.precision=fp32"
         kept = Path(runner.work_dir, "checkpoints", "last.pth")
         if kept.exists():
-            mend = (
+            advice = (
                 f"{kept} holds the last epoch that was kept; go on from there with --work-dir "
-                f"{runner.work_dir} --resume, and {mend}"
+                f"{runner.work_dir} --resume, and {advice}"
             )
         raise UserError(
             f"training: loss {', '.join(parts or bad)} is {_number(outputs['loss'])} at epoch "
-            f"{runner.epoch + 1}, step {batch_idx + 1}; {mend}"
+            f"{runner.epoch + 1}, step {batch_idx + 1}; {advice}"
         )
 
 

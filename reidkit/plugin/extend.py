@@ -1,10 +1,10 @@
 """Functions that a plugin lends to the core's commands: declared in its manifest, imported on use.
 
 ```yaml
-bench: attention against expanded features           # run() of bench.py: `reidkit bench <plugin>`
-extends:
-  label_formats: {pickle: published_labels.read}     # `reidkit label --import <plugin>/pickle=FILE`
-  label_scores: {regions: region_score.score}        # further columns of `reidkit label --score`
+bench: attention against expanded features       # run() of bench.py: `reidkit bench mypaper`
+extends:                                          # both for `reidkit generate-part-labels`
+  label_formats: {pickle: published_labels.read}  # --import mypaper/pickle=FILE
+  label_scores: {regions: region_score.score}     # further columns of --score
 ```
 A command lists what there is from manifests alone; the plugin is loaded, checks and all, when one
 of its functions is called for.

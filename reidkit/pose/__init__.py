@@ -1,7 +1,7 @@
 """Part labels: crops -> 17 COCO keypoints by mmpose -> part maps -> a label store on disk.
 
 Read in this order: ``compat`` (how mmpose is imported), ``models`` and ``checkpoint`` (any top-down
-mmpose model, weights that cannot run code), ``warp`` and ``decode`` (batched on the device),
+mmpose model, weights that cannot run code), ``warp`` and ``heatmaps`` (batched on the device),
 ``labeller``, ``part_maps``, ``store`` and ``generate``; then ``coco_json``, ``imports``,
 ``score``, ``training``. Importing this package does not import mmpose.
 

@@ -10,7 +10,7 @@ import torch
 
 from reidkit.data.split import Split
 from reidkit.pose.crops import crop_batches
-from reidkit.pose.decode import heatmap_maximum
+from reidkit.pose.heatmaps import heatmap_maximum
 from reidkit.pose.small_config import test_pipeline
 from reidkit.pose.training import true_joints
 from reidkit.pose.warp import Geometry, warp_crops

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from reidkit.pose.compat import load_mmpose, quiet
-from reidkit.pose.decode import Decoder, decoder_for
+from reidkit.pose.heatmaps import Decoder, decoder_for
 from reidkit.pose.models import (
     SHIPPED,
     build_model,

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from reidkit.pose.decode import heatmap_maximum
+from reidkit.pose.heatmaps import heatmap_maximum
 
 # joint and the one before it on its limb, left and right: elbows, wrists, knees, ankles
 LIMB_PAIRS = (((7, 5), (8, 6)), ((9, 7), (10, 8)), ((13, 11), (14, 12)), ((15, 13), (16, 14)))

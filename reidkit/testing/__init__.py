@@ -21,12 +21,12 @@ from reidkit.testing.fakes import (
 )
 from reidkit.testing.plugins import Report, check_plugin, use_plugin
 from reidkit.testing.requirements import ContractError
-from reidkit.testing.trial import Trial, train_and_test
+from reidkit.testing.short_run import ShortRun, train_and_test
 
 __all__ = [
     "ContractError",
     "Report",
-    "Trial",
+    "ShortRun",
     "check_component",
     "check_plugin",
     "documentation_problems",

@@ -6,9 +6,6 @@ import re
 import sys
 from pathlib import Path
 
-# tools whose command has another name
-OTHER_NAMES = {"generate_part_labels": "label"}
-
 
 def cli_command(command: str) -> str:
     """A command as the user of this process would type it.
@@ -25,7 +22,9 @@ def cli_command(command: str) -> str:
         'reidkit test'
         >>> sys.argv = before
     """
-    return f"python tools/{command}.py" if _in_repository() else f"reidkit {command}"
+    return (
+        f"python tools/{command.replace('-', '_')}.py" if _in_repository() else f"reidkit {command}"
+    )
 
 
 def examples(text: str) -> str:
@@ -39,15 +38,15 @@ def examples(text: str) -> str:
         >>> examples("python tools/train.py configs/mypaper/baseline.py settings.seed=1")
         'reidkit train mypaper/baseline settings.seed=1'
         >>> examples("torchrun --nproc-per-node 4 tools/generate_part_labels.py MSMT17")
-        'torchrun --nproc-per-node 4 -m reidkit.cli.main label MSMT17'
+        'torchrun --nproc-per-node 4 -m reidkit.cli.main generate-part-labels MSMT17'
         >>> sys.argv = before
     """
     if _in_repository():
         return text
 
-    def command(found: re.Match[str]) -> str:
-        start = "reidkit" if found[1] else "-m reidkit.cli.main"
-        return f"{start} {OTHER_NAMES.get(found[2], found[2].replace('_', '-'))}"
+    def command(match: re.Match[str]) -> str:
+        start = "reidkit" if match[1] else "-m reidkit.cli.main"
+        return f"{start} {match[2].replace('_', '-')}"
 
     text = re.sub(r"(python )?\btools/(\w+)\.py", command, text)
     return re.sub(r"\bconfigs/(\S+)\.py", r"\1", text)

@@ -153,7 +153,7 @@ class Reader:
             *tree,
             *([also] if self.nestings else []),
             f"  found: {_found(own, self.data_root)}",
-            f"  to mend: {self.how or 'put the data set there'}; or set settings.data_root or the "
+            f"  to fix: {self.how or 'put the data set there'}; or set settings.data_root or the "
             "reader's option root",
         ]
         return "\n".join(lines)
@@ -186,7 +186,7 @@ class Reader:
             raise UserError(
                 f"{self.title or self.name}: {folder.as_posix()} differs from the published set\n"
                 + "\n".join(rows)
-                + '\n  to mend: unpack the archive again, or set check_counts="never" to use it as '
+                + '\n  to fix: unpack the archive again, or set check_counts="never" to use it as '
                 "it is"
             )
 

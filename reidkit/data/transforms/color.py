@@ -9,7 +9,7 @@ import torch
 from mmcv.transforms import BaseTransform
 from torch import Tensor
 
-from reidkit.data.transforms.random import draw, probability
+from reidkit.data.transforms.random import probability, rand
 from reidkit.registry import TRANSFORMS
 from reidkit.structures import ReIDBatch
 
@@ -89,7 +89,7 @@ class ColorJitter(BaseTransform):
         spread = torch.tensor(
             [self.brightness, self.contrast, self.saturation, self.gain, self.gain, self.gain]
         )
-        uniform = draw(results, len(results), 7)
+        uniform = rand(results, len(results), 7)
         factors = 1 + (2 * uniform[:, :6] - 1) * spread.to(uniform.device)
         factors = factors.clamp_(min=0)
         factors[uniform[:, 6] >= self.p] = 1.0

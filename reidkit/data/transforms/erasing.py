@@ -8,7 +8,7 @@ import torch
 from mmcv.transforms import BaseTransform
 from torch import Tensor
 
-from reidkit.data.transforms.random import draw, probability
+from reidkit.data.transforms.random import probability, rand
 from reidkit.registry import TRANSFORMS
 from reidkit.structures import ReIDBatch
 
@@ -73,8 +73,8 @@ class RandomErasing(BaseTransform):
     def _boxes(self, batch: ReIDBatch) -> Tensor:
         """Top, left, height, width of each rectangle, on the generator's device."""
         height, width = batch.images.shape[-2:]
-        chosen = draw(batch, len(batch)) < self.p
-        tries = draw(batch, len(batch), 100, 4)
+        chosen = rand(batch, len(batch)) < self.p
+        tries = rand(batch, len(batch), 100, 4)
         area = (self.area[0] + tries[..., 0] * (self.area[1] - self.area[0])) * height * width
         aspect = self.aspect[0] + tries[..., 1] * (self.aspect[1] - self.aspect[0])
         tall, wide = (area * aspect).sqrt().round(), (area / aspect).sqrt().round()

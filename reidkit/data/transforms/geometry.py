@@ -10,7 +10,7 @@ from mmcv.transforms import BaseTransform
 from torch import Tensor
 
 from reidkit.data.transforms.fields import move_grid
-from reidkit.data.transforms.random import draw, probability
+from reidkit.data.transforms.random import probability, rand
 from reidkit.registry import TRANSFORMS
 from reidkit.structures import ReIDBatch
 
@@ -38,7 +38,7 @@ class RandomFlip(BaseTransform):
 
     def transform(self, results: ReIDBatch) -> ReIDBatch:
         """Flip; see the class."""
-        flip = draw(results, len(results)) < self.p
+        flip = rand(results, len(results)) < self.p
         images = _flip(results.images, flip)
         return move_grid(results, images, lambda name, cells: _flip(cells, flip), empties=False)
 
@@ -74,7 +74,7 @@ class RandomCrop(BaseTransform):
     def transform(self, results: ReIDBatch) -> ReIDBatch:
         """Crop; see the class."""
         images = results.images
-        shift = (draw(results, len(results), 2) * (2 * self.pad + 1)).floor().long() - self.pad
+        shift = (rand(results, len(results), 2) * (2 * self.pad + 1)).floor().long() - self.pad
         shift = shift.to(images.device)
 
         def move(name: str, cells: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 from reidkit.structures import ReIDBatch
 
 
-def draw(batch: ReIDBatch, *shape: int) -> Tensor:
+def rand(batch: ReIDBatch, *shape: int) -> Tensor:
     """Uniform numbers in [0, 1) from the batch's generator, on the generator's device.
 
     Args:
@@ -20,8 +20,8 @@ def draw(batch: ReIDBatch, *shape: int) -> Tensor:
 
     Example:
         >>> clip = ReIDBatch(torch.zeros(4, 3, 8, 4), generator=torch.Generator(), augment_group=2)
-        >>> draws = draw(clip, 4)
-        >>> bool(draws[0] == draws[1]), bool(draws[1] == draws[2])
+        >>> numbers = rand(clip, 4)
+        >>> bool(numbers[0] == numbers[1]), bool(numbers[1] == numbers[2])
         (True, False)
     """
     generator = batch.generator

@@ -18,7 +18,7 @@ from reidkit_plugins.dgnet.teacher import STYLES, target
 
 
 def test_trace_of_the_ramps():
-    """Spec 4 and 10.10: 0.0005 an iteration after 30,000; head 2 at 0.2 of the primary weight."""
+    """As released: 0.0005 an iteration after 30,000; head 2 at 0.2 of the primary weight."""
     primary, code = PUBLISHED["primary"], PUBLISHED["structure_code"]
     trace = {0: 0, 30_000: 0, 31_000: 0.5, 32_000: 1.0, 34_000: 2.0, 34_001: 2.0, 99_999: 2.0}
     assert {t: primary(t) for t in trace} == pytest.approx(trace)

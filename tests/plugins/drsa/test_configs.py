@@ -8,7 +8,7 @@ import torch
 import yaml
 
 from reidkit.config import check_config, load_config
-from reidkit.data.transforms.random import draw
+from reidkit.data.transforms.random import rand
 from reidkit.structures import ReIDBatch
 from reidkit_plugins.drsa.picture import attention_sheet
 from reidkit_plugins.drsa.transforms import HideBands, RandomSizedRectCrop
@@ -116,7 +116,7 @@ def test_sized_crop_cuts_one_rectangle_per_clip_and_stretches_it():
     assert ((span > 0.55 * 64) & (span <= 64)).all()  # sqrt(0.64 * 2 / 2) of the height and more
     whole = RandomSizedRectCrop(area=(1.0, 1.0), aspect=(2.0, 2.0))(batch).images
     torch.testing.assert_close(whole, rows, atol=1e-3, rtol=0)
-    assert len(draw(batch, 6, 2).unique(dim=0)) == 2
+    assert len(rand(batch, 6, 2).unique(dim=0)) == 2
 
 
 def test_the_sheet_shows_maps_and_weights(tmp_path):

@@ -1,4 +1,4 @@
-"""Training steps with a small backbone: what moves what (acceptance checks 4, 5, 9 of the spec)."""
+"""Training steps with a small backbone: what moves what."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""Sizes, shapes, locality and sharing of the network (acceptance checks 1, 2, 3, 8 of the spec)."""
+"""Sizes, shapes, locality and sharing of the network."""
 
 import copy
 from itertools import chain

@@ -47,11 +47,11 @@ def test_the_worked_example():
         "b0 b1 e0 e0 a0 a1 | a2 a0 c0 c1 b0 b1 | d0 d1 b0 b1 c2 c3 | "
         "c0 c1 e0 e0 d0 d1 | d0 d1 a1 a2 e0 e0"
     )
-    sampler.draw(near)
+    sampler.fill(near)
     assert named(sampler) == wanted
     assert sampler._at.tolist() == [0, 0, 2, 0, 0]
     sampler.set_epoch(1)
-    sampler.draw(near)
+    sampler.fill(near)
     second = wanted.replace("c2 c3", "cX").replace("c0 c1", "c2 c3").replace("cX", "c0 c1")
     assert named(sampler) == second.replace("d0 d1 b0 b1 c0 c1", "d0 d1 b0 b1 c0 c1")
 

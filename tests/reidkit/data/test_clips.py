@@ -105,9 +105,12 @@ def test_a_draw_is_a_function_of_seed_epoch_tracklet_and_copy(split):
     one.set_epoch(2)
     two.set_epoch(2)
     for row, copy in itertools.product(range(10), range(3)):
-        assert (one.draw(row, copy) == two.draw(row, copy)).all()
-    assert any((one.draw(3, 0) != one.draw(3, c)).any() for c in (1, 2))
-    assert any((one.draw(r, 0) != batches(split, seed=6).draw(r, 0)).any() for r in (1, 3, 5))
+        assert (one.sample_frames(row, copy) == two.sample_frames(row, copy)).all()
+    assert any((one.sample_frames(3, 0) != one.sample_frames(3, c)).any() for c in (1, 2))
+    assert any(
+        (one.sample_frames(r, 0) != batches(split, seed=6).sample_frames(r, 0)).any()
+        for r in (1, 3, 5)
+    )
 
 
 def test_copies_of_a_tracklet_are_counted_over_the_pass_and_the_processes(split):
@@ -122,12 +125,12 @@ def test_copies_of_a_tracklet_are_counted_over_the_pass_and_the_processes(split)
     again.set_epoch(1)
     for row, drawn_frames in copies.items():
         for n, frames in enumerate(drawn_frames):
-            assert (frames == again.draw(row, n)).all()
+            assert (frames == again.sample_frames(row, n)).all()
     assert max(map(len, copies.values())) > 1
     second = ClipBatches(sampler, RandomFrames(3), split.lengths, rank=1, world_size=2)
     second.set_epoch(1)
     row, frames = next(iter(second))[0]
-    assert (frames == again.draw(row, 1)).all()
+    assert (frames == again.sample_frames(row, 1)).all()
 
 
 def test_the_loader_of_domains_goes_on_in_the_middle_of_an_epoch(split):

@@ -9,7 +9,7 @@ from reidkit.pose.compat import load_mmpose, placeholder
 
 def test_importing_pose_does_not_import_mmpose():
     code = (
-        "import sys, reidkit.pose, reidkit.cli.labels; "
+        "import sys, reidkit.pose, reidkit.cli.generate_part_labels; "
         "reidkit.pose.TopdownLabeller('synthped', 'random').provenance; "
         "print([m for m in sys.modules if m.split('.')[0] in ('mmpose', 'xtcocotools')])"
     )

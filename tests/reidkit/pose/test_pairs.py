@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reidkit.pose.decode import heatmap_maximum
+from reidkit.pose.heatmaps import heatmap_maximum
 from reidkit.pose.pairs import LIMB_PAIRS, SHARE, part_pairs
 
 SIGMA = 1.5

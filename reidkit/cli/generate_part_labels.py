@@ -1,4 +1,4 @@
-"""``reidkit label``: part labels for any data set, scored where the truth is known."""
+"""``reidkit generate-part-labels``: part labels of any data set, scored where truth is."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ A mmpose config file is Python and is executed; checkpoints and pickles never ar
 
 
 def _parser() -> argparse.ArgumentParser:
-    command = parser("reidkit label", "Keypoints and part maps of person crops by mmpose.", EPILOG)
+    what = "Keypoints and part maps of person crops by mmpose."
+    command = parser("reidkit generate-part-labels", what, EPILOG)
     add = command.add_argument
     add("dataset", nargs="?", help="name of a reader, options as key=value; default: SynthPed A, B")
     add("--data-root", type=Path, default=Path("data"), help="default: data")

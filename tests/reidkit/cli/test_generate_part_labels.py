@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from reidkit.cli.common import run_cli
-from reidkit.cli.labels import main
+from reidkit.cli.generate_part_labels import main
 
 ROOT = Path(__file__).parents[3]
 

@@ -21,7 +21,7 @@ QUIET = ("settings.workers=0", "settings.pictures=False", "visualizers=[]")
 
 
 @dataclass(frozen=True)
-class Trial:
+class ShortRun:
     """What a short run showed.
 
     Attributes:
@@ -43,7 +43,7 @@ def train_and_test(
     folder: str | Path,
     overrides: Sequence[str] = (),
     data: str = "synthped_tiny",
-) -> Trial:
+) -> ShortRun:
     """Train and test a config as ``reidkit train`` does, on few images; about a minute on one core.
 
     Args:
@@ -72,7 +72,7 @@ def train_and_test(
                 float(values[-share:].mean()),
             )
     evaluator = EVALUATORS.build(dict(cfg.evaluation), dict(settings=cfg.settings))
-    return Trial(
+    return ShortRun(
         finished.folder,
         {run.domain: dict(run.result.metrics) for run in finished.tests},
         {run.domain: _chance(run, evaluator) for run in finished.tests},

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from reidkit.pose.compat import load_mmpose
-from reidkit.pose.decode import decode_one_by_one, decoder_for
+from reidkit.pose.heatmaps import decode_one_by_one, decoder_for
 
 SIZES = dict(input_size=(64, 128), heatmap_size=(16, 32))
 
