@@ -3,32 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from mmengine.config import ConfigDict
 from torch import nn
 
+from reidkit.data.split import Split
 from reidkit.errors import UserError
 from reidkit.registry import MODELS
 from reidkit.utils.checkpoint import load_state
 
 
+@dataclass(frozen=True)
+class TrainingSet:
+    """What a model is built with of the split that it learns identities from.
+
+    Args:
+        num_identities: number K of its identities.
+        cameras: its cameras, sorted.
+
+    Example:
+        >>> TrainingSet(751, (1, 2, 3)).num_identities
+        751
+    """
+
+    num_identities: int
+    cameras: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, split: Split) -> TrainingSet:
+        """What there is to know of a split."""
+        return cls(split.relabel()[1], tuple(sorted(set(split.cameras.tolist()))))
+
+
 def build_model(
     cfg: ConfigDict,
-    num_identities: int,
+    training_set: TrainingSet,
     precision: str = "fp32",
-    cameras: Sequence[int] = (),
     runs: Mapping[str, str] | None = None,
     starting_weights: bool = True,
 ) -> Any:
-    """Build ``cfg.model`` with the number of identities, the input size and the precision.
+    """Build ``cfg.model`` for a training set, an input size and a precision.
 
     Args:
         cfg: the resolved config.
-        num_identities: K of the training split, or of the run whose weights are loaded next.
+        training_set: of this run, or of the one whose weights are loaded next.
         precision: of training: "fp32", "bf16" or "fp16".
-        cameras: of the training images, sorted.
         runs: role -> folder of the runs that training builds on; None where nothing is trained.
         starting_weights: False builds every network with ``pretrained=None``, for a model that
             gets a run's weights: what it started from is not needed, and may be gone.
@@ -38,8 +60,8 @@ def build_model(
     return MODELS.build(
         model if starting_weights else without_weights(model),
         dict(
-            num_identities=num_identities,
-            cameras=cameras,
+            num_identities=training_set.num_identities,
+            cameras=training_set.cameras,
             input_size=tuple(cfg.input.size),
             settings=cfg.settings,
             precision=precision,

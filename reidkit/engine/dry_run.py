@@ -22,7 +22,7 @@ from reidkit.config.check import components_of
 from reidkit.config.problems import ConfigError, Problem
 from reidkit.data.crops import STORED
 from reidkit.data.datasets.reader import Reader
-from reidkit.engine.build import build_model
+from reidkit.engine.build import TrainingSet, build_model
 from reidkit.engine.domains import PART_MAP
 from reidkit.engine.label_plan import plan_of
 from reidkit.engine.optim import build_optim, build_schedule
@@ -72,7 +72,7 @@ def dry_run_problems(cfg: Config) -> list[Problem]:
     with torch.random.fork_rng(devices=[]):
         models: list[Any] = []
         try:
-            models.append(build_model(cfg, IDENTITIES, cameras=(0, 1), starting_weights=False))
+            models.append(build_model(cfg, TrainingSet(IDENTITIES, (0, 1)), starting_weights=False))
         except Exception as error:
             return [_problem(error, cfg, None)]
         model = models[0]

@@ -6,6 +6,7 @@ import math
 import random
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from mmengine.dist import get_rank, is_main_process
 from mmengine.hooks import Hook, LoggerHook
 
+from reidkit.engine.build import TrainingSet
 from reidkit.engine.runner import plain_history
 from reidkit.errors import UserError
 from reidkit.registry import HOOKS
@@ -71,17 +73,17 @@ class LastCheckpointHook(Hook):
 
     Args:
         interval: epochs between two checkpoints, >= 1.
-        num_identities: K of the training split, which a model that is read back is built with.
+        training_set: which a model that is read back is built with.
     """
 
     priority = "VERY_LOW"
 
-    def __init__(self, interval: int = 1, num_identities: int = 1):
-        self.interval, self.num_identities = interval, num_identities
+    def __init__(self, interval: int = 1, training_set: TrainingSet | None = None):
+        self.interval, self.training_set = interval, training_set or TrainingSet(1)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Leave nothing in the checkpoint that needs code to be read."""
-        checkpoint["meta"]["num_identities"] = self.num_identities
+        checkpoint["meta"]["training_set"] = asdict(self.training_set)
         checkpoint["message_hub"] = plain_history(checkpoint["message_hub"])
 
     def after_train_epoch(self, runner) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from mmengine.config import ConfigDict
 
-from reidkit.engine.build import build_model
+from reidkit.engine.build import TrainingSet, build_model
 
 Sizes = dict[str, tuple[int, int]]
 
@@ -51,4 +51,4 @@ def label_plan(cfg: ConfigDict) -> LabelPlan:
         cfg: resolved, checked, with its plugins loaded.
     """
     with torch.random.fork_rng(devices=[]):
-        return plan_of(build_model(cfg, 2, cameras=(0, 1), starting_weights=False))
+        return plan_of(build_model(cfg, TrainingSet(2, (0, 1)), starting_weights=False))

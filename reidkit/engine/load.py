@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from mmengine.config import Config
 from torch import Tensor, nn
 
 from reidkit.config import prepare_config
-from reidkit.engine.build import build_model
+from reidkit.engine.build import TrainingSet, build_model
 from reidkit.engine.folder import CHECKPOINT
 from reidkit.errors import UserError
 from reidkit.registry import MATCHERS
@@ -48,7 +48,7 @@ def load_model(cfg: Config, folder: Path, overrides: Sequence[str] = ()) -> Any:
     file = folder / CHECKPOINT
     checkpoint = load_checkpoint(file)
     state = checkpoint["state_dict"]
-    model = build_model(cfg, checkpoint["meta"]["num_identities"], starting_weights=False)
+    model = build_model(cfg, _training_set(checkpoint["meta"]), starting_weights=False)
     state = _with_matcher(state, model, cfg, file)
     try:
         model.load_state_dict(state)
@@ -58,6 +58,12 @@ def load_model(cfg: Config, folder: Path, overrides: Sequence[str] = ()) -> Any:
             raise UserError(_unfit(state, model, folder, changes)) from None
         raise UserError(f"{file}: does not fit config.py: {error}") from None
     return model
+
+
+def _training_set(meta: Mapping[str, Any]) -> TrainingSet:
+    """What the run had learned from, as its checkpoint keeps it."""
+    kept = meta["training_set"]
+    return TrainingSet(kept["num_identities"], tuple(kept["cameras"]))
 
 
 def _unfit(state: dict[str, Tensor], model: nn.Module, folder: Path, changes: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.dist import barrier, broadcast_object_list, is_main_process
 
 from reidkit.config import render
-from reidkit.engine.build import unwrapped
+from reidkit.engine.build import TrainingSet, unwrapped
 from reidkit.engine.devices import choose_device, choose_precision, start_processes
 from reidkit.engine.domains import Domains
 from reidkit.engine.evaluate import TestRun, build_evaluator, evaluate
@@ -128,7 +128,7 @@ class Run:
         domains = list(dict.fromkeys(role.domain for role in roles.values())) or ["source"]
         extra = build_evaluator(self.cfg).extra_splits
         self.domains.prepare(domains, list(self.cfg.data.tests), extra)
-        self._num_identities = self.domains.split(domains[0], "train").relabel()[1]
+        self._training_set = TrainingSet.of(self.domains.split(domains[0], "train"))
         if is_main_process():
             with atomic_write(self.folder / "config.py", "w") as file:
                 file.write(render(self.cfg))
@@ -162,12 +162,12 @@ class Run:
         runs = {role: one["run"] for role, one in wanted.items()}
         for stage in stages(self.cfg, self.folder):
             self._say(stage.title)
-            model = stage_model(stage.cfg, self._num_identities, self.precision, runs)
+            model = stage_model(stage.cfg, self._training_set, self.precision, runs)
             yield build_runner(
                 stage,
                 model,
                 self.domains,
-                num_identities=self._num_identities,
+                training_set=self._training_set,
                 device=self.device,
                 precision=self.precision,
                 launcher=self.launcher,

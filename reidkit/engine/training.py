@@ -13,7 +13,13 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
 from reidkit.config import stage_configs
-from reidkit.engine.build import build_model, freeze, load_initial_weights, unwrapped
+from reidkit.engine.build import (
+    TrainingSet,
+    build_model,
+    freeze,
+    load_initial_weights,
+    unwrapped,
+)
 from reidkit.engine.domains import Domains
 from reidkit.engine.evaluate import TestRun, evaluate
 from reidkit.engine.folder import CHECKPOINT
@@ -63,20 +69,20 @@ def stages(cfg: Config, folder: Path) -> Iterator[Stage]:
 
 
 def stage_model(
-    cfg: Config, num_identities: int, precision: str, runs: Mapping[str, str] | None = None
+    cfg: Config, training_set: TrainingSet, precision: str, runs: Mapping[str, str] | None = None
 ) -> Any:
     """The model as a stage starts to train it: weights loaded, modules frozen, losses chosen.
 
     Args:
         cfg: of the stage.
-        num_identities: K of the training split.
+        training_set: what the model is built with.
         precision: "fp32", "bf16" or "fp16".
         runs: role -> folder of the runs that training builds on.
 
     Raises:
         UserError: weights of another model, or names that the model does not have.
     """
-    model = build_model(cfg, num_identities, precision, runs)
+    model = build_model(cfg, training_set, precision, runs)
     load_initial_weights(
         model, cfg.train.get("load_from"), cfg.train.get("keep_classifiers", False)
     )
@@ -94,7 +100,7 @@ def build_runner(
     model: Any,
     domains: Domains,
     *,
-    num_identities: int,
+    training_set: TrainingSet,
     device: torch.device,
     precision: str = "fp32",
     launcher: str = "none",
@@ -106,7 +112,7 @@ def build_runner(
         stage: of ``stages``.
         model: of ``stage_model``.
         domains: gives the training loader.
-        num_identities: K of the training split, kept with every checkpoint.
+        training_set: kept with every checkpoint.
         device: where the model trains.
         precision: "fp32", "bf16" or "fp16".
         launcher: mmengine's name for what started the processes.
@@ -127,7 +133,7 @@ def build_runner(
         optim_wrapper=build_optim(model, train, precision),
         param_scheduler=schedule or None,
         default_hooks=dict(logger=OpenLoggerHook(), checkpoint=None, sampler_seed=None),
-        custom_hooks=custom_hooks(cfg, domains, num_identities),
+        custom_hooks=custom_hooks(cfg, domains, training_set),
         visualizer=dict(type="Visualizer", vis_backends=[dict(one) for one in cfg.visualizers]),
         randomness=dict(seed=settings.seed, deterministic=settings.deterministic),
         env_cfg=dict(dist_cfg=dict(backend="nccl" if device.type == "cuda" else "gloo")),
@@ -139,12 +145,12 @@ def build_runner(
     )
 
 
-def custom_hooks(cfg: Config, domains: Domains, num_identities: int) -> list[Hook]:
+def custom_hooks(cfg: Config, domains: Domains, training_set: TrainingSet) -> list[Hook]:
     """What happens around steps and epochs: the core's hooks, then those that the config names."""
     settings, train = cfg.settings, cfg.train
     hooks: list[Hook] = [RandomnessHook(settings.seed), ProgressHook(), FiniteLossHook()]
     hooks.append(RefreshSamplerHook(settings.workers))
-    hooks.append(LastCheckpointHook(train.get("checkpoint_every", 1), num_identities))
+    hooks.append(LastCheckpointHook(train.get("checkpoint_every", 1), training_set))
     if train.get("eval_every"):
         hooks.append(EvaluateHook(cfg, domains, train.eval_every))
     if settings.ema:

@@ -14,7 +14,7 @@ from scipy.io import savemat
 
 from reidkit.config import prepare_config
 from reidkit.data import MARS
-from reidkit.engine.build import build_model, freeze
+from reidkit.engine.build import TrainingSet, build_model, freeze
 from reidkit.engine.optim import build_optim
 from reidkit.evaluation import RankingEvaluator
 from reidkit.evaluation.metrics.ranked import average_precision, average_precision_official
@@ -35,7 +35,7 @@ def loaded(identities=4, frames=4, seed=0):
 
 def built(name="drsa", *overrides):
     cfg = prepare_config(ROOT / f"configs/drsa/{name}.py", [*TINY, *overrides])
-    return cfg, build_model(cfg, 4).train()
+    return cfg, build_model(cfg, TrainingSet(4)).train()
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_image_parts_work_on_tracklets(override):
     overrides = [override] if "head" not in override else [override, "~model.losses.diversity"]
     given = [o for o in TINY if "width" not in o and "hidden" not in o]
     cfg = prepare_config(ROOT / "configs/drsa/drsa.py", [*given, *overrides])
-    model = build_model(cfg, 4).train()
+    model = build_model(cfg, TrainingSet(4)).train()
     log = model.train_step({"source": loaded()}, build_optim(model, cfg.train))
     assert torch.isfinite(log["loss"])
     embedding = model.embed(loaded())

@@ -10,7 +10,7 @@ from torch import nn
 
 from reidkit.config import check_config, load_config, render
 from reidkit.data.split import Split
-from reidkit.engine.build import build_model
+from reidkit.engine.build import TrainingSet, build_model
 from reidkit.engine.domains import Domains
 from reidkit.errors import UserError
 from reidkit.registry import DATASETS
@@ -115,11 +115,12 @@ def run(tmp_path):
     )
     assert check_config(cfg) == []
     identities = Domains(cfg).split("source", "train").relabel()[1]
-    model = build_model(cfg, identities)
+    model = build_model(cfg, TrainingSet(identities))
     folder = tmp_path / "run"
     (folder / "checkpoints").mkdir(parents=True)
     (folder / "config.py").write_text(render(cfg))
-    kept = dict(state_dict=model.state_dict(), meta=dict(num_identities=identities))
+    meta = dict(training_set=dict(num_identities=identities, cameras=[]))
+    kept = dict(state_dict=model.state_dict(), meta=meta)
     torch.save(kept, folder / "checkpoints/last.pth")
     return folder, data
 

@@ -134,9 +134,9 @@ def test_a_new_project_passes_check_and_its_config_too(world, capsys):
     cfg = prepare_config("my_paper/baseline", ["settings.my_paper.temperature=0.5"])
     assert cfg.source == "my_paper/my_paper/configs/baseline.py"
     assert cfg.settings.my_paper.temperature == 0.5
-    from reidkit.engine.build import build_model
+    from reidkit.engine.build import TrainingSet, build_model
 
-    model = build_model(cfg, 3)
+    model = build_model(cfg, TrainingSet(3))
     assert model.losses["id"].loss.temperature == 0.5  # the setting arrives
 
 

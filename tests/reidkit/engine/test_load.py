@@ -5,7 +5,7 @@ import torch
 
 from reidkit.config import prepare_config, render
 from reidkit.engine import load
-from reidkit.engine.build import build_model
+from reidkit.engine.build import TrainingSet, build_model
 from reidkit.engine.folder import CHECKPOINT
 from reidkit.engine.run import Run
 from reidkit.errors import UserError
@@ -25,8 +25,11 @@ def run_folder(tmp_path):
         folder = tmp_path / "run"
         (folder / CHECKPOINT).parent.mkdir(parents=True)
         (folder / "config.py").write_text(render(cfg))
-        state = build_model(cfg, 5).state_dict()
-        torch.save(dict(state_dict=state, meta=dict(num_identities=5)), folder / CHECKPOINT)
+        state = build_model(cfg, TrainingSet(5)).state_dict()
+        torch.save(
+            dict(state_dict=state, meta=dict(training_set=dict(num_identities=5, cameras=[]))),
+            folder / CHECKPOINT,
+        )
         return folder
 
     return make
@@ -45,9 +48,9 @@ def test_a_run_opens_without_the_weights_it_started_from(tiny_run, tmp_path, mon
     monkeypatch.chdir(elsewhere)
     identities = []
 
-    def counted(cfg, num_identities, **options):
-        identities.append(num_identities)
-        return build_model(cfg, num_identities, **options)
+    def counted(cfg, training_set, **options):
+        identities.append(training_set.num_identities)
+        return build_model(cfg, training_set, **options)
 
     monkeypatch.setattr(load, "build_model", counted)
     again = Run.open(run.folder)

@@ -9,7 +9,7 @@ from mmengine.visualization.vis_backend import BaseVisBackend
 
 from reidkit.config import prepare_config
 from reidkit.engine import training
-from reidkit.engine.build import build_model
+from reidkit.engine.build import TrainingSet, build_model
 from reidkit.engine.dry_run import dry_run_problems
 from reidkit.engine.optim import build_optim
 
@@ -81,7 +81,7 @@ def test_a_stage_with_another_optimiser_drops_the_options_of_the_first(tmp_path)
     first, second = training.stages(cfg, tmp_path)
     assert first.cfg.train.optimizer.type == "SGD" and first.cfg.train.optimizer.momentum == 0.9
     assert second.cfg.train.optimizer.to_dict() == dict(type="AdamW", lr=0.001)
-    optim = build_optim(build_model(second.cfg, 2), second.cfg.train)
+    optim = build_optim(build_model(second.cfg, TrainingSet(2)), second.cfg.train)
     assert isinstance(optim.optimizer, torch.optim.AdamW)
     assert first.folder == tmp_path / "stage1" and second.folder == tmp_path
     assert second.cfg.train.load_from == str(tmp_path / "stage1" / "checkpoints" / "last.pth")

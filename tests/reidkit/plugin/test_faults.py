@@ -8,7 +8,7 @@ import torch
 
 from reidkit.cli.main import main
 from reidkit.config import prepare_config
-from reidkit.engine.build import build_model
+from reidkit.engine.build import TrainingSet, build_model
 from reidkit.engine.dry_run import failure, made_up_batch
 
 LOSS = '''\
@@ -125,7 +125,7 @@ def steps(monkeypatch, tmp_path):
     """Training is one step on 8 made-up images, twice those that are tried before it."""
 
     def one_step(run):
-        model = build_model(run.cfg, 2)
+        model = build_model(run.cfg, TrainingSet(2))
         batch = made_up_batch(run.cfg, [])
         batch.images = batch.images.repeat(2, 1, 1, 1)
         batch.identities = batch.identities.repeat(2)
