@@ -128,12 +128,12 @@ KINDS: dict[str, Kind] = {
             "evaluator",
             ("evaluation",),
             ("settings",),
-            "evaluate(query: Embedding, gallery: Embedding, query_split, gallery_split, matcher, "
-            "*, protocol, trials, multi_query) -> result with metrics, spread, protocol and "
-            "counts: the data set states its protocol and brings its trials (rows of both "
-            "splits). extra_splits(protocol) -> names of the splits it needs beside query and "
-            "gallery; each comes as a keyword (embedding, split). Never tunes anything on the "
-            "test set.",
+            "evaluate(query: LabelledEmbeddings, gallery: LabelledEmbeddings, matcher, *, "
+            "protocol, trials, multi_query) -> result with metrics, spread, protocol and counts: "
+            "the data set states its protocol and brings its trials (rows of both splits). "
+            "extra_splits(protocol) -> names of the splits it needs beside query and gallery; "
+            "each comes as a keyword, LabelledEmbeddings too. Never tunes anything on the test "
+            "set.",
             ("reidkit.evaluation",),
             root="METRICS",
         ),

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from reidkit.bench.measure import cpu_seconds, extra_mb
 from reidkit.bench.reranking import (
-    SIGHTS,
+    METAS,
     k_reciprocal_rows,
     lower,
     part_rows,
@@ -170,13 +170,13 @@ def run(quick: bool = False) -> list[Row]:
 
 def _end_to_end(data: Features, size: str = "") -> tuple[list[Row], RankingResult]:
     """Features to metrics against the bare product, and memory against keeping all distances."""
-    relations = match_labels(MARKET, data.q, data.g)
+    truth = match_labels(MARKET, data.q, data.g)
     query = Embedding(torch.from_numpy(data.query)[:, None])
     gallery = Embedding(torch.from_numpy(data.gallery)[:, None])
 
     def metrics(matcher: Matcher) -> RankingResult:
-        ranks = rank_positives(query, gallery, relations, matcher)
-        return score(ranks, relations, MARKET, type(matcher).__name__)
+        ranks = rank_positives(query, gallery, truth, matcher)
+        return score(ranks, truth, MARKET, type(matcher).__name__)
 
     works: dict[str, Callable[[], Any]] = {
         type(m).__name__: partial(metrics, m) for m in (CosineMatcher(), EuclideanMatcher())
@@ -217,7 +217,7 @@ def on_device(data: Features, device: str = "cuda", size: str = "") -> list[Row]
         device: a GPU; on a CPU this is for tests.
         size: named in the rows; re-ranking is measured only without.
     """
-    relations = match_labels(MARKET, data.q, data.g)
+    truth = match_labels(MARKET, data.q, data.g)
     query, gallery = (torch.from_numpy(x).to(device) for x in (data.query, data.gallery))
     sides = Embedding(query[:, None]), Embedding(gallery[:, None])
     wait = torch.cuda.synchronize if query.is_cuda else (lambda: None)
@@ -233,12 +233,12 @@ def on_device(data: Features, device: str = "cuda", size: str = "") -> list[Row]
         return min(times[1:])
 
     def metrics() -> None:
-        ranks = rank_positives(*sides, relations, CosineMatcher(), 256)
-        score(ranks, relations, MARKET, "CosineMatcher")
+        ranks = rank_positives(*sides, truth, CosineMatcher(), 256)
+        score(ranks, truth, MARKET, "CosineMatcher")
 
     def reranked() -> None:
-        q, g, matcher = KReciprocal(block_mb=256).rerank(*sides, CosineMatcher(), *SIGHTS)
-        rank_positives(q, g, relations, matcher, 256)
+        q, g, matcher = KReciprocal(block_mb=256).rerank(*sides, CosineMatcher(), *METAS)
+        rank_positives(q, g, truth, matcher, 256)
 
     floor = seconds(lambda: query @ gallery.T)
     works = {"features -> metrics": metrics} | ({} if size else {"k-reciprocal": reranked})
@@ -251,12 +251,12 @@ def on_device(data: Features, device: str = "cuda", size: str = "") -> list[Row]
 def _scoring(data: Features, part: int) -> list[Row]:
     """Distances to metrics, against sorting whole rows."""
     table = -(data.query @ data.gallery.T)
-    relations = match_labels(MARKET, data.q, data.g)
+    truth = match_labels(MARKET, data.q, data.g)
     sides = RowIds.arange(len(data.q)), RowIds.arange(len(data.g))
     some = np.linspace(0, len(data.q) - 1, part).astype(int)
     few = Labels(data.q.identities[some], data.q.cameras[some])
     works = {
-        "ours": lambda: rank_positives(*sides, relations, PrecomputedMatcher(table)),
+        "ours": lambda: rank_positives(*sides, truth, PrecomputedMatcher(table)),
         "sort": lambda: argsort_scores(table, data.q, data.g),
         "loop": lambda: loop_scores(table[some], few, data.g),
     }
@@ -281,9 +281,9 @@ def _float64(data: Features) -> float:
     for start in range(0, len(data.q), 256):
         rows = slice(start, start + 256)
         labels = Labels(data.q.identities[rows], data.q.cameras[rows])
-        relations = match_labels(MARKET, labels, data.g)
+        truth = match_labels(MARKET, labels, data.g)
         table = -(data.query[rows].astype(np.float64) @ gallery)
-        part = len(relations.valid)
+        part = len(truth.valid)
         total += argsort_scores(table, labels, data.g)[0] * part if part else 0.0
         count += part
     return total / count

@@ -28,7 +28,7 @@ from reidkit.evaluation.ranking.ranks import rank_positives
 from reidkit.structures import Embedding, ImageMeta
 
 MARKET = PROTOCOLS["market"]
-SIGHTS = ImageMeta(None), ImageMeta(None)
+METAS = ImageMeta(None), ImageMeta(None)
 
 
 def lower(name: str, against: str, baseline: float, ours: float, unit: str) -> Row:
@@ -103,7 +103,7 @@ def k_reciprocal_rows(data: Any) -> list[Row]:
             pass
 
     def ours() -> None:
-        use(step.rerank(both[:n_query], both[n_query:], CosineMatcher(), *SIGHTS)[2])
+        use(step.rerank(both[:n_query], both[n_query:], CosineMatcher(), *METAS)[2])
 
     with torch.inference_mode():
         found = step.search(both, CosineMatcher(), n_query)
@@ -147,9 +147,9 @@ class Dense:
 
 def mean_precision(table: NDArray[np.float32], data: Any) -> float:
     """mAP of given distances under the market rule."""
-    relations = match_labels(MARKET, data.q, data.g)
+    truth = match_labels(MARKET, data.q, data.g)
     sides = RowIds.arange(len(data.q)), RowIds.arange(len(data.g))
-    ranks = rank_positives(*sides, relations, PrecomputedMatcher(table))
+    ranks = rank_positives(*sides, truth, PrecomputedMatcher(table))
     return float(average_precision(ranks.ranks, ranks.starts).mean())
 
 
@@ -189,15 +189,15 @@ def verification_rows(data: Any) -> list[Row]:
     """TAR@FAR in the ranking's pass against scikit-learn's roc_curve over all pairs."""
     from sklearn.metrics import roc_curve
 
-    relations = match_labels(MARKET, data.q, data.g)
+    truth = match_labels(MARKET, data.q, data.g)
     table = 1 - data.query @ data.gallery.T
     sides = RowIds.arange(len(data.q)), RowIds.arange(len(data.g))
     rates = (1e-4, 1e-3, 1e-2)
-    keep = int(max(rates) * relations.n_impostors(relations.people)) + 2
+    keep = int(max(rates) * truth.n_impostors(truth.people)) + 2
 
     def ours(verify: bool) -> list[float]:
         seen = Verification(0.0, 2.0, keep) if verify else None
-        rank_positives(*sides, relations, PrecomputedMatcher(table), 64, relations.people, seen)
+        rank_positives(*sides, truth, PrecomputedMatcher(table), 64, truth.people, seen)
         return [] if seen is None else [seen.tar_at_far(rate)["tar"] for rate in rates]
 
     def curve() -> list[float]:
@@ -212,5 +212,5 @@ def verification_rows(data: Any) -> list[Row]:
     if not np.allclose(results["ours"], results["curve"], atol=1e-6):
         raise RuntimeError(f"TAR@FAR disagrees: {results['ours']} and {results['curve']}")
     more = max(seconds["ours"] - seconds["ranking"], 1e-9)
-    name = f"TAR@FAR and EER, {relations.n_impostors(relations.people) / 1e6:.1f} M pairs"
+    name = f"TAR@FAR and EER, {truth.n_impostors(truth.people) / 1e6:.1f} M pairs"
     return [lower(name, "sklearn roc_curve", seconds["curve"], more, "s")]

@@ -86,25 +86,25 @@ def _random(reader) -> list:
         Labels(s.identities, s.cameras, [f"{s.root}/{path}" for path in s.paths])
         for s in (splits["query"], splits["gallery"])
     ]
-    relations = match_labels(rules, *sides)
+    truth = match_labels(rules, *sides)
     findings = []
-    if relations.invalid:
+    if truth.invalid:
         first = "; ".join(
-            f"{splits['query'].paths[i]}: {reason}" for i, reason in relations.invalid[:SHOWN]
+            f"{splits['query'].paths[i]}: {reason}" for i, reason in truth.invalid[:SHOWN]
         )
-        all_of_them = len(relations.invalid) == len(sides[0])
+        all_of_them = len(truth.invalid) == len(sides[0])
         findings.append(
             Finding(
                 "error" if all_of_them else "warning",
-                f"{len(relations.invalid)} of {len(sides[0])} queries have no right gallery image "
+                f"{len(truth.invalid)} of {len(sides[0])} queries have no positive "
                 f"under protocol {rules.name}: {first}",
             )
         )
-    valid = relations.valid
+    valid = truth.valid
     if len(valid):
-        own = relations.starts[valid + 1] - relations.starts[valid]
-        left = relations.n_gallery - len(relations.junk) - (own - relations.n_good[valid])
-        precision, first_rank = random_ranker(relations.n_good[valid], left)
+        own = truth.starts[valid + 1] - truth.starts[valid]
+        left = truth.n_gallery - len(truth.junk) - (own - truth.n_positives[valid])
+        precision, first_rank = random_ranker(truth.n_positives[valid], left)
         findings.append(
             Finding(
                 "info",

@@ -15,7 +15,7 @@ EXAMPLES = """examples:
   python tools/evaluate.py features/target --rerank KReciprocal --out reranked.json
   python tools/evaluate.py features/target +evaluation.rerank.rr=KReciprocal \\
       evaluation.rerank.rr.k1=50 evaluation.rerank.rr.k2=15
-  python tools/evaluate.py features.npz labels.csv 'evaluation.far=(1e-4,1e-3)' \\
+  python tools/evaluate.py features.npz labels.csv 'evaluation.far_targets=(1e-4,1e-3)' \\
       evaluation.bootstrap=2000 model.matcher=EuclideanMatcher
 labels.csv has a row per image in the order of the features: identity, camera, split (query, gallery
 or both), and perhaps file and time. More: docs/evaluation.md"""
@@ -32,7 +32,7 @@ def main(argv: list[str]) -> int:
     sides = dict(test.sides)
     query, gallery = sides.pop("query"), sides.pop("gallery")
     matcher = test.meta.get("precomputed", matcher)
-    result = evaluator.rank(
+    result = evaluator.evaluate(
         query,
         gallery,
         matcher,

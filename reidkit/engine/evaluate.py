@@ -11,6 +11,7 @@ from mmengine.config import ConfigDict
 from reidkit.data.split import Split
 from reidkit.engine.domains import Domains
 from reidkit.engine.extract import extract
+from reidkit.evaluation.labelled import LabelledEmbeddings
 from reidkit.registry import EVALUATORS
 from reidkit.structures import Embedding
 
@@ -59,14 +60,12 @@ def evaluate(cfg: ConfigDict, model, domains: Domains) -> list[TestRun]:
                 sides.pop("gallery"),
             )
             result = evaluator.evaluate(
-                query,
-                _near(gallery, model),
-                query_split,
-                gallery_split,
+                LabelledEmbeddings.of(query, query_split, "query"),
+                LabelledEmbeddings.of(_near(gallery, model), gallery_split, "gallery"),
                 model.matcher,
                 protocol=reader.protocol,
                 trials=reader.trials(),
-                **sides,
+                **{name: LabelledEmbeddings.of(*pair, name) for name, pair in sides.items()},
             )
             runs.append(TestRun(domain, query_split, gallery_split, query, gallery, result))
     return runs

@@ -1,10 +1,12 @@
 """Exact, streamed evaluation: matchers, protocols, ranks by counting, and metrics from ranks.
 
-In reading order: `sides` (embeddings with labels), `matchers` (how far), `protocols` (right, wrong
-or left out), `arrange` (what a protocol does to the sides, and over which trials), `rerank` with
-`neighbours`, `k_reciprocal` and `expansion` (steps between distances and ranking), `ranking` (ranks
-from blocks of distances), `single_shot` (chances of ranks), `metrics` (numbers from ranks),
-`score`, `guards`, `evaluator` (all of it in order) and `result` (what is shown).
+In reading order: `labelled` (embeddings with labels); `matchers` (how far two images are);
+`protocols` (positives, negatives and junk of every query) and `apply_protocol` (pooled queries,
+trials); `ranking` (`blocks` and `tiles` of distances, `repeats` among the images, `counting` of
+closer negatives, `ranks`); `metrics` (`ranked`, `single_shot`, `verification`, `camera_pairs`,
+`intervals`) and `score`; `rerank` (steps between distances and ranking: `neighbours`,
+`k_reciprocal`, `expansion`); `guards`, `evaluator` (all of it in order) and `result` (what is
+shown); `io` (files of features and of queries) and `compare` (two runs).
 """
 
 from reidkit.evaluation.apply_protocol import apply_protocol, pool_queries, random_halves

@@ -6,6 +6,7 @@ Shape letters: N images of a query's person and camera, P parts, D dims.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -74,7 +75,7 @@ def _regard_queries(
         return gallery
     device = next(iter(gallery.embedding._tensors().values())).device
     joined = Embedding.cat([gallery.embedding, lacking.embedding.to(device)])
-    return LabelledEmbeddings(joined, Labels.join(gallery.labels, lacking.labels), gallery.name)
+    return replace(gallery, embedding=joined, labels=Labels.join(gallery.labels, lacking.labels))
 
 
 def pool_queries(
@@ -123,9 +124,7 @@ def pool_queries(
             f"{query.labels.file(missing[0])} (identity {identity}, camera {camera})"
         )
     pooled = {key: _pooled(images.embedding[groups[key]], pool) for key in dict.fromkeys(wanted)}
-    return LabelledEmbeddings(
-        Embedding.cat([pooled[key] for key in wanted]), query.labels, query.name
-    )
+    return replace(query, embedding=Embedding.cat([pooled[key] for key in wanted]))
 
 
 def _pooled(images: Embedding, pool: str) -> Embedding:

@@ -52,7 +52,7 @@ def compare_tables(
     tables = [read_queries(path) for path in (first, second)]
     rows = _aligned(tables[0], tables[1], first, second)
     columns = [{k: v[order] for k, v in t.items()} for t, order in zip(tables, rows, strict=True)]
-    both = (columns[0]["n_good"] > 0) & (columns[1]["n_good"] > 0)
+    both = (columns[0]["n_positives"] > 0) & (columns[1]["n_positives"] > 0)
     values = [
         per_query_metrics({k: v[both] for k, v in c.items()}, METRICS, "drop") for c in columns
     ]
@@ -86,7 +86,7 @@ def _aligned(
 
 
 def _keys(table: Mapping[str, NDArray], path: Path) -> list[tuple[str, int, int]]:
-    missing = [name for name in ("file", "query", "n_good") if name not in table]
+    missing = [name for name in ("file", "query", "n_positives") if name not in table]
     if missing:
         raise UserError(f"{path}: not a per-query table, it has no column '{missing[0]}'")
     trials = table.get("trial", np.zeros(len(table["query"]), np.int64))

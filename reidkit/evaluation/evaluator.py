@@ -32,7 +32,6 @@ from reidkit.evaluation.rerank.base import build_rerankers
 from reidkit.evaluation.result import RankingResult
 from reidkit.evaluation.score import mean_over_trials, score, score_single_shot
 from reidkit.registry import EVALUATORS
-from reidkit.structures import Embedding
 
 POLICIES = ("drop", "zero")
 SINGLE_SHOT = ("exact", "sampled")
@@ -49,7 +48,7 @@ class RankingEvaluator:
         protocol: a name in `PROTOCOLS`; None takes the one that the data set states for itself.
         topk: depths k of the CMC figures "R<k>".
         block_mb: memory for a block of distances, megabytes; independent of the gallery.
-        invalid: queries without a right image are left out of the means ("drop"), or count as 0
+        invalid: queries without a positive are left out of the means ("drop"), or count as 0
             ("zero", as the MATLAB code of Market-1501 does).
         single_shot: "exact" expectation over the images shown, or "sampled" galleries.
         repeats: galleries drawn for each query when sampled.
@@ -58,8 +57,10 @@ class RankingEvaluator:
         seed: of sampled galleries and random halves.
         rerank: steps between distances and ranking, in order: name -> ``type`` (of RERANKERS) and
             options. A name is yours to choose, as the place to override it.
-        far: false accept rates at which the true accept rate is given; none: no verification.
-        fpir: false alarm rates at which missed searches are given; none: no open-set search.
+        far_targets: false accept rates at which the true accept rate is given; none: no
+            verification.
+        fpir_targets: false alarm rates at which missed searches are given; none: no open-set
+            search.
         camera_pairs: also score every pair of cameras, at the cost of another pass.
         bootstrap: resamples for 95 % intervals over queries; 0 for none.
         settings: of the run, for re-rankers that declare them. Supplied by the framework.
@@ -71,11 +72,12 @@ class RankingEvaluator:
     Example:
         >>> import torch
         >>> from reidkit.evaluation import CosineMatcher, Labels
+        >>> from reidkit.structures import Embedding
         >>> gallery = Embedding(torch.tensor([[[1.0, 0.1]], [[1.0, 0.2]], [[0.0, 1.0]]]))
         >>> query = Embedding(torch.tensor([[[1.0, 0.0]]]))
         >>> query = LabelledEmbeddings(query, Labels([7], [1]))
         >>> gallery = LabelledEmbeddings(gallery, Labels([5, 7, 8], [1, 2, 2]))
-        >>> RankingEvaluator().rank(query, gallery, CosineMatcher()).metrics["mAP"]
+        >>> RankingEvaluator().evaluate(query, gallery, CosineMatcher()).metrics["mAP"]
         0.5
     """
 
@@ -91,8 +93,8 @@ class RankingEvaluator:
         trials: int = 10,
         seed: int = 0,
         rerank: dict[str, dict] | None = None,
-        far: Sequence[float] = (),
-        fpir: Sequence[float] = (),
+        far_targets: Sequence[float] = (),
+        fpir_targets: Sequence[float] = (),
         camera_pairs: bool = False,
         bootstrap: int = 0,
         settings: Mapping | None = None,
@@ -109,17 +111,17 @@ class RankingEvaluator:
             raise ValueError(f"topk must be depths of at least 1, got {tuple(topk)}")
         if repeats < 1 or trials < 1:
             raise ValueError(f"repeats and trials must be at least 1, got {repeats} and {trials}")
-        if any(not 0 <= rate <= 1 for rate in (*far, *fpir)) or bootstrap < 0:
+        if any(not 0 <= rate <= 1 for rate in (*far_targets, *fpir_targets)) or bootstrap < 0:
             raise ValueError(
-                "far and fpir must be rates from 0 to 1, bootstrap not below 0; "
-                f"got {tuple(far)}, {tuple(fpir)}, {bootstrap}"
+                "far_targets and fpir_targets must be rates from 0 to 1, bootstrap not below 0; "
+                f"got {tuple(far_targets)}, {tuple(fpir_targets)}, {bootstrap}"
             )
         if block_mb <= 0:
             raise ValueError(f"block_mb must be above 0 megabytes, got {block_mb}")
         self.protocol, self.topk, self.block_mb = protocol, tuple(topk), block_mb
         self.invalid, self.pool, self.seed = invalid, pool, seed
         self.single_shot, self.repeats, self.trials = single_shot, repeats, trials
-        self.far, self.fpir = tuple(far), tuple(fpir)
+        self.far_targets, self.fpir_targets = tuple(far_targets), tuple(fpir_targets)
         self.camera_pairs, self.bootstrap = camera_pairs, bootstrap
         self.rerankers = build_rerankers(rerank, block_mb, settings)
 
@@ -132,47 +134,6 @@ class RankingEvaluator:
         return find_protocol(self.protocol or protocol).extra_splits
 
     def evaluate(
-        self,
-        query: Embedding,
-        gallery: Embedding,
-        query_split,
-        gallery_split,
-        matcher: nn.Module,
-        *,
-        protocol: str = "market",
-        trials: Sequence[Trial] = (),
-        multi_query: tuple[Embedding, object] | None = None,
-    ) -> RankingResult:
-        """Rank and score the splits of a data set (``reidkit.data`` Split).
-
-        Args:
-            query: raw embeddings of the query split.
-            gallery: of the gallery split.
-            query_split: identities, cameras, paths, root.
-            gallery_split: likewise.
-            matcher: smaller is closer.
-            protocol: that the data set states for itself; an evaluator's own comes first.
-            trials: the data set's repetitions of the test; none for one.
-            multi_query: embeddings and split of further images of the queries' people.
-
-        Raises:
-            UserError, ValueError: as for `rank`.
-        """
-        extra = (
-            None if multi_query is None else LabelledEmbeddings.of(*multi_query, name="multi_query")
-        )
-        result = self.rank(
-            LabelledEmbeddings.of(query, query_split, "query"),
-            LabelledEmbeddings.of(gallery, gallery_split, "gallery"),
-            matcher,
-            protocol=protocol,
-            trials=trials,
-            multi_query=extra,
-        )
-        data = f"{query_split.dataset} {query_split.name}/{gallery_split.name}"
-        return replace(result, data=data)
-
-    def rank(
         self,
         query: LabelledEmbeddings,
         gallery: LabelledEmbeddings,
@@ -188,7 +149,9 @@ class RankingEvaluator:
             query: Q raw embeddings with labels.
             gallery: G of them, on the device where the distances are to be computed.
             matcher: a `Matcher` or a module with ``forward(query, gallery)``; smaller is closer.
-            protocol, trials, multi_query: as for `evaluate`.
+            protocol: that the data set states for itself; an evaluator's own comes first.
+            trials: the data set's repetitions of the test; none for one.
+            multi_query: further images of the queries' people.
 
         Raises:
             UserError: empty sides, NaN, infinite or collapsed embeddings, no valid query, or
@@ -198,10 +161,11 @@ class RankingEvaluator:
         rules = find_protocol(self.protocol or protocol)
         if rules.random_halves and not trials:
             trials = random_halves(query.labels, gallery.labels, self.trials, self.seed)
-        if rules.single_shot and (self.far or self.fpir or self.camera_pairs):
+        if rules.single_shot and (self.far_targets or self.fpir_targets or self.camera_pairs):
             raise UserError(
-                f"far, fpir and camera_pairs are of whole galleries; protocol {rules.name} shows "
-                "one image of each person: leave them out, or use protocol market"
+                "far_targets, fpir_targets and camera_pairs are of whole galleries; protocol "
+                f"{rules.name} shows one image of each person: leave them out, or use protocol "
+                "market"
             )
         if not trials:
             result = self._one(rules, query, gallery, matcher, multi_query)
@@ -213,6 +177,8 @@ class RankingEvaluator:
                     for one in trials
                 ]
             )
+        if query.dataset:
+            result = replace(result, data=f"{query.dataset} {query.name}/{gallery.name}")
         return self._with_intervals(result) if self.bootstrap else result
 
     def _one(
@@ -230,17 +196,17 @@ class RankingEvaluator:
         query, gallery = apply_protocol(
             rules, query[rows], gallery[columns], multi_query, self.pool
         )
-        relations = match_labels(rules, query.labels, gallery.labels)
-        check_valid(rules, relations, query.labels, gallery.labels)
+        truth = match_labels(rules, query.labels, gallery.labels)
+        check_valid(rules, truth, query.labels, gallery.labels)
         check_sides(query, gallery)
         name = " -> ".join([type(matcher).__name__, *self.rerankers])
         embeddings = query.embedding, gallery.embedding
         for step in self.rerankers.values():
-            *embeddings, matcher = step.rerank(*embeddings, matcher, query.sight, gallery.sight)
-        query = LabelledEmbeddings(embeddings[0], query.labels, query.name)
-        gallery = LabelledEmbeddings(embeddings[1], gallery.labels, gallery.name)
+            *embeddings, matcher = step.rerank(*embeddings, matcher, query.meta, gallery.meta)
+        query = replace(query, embedding=embeddings[0])
+        gallery = replace(gallery, embedding=embeddings[1])
         score_one = self._single_shot if rules.single_shot else self._whole
-        result = score_one(rules, query, gallery, matcher, relations, name)
+        result = score_one(rules, query, gallery, matcher, truth, name)
         if self.camera_pairs:
             pairs = by_camera_pair(rules, query, gallery, matcher, self.block_mb)
             result = replace(result, camera_pairs=pairs)
@@ -252,28 +218,28 @@ class RankingEvaluator:
         query: LabelledEmbeddings,
         gallery: LabelledEmbeddings,
         matcher: nn.Module,
-        relations: GroundTruth,
+        truth: GroundTruth,
         name: str,
     ) -> RankingResult:
         """Scores of rankings of the whole gallery."""
         sides = query.embedding, gallery.embedding
-        verify = bool(self.far or self.fpir)
-        queries = relations.people if verify else relations.valid
-        keep = int(max(self.far, default=0) * relations.n_impostors(queries)) + 2
+        verify = bool(self.far_targets or self.fpir_targets)
+        queries = truth.people if verify else truth.valid
+        keep = int(max(self.far_targets, default=0) * truth.n_impostors(queries)) + 2
         limits = histogram_range(*sides, matcher) if verify else (0.0, 0.0)
 
         def work(part: NDArray[np.int64]) -> tuple[Ranks, Verification | None]:
             seen = Verification(*limits, keep) if verify else None
-            ranks = rank_positives(*sides, relations, matcher, self.block_mb, part, seen)
+            ranks = rank_positives(*sides, truth, matcher, self.block_mb, part, seen)
             return ranks, seen
 
         parts = _shared(queries, work)
         ranks = Ranks.join([ranks for ranks, _ in parts])
-        result = score(ranks, relations, rules, name, self.topk, self.invalid)
+        result = score(ranks, truth, rules, name, self.topk, self.invalid)
         if not verify:
             return result
         seen = Verification.join([seen for _, seen in parts if seen is not None])
-        summary = seen.summary(self.far, self.fpir, relations.without_mate)
+        summary = seen.summary(self.far_targets, self.fpir_targets, truth.without_mate)
         return replace(result, verification=summary)
 
     def _single_shot(
@@ -282,27 +248,27 @@ class RankingEvaluator:
         query: LabelledEmbeddings,
         gallery: LabelledEmbeddings,
         matcher: nn.Module,
-        relations: GroundTruth,
+        truth: GroundTruth,
         name: str,
     ) -> RankingResult:
         """Expected scores of rankings with one image of each person."""
         repeats = self.repeats if self.single_shot == "sampled" else None
         how = "exact" if repeats is None else f"{repeats} sampled galleries, seed {self.seed}"
         parts = _shared(
-            relations.valid,
+            truth.valid,
             lambda part: single_shot_cmc(
-                query.embedding, gallery.embedding, relations, query.labels, gallery.labels,
+                query.embedding, gallery.embedding, truth, query.labels, gallery.labels,
                 matcher, max(self.topk), self.block_mb, repeats, self.seed, part,
             ),
         )  # fmt: skip
         chances = np.concatenate(parts, axis=1)
-        return score_single_shot(chances, relations, rules, name, self.topk, self.invalid, how)
+        return score_single_shot(chances, truth, rules, name, self.topk, self.invalid, how)
 
     def _with_intervals(self, result: RankingResult) -> RankingResult:
         columns = per_query_metrics(result.per_query, list(result.metrics), result.policy)
         groups = result.per_query.get("trial")
         if groups is not None and result.policy == "drop":
-            groups = groups[result.per_query["n_good"] > 0]
+            groups = groups[result.per_query["n_positives"] > 0]
         intervals = bootstrap_intervals(columns, self.bootstrap, seed=self.seed, groups=groups)
         return replace(result, intervals=intervals)
 

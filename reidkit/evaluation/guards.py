@@ -13,13 +13,13 @@ from reidkit.evaluation.protocols import GroundTruth, Protocol
 SAMPLE = 1024  # rows looked at to find collapsed features
 
 
-def check_valid(protocol: Protocol, relations: GroundTruth, query: Labels, gallery: Labels) -> None:
+def check_valid(protocol: Protocol, truth: GroundTruth, query: Labels, gallery: Labels) -> None:
     """Refuse a test in which no query can be answered, and say why.
 
     Raises:
-        UserError: no query has a right gallery image.
+        UserError: no query has a positive.
     """
-    if len(relations.invalid) < len(query):
+    if len(truth.invalid) < len(query):
         return
     cameras = np.unique(np.concatenate([query.cameras, gallery.cameras]))
     if protocol.across_cameras and len(cameras) == 1:
@@ -28,9 +28,9 @@ def check_valid(protocol: Protocol, relations: GroundTruth, query: Labels, galle
             f"{protocol.name} only counts matches between cameras: use protocol single-camera "
             "(evaluation.protocol=single-camera), or read the cameras from the file names"
         )
-    index, reason = relations.invalid[0]
+    index, reason = truth.invalid[0]
     raise UserError(
-        f"none of the {len(query)} queries has a right image among the {len(gallery)} of the "
+        f"none of the {len(query)} queries has a positive among the {len(gallery)} of the "
         f"gallery under protocol {protocol.name}; first: {query.file(index)}: {reason}"
     )
 

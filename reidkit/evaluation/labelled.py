@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from reidkit.data.split import Split
 from reidkit.structures import Embedding, ImageMeta
 
 JUNK, DISTRACTOR = -1, 0
@@ -95,6 +96,7 @@ class LabelledEmbeddings:
         embedding: M raw embeddings.
         labels: of the same M images.
         name: "query", "gallery" or "multi_query", for messages.
+        dataset: named in reports; may be empty.
 
     Raises:
         ValueError: lengths differ.
@@ -109,6 +111,7 @@ class LabelledEmbeddings:
     embedding: Embedding
     labels: Labels
     name: str = "query"
+    dataset: str = ""
 
     def __post_init__(self) -> None:
         if len(self.embedding) != len(self.labels):
@@ -118,16 +121,15 @@ class LabelledEmbeddings:
             )
 
     @staticmethod
-    def of(embedding: Embedding, split, name: str = "query") -> LabelledEmbeddings:
-        """A side from embeddings and their ``reidkit.data`` Split."""
+    def of(embedding: Embedding, split: Split, name: str = "query") -> LabelledEmbeddings:
+        """Embeddings of a split with its labels."""
         paths = [f"{split.root}/{path}" for path in split.paths]
         times = getattr(split, "times", None)
-        return LabelledEmbeddings(
-            embedding, Labels(split.identities, split.cameras, paths, times), name
-        )
+        labels = Labels(split.identities, split.cameras, paths, times)
+        return LabelledEmbeddings(embedding, labels, name, split.dataset)
 
     @property
-    def sight(self) -> ImageMeta:
+    def meta(self) -> ImageMeta:
         """What a re-ranker may know of these images."""
         return ImageMeta(self.labels.cameras, self.labels.times)
 
@@ -138,9 +140,8 @@ class LabelledEmbeddings:
         index = np.arange(len(self))[rows]
         if len(index) == len(self) and (index == np.arange(len(self))).all():
             return self
-        return LabelledEmbeddings(
-            self.embedding[torch.from_numpy(index)], self.labels[index], self.name
-        )
+        embedding = self.embedding[torch.from_numpy(index)]
+        return replace(self, embedding=embedding, labels=self.labels[index])
 
 
 def _array(values: ArrayLike) -> np.ndarray:

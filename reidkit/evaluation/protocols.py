@@ -1,13 +1,13 @@
-"""Which gallery images count for a query: right, wrong, or left out.
+"""Which gallery images count for a query: positives, negatives, or junk that is left out.
 
 Every gallery image is, for one query (identity p, camera c):
 
-- **junk**, left out, neither right nor wrong: identity -1 for every query; identity p under the
+- **junk**, left out: identity -1 for every query; identity p under the
   same camera c, or, under ``single-camera``, the query image itself;
-- **good**: identity p otherwise;
-- **bad**: everything else, distractors (identity 0) and same-camera images of others included.
+- **positive**: identity p otherwise;
+- **negative**: everything else, distractors (identity 0) and same-camera images of others included.
 
-A query without a good image is *invalid*: it is listed with its reason, never dropped in silence.
+A query without a positive is *invalid*: it is listed with its reason, never dropped in silence.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Protocol:
 PROTOCOLS = {
     p.name: p
     for p in (
-        Protocol("market", 1, "same identity under another camera is right; same camera out"),
+        Protocol("market", 1, "same identity under another camera is positive; same camera out"),
         Protocol("cuhk03-np", 1, "the market rule on the 767/700 split of CUHK03"),
         Protocol(
             "cuhk03-single-shot", 1,
@@ -98,7 +98,7 @@ PROTOCOLS = {
             multi_query=True,
         ),
         Protocol(
-            "single-camera", 1, "same identity is right; only the query's file is out",
+            "single-camera", 1, "same identity is positive; only the query's file is out",
             across_cameras=False,
         ),
     )
@@ -118,24 +118,24 @@ def find_protocol(name: str) -> Protocol:
 
 @dataclass(frozen=True)
 class GroundTruth:
-    """For every query, the gallery images of its own identity; everything else is bad or junk.
+    """For every query, the gallery images of its own identity; everything else is negative or junk.
 
     Attributes:
         starts: (Q + 1,) int64; query i owns ``own[starts[i]:starts[i + 1]]``.
         own: gallery indices of the query's identity, ascending within a query.
-        good: bool, as long as ``own``: right (True) or left out (False).
+        positive: bool, as long as ``own``: a positive (True) or left out (False).
         junk: gallery indices left out for every query.
-        n_good: good gallery images of each query (Q,).
+        n_positives: positives of each query (Q,).
         n_gallery: size of the gallery, junk included.
         is_person: the query's identity is a person's, not a mark (Q,).
-        invalid: (query index, reason) for each query without a good image.
+        invalid: (query index, reason) for each query without a positive.
     """
 
     starts: NDArray[np.int64]
     own: NDArray[np.int64]
-    good: NDArray[np.bool_]
+    positive: NDArray[np.bool_]
     junk: NDArray[np.int64]
-    n_good: NDArray[np.int64]
+    n_positives: NDArray[np.int64]
     n_gallery: int
     is_person: NDArray[np.bool_]
     invalid: list[tuple[int, str]]
@@ -163,13 +163,13 @@ class GroundTruth:
         return int(len(queries) * (self.n_gallery - len(self.junk)) - own.sum())
 
     def of(self, query: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """(gallery indices of the query's identity, which of them are good)."""
+        """(gallery indices of the query's identity, which of them are positive)."""
         part = slice(self.starts[query], self.starts[query + 1])
-        return self.own[part], self.good[part]
+        return self.own[part], self.positive[part]
 
 
 def match_labels(protocol: Protocol, query: Labels, gallery: Labels) -> GroundTruth:
-    """Sort the gallery into good, bad and junk for every query, without a query x gallery mask.
+    """Sort the gallery into positives, negatives and junk for every query, without a Q x G mask.
 
     Raises:
         UserError: empty query or gallery.
@@ -179,8 +179,10 @@ def match_labels(protocol: Protocol, query: Labels, gallery: Labels) -> GroundTr
         >>> import numpy as np
         >>> gallery = Labels(np.array([7, -1, 0, 7, 5, 7, 7]), np.array([1, 3, 2, 2, 1, 1, 3]))
         >>> found = match_labels(PROTOCOLS["market"], Labels(np.array([7]), np.array([1])), gallery)
-        >>> found.own[found.good].tolist(), found.own[~found.good].tolist(), found.junk.tolist()
-        ([3, 6], [0, 5], [1])
+        >>> found.own[found.positive].tolist(), found.own[~found.positive].tolist()
+        ([3, 6], [0, 5])
+        >>> found.junk.tolist()
+        [1]
     """
     for side, labels in (("query", query), ("gallery", gallery)):
         if not len(labels):
@@ -195,17 +197,17 @@ def match_labels(protocol: Protocol, query: Labels, gallery: Labels) -> GroundTr
     rows = np.repeat(np.arange(len(query)), counts)
     own = kept[np.arange(starts[-1]) - starts[rows] + low[rows]]
     if protocol.across_cameras:
-        good = query.cameras[rows] != gallery.cameras[own]
+        positive = query.cameras[rows] != gallery.cameras[own]
     else:
-        good = ~_same_file(query, gallery, rows, own)
-    n_good = np.bincount(rows[good], minlength=len(query))
+        positive = ~_same_file(query, gallery, rows, own)
+    n_positives = np.bincount(rows[positive], minlength=len(query))
     invalid = [
         (int(i), _reason(protocol, query, int(i), int(counts[i])))
-        for i in np.flatnonzero(n_good == 0)
+        for i in np.flatnonzero(n_positives == 0)
     ]
     junk = np.flatnonzero(gallery.identities == JUNK)
     is_person = query.identities > DISTRACTOR
-    return GroundTruth(starts, own, good, junk, n_good, len(gallery), is_person, invalid)
+    return GroundTruth(starts, own, positive, junk, n_positives, len(gallery), is_person, invalid)
 
 
 def _same_file(query: Labels, gallery: Labels, rows: NDArray, own: NDArray) -> NDArray[np.bool_]:

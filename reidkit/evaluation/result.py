@@ -23,15 +23,15 @@ class RankingResult:
             single-shot protocols only "R<k>"; the mean over trials if there are several.
         bounds: lowest and highest value of each metric over all orders of tied images.
         n_query: queries given, all trials together.
-        n_valid: queries with at least one right gallery image.
+        n_valid: queries with at least one positive.
         n_gallery: gallery images without junk; of one trial, on average.
         n_junk: gallery images of identity -1, left out for every query.
-        invalid: (query index, reason) of each query without a right image.
+        invalid: (query index, reason) of each query without a positive.
         policy: what invalid queries do to the means: "drop" or "zero".
         protocol: name and version, "market-v1".
         matcher: name of the distance, then of the re-ranking steps.
         per_query: columns of equal length, one row per query and trial: "AP", "AP_official", "INP",
-            "first_rank" (or "R<k>", single-shot), NaN if invalid; "n_good"; "query" (its row),
+            "first_rank" (or "R<k>", single-shot), NaN if invalid; "n_positives"; "query" (its row),
             "identity", "camera", "file" and, with several trials, "trial".
         data: data set and splits, as printed.
         n_trials: repetitions over which the metrics are means.

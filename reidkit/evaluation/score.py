@@ -18,7 +18,7 @@ Columns = dict[str, NDArray[np.float64]]
 
 def score(
     ranks: Ranks,
-    relations: GroundTruth,
+    truth: GroundTruth,
     protocol: Protocol,
     matcher: str,
     topk: Sequence[int] = (1, 5, 10),
@@ -27,12 +27,12 @@ def score(
     """Scores of rankings that hold every image of the gallery.
 
     Args:
-        ranks: of the right images of the valid queries.
-        relations: of all queries.
+        ranks: of the positives of the valid queries.
+        truth: of all queries.
         protocol: named in the result.
         matcher: its name, for the report.
         topk: depths k of the CMC figures "R<k>".
-        invalid: queries without a right image are left out of the means ("drop"), or count as 0
+        invalid: queries without a positive are left out of the means ("drop"), or count as 0
             ("zero").
     """
 
@@ -51,12 +51,12 @@ def score(
         "INP": ways[0]["mINP"],
         "first_rank": metrics.first_ranks(ranks.ranks, ranks.starts),
     }
-    return _result(ways, per_query, relations, protocol, matcher, invalid)
+    return _result(ways, per_query, truth, protocol, matcher, invalid)
 
 
 def score_single_shot(
     chances: NDArray[np.float64],
-    relations: GroundTruth,
+    truth: GroundTruth,
     protocol: Protocol,
     matcher: str,
     topk: Sequence[int] = (1, 5, 10),
@@ -68,23 +68,23 @@ def score_single_shot(
     Args:
         chances: (3, V, depth) of `single_shot_cmc`, depth at least the largest of ``topk``.
         how: stands behind the protocol's label: "exact", or how galleries were drawn.
-        relations, protocol, matcher, topk, invalid: as for `score`.
+        truth, protocol, matcher, topk, invalid: as for `score`.
     """
     ways = [{f"R{k}": chances[way][:, k - 1] for k in topk} for way in range(3)]
-    return _result(ways, dict(ways[0]), relations, protocol, matcher, invalid, f" ({how})")
+    return _result(ways, dict(ways[0]), truth, protocol, matcher, invalid, f" ({how})")
 
 
 def _result(
     ways: Sequence[Columns],
     per_query: dict[str, Any],
-    relations: GroundTruth,
+    truth: GroundTruth,
     protocol: Protocol,
     matcher: str,
     invalid: str,
     suffix: str = "",
 ) -> RankingResult:
     """A result from per-query values: ties in gallery order, worst case, best case."""
-    n_query, valid = len(relations.n_good), relations.valid
+    n_query, valid = len(truth.n_positives), truth.valid
     divisor = n_query if invalid == "zero" else len(valid)
     values, low, high = (
         {name: float(column.sum() / divisor) for name, column in way.items()} for way in ways
@@ -94,15 +94,15 @@ def _result(
         bounds={name: (low[name], high[name]) for name in values},
         n_query=n_query,
         n_valid=len(valid),
-        n_gallery=relations.n_gallery - len(relations.junk),
-        n_junk=len(relations.junk),
-        invalid=relations.invalid,
+        n_gallery=truth.n_gallery - len(truth.junk),
+        n_junk=len(truth.junk),
+        invalid=truth.invalid,
         policy=invalid,
         protocol=protocol.label + suffix,
         matcher=matcher,
         per_query={
             **{name: _spread(column, valid, n_query) for name, column in per_query.items()},
-            "n_good": relations.n_good,
+            "n_positives": truth.n_positives,
         },
     )
 
@@ -129,7 +129,7 @@ def mean_over_trials(results: Sequence[RankingResult]) -> RankingResult:
     per_query = {
         name: np.concatenate([r.per_query[name] for r in results]) for name in first.per_query
     }
-    sizes = [len(r.per_query["n_good"]) for r in results]
+    sizes = [len(r.per_query["n_positives"]) for r in results]
     return RankingResult(
         metrics={name: float(v.mean()) for name, v in values.items()},
         bounds={name: (float(low), float(high)) for name, (low, high) in bounds.items()},

@@ -16,7 +16,7 @@ from reidkit.data.split import Split
 from reidkit.errors import UserError
 from reidkit.evaluation.matchers.vectors import CosineMatcher
 from reidkit.structures import BATCH_TENSORS, Embedding, ReIDBatch
-from reidkit.testing.fakes import FakeLiveModel, fake_batch, fake_images, fake_split
+from reidkit.testing.fakes import FakeLiveModel, fake_batch, fake_images, fake_split, labelled
 from reidkit.testing.requirements import Build, finite, require
 
 
@@ -172,19 +172,18 @@ def check_evaluator(build: Build) -> str:
     perfect = [_one_hot(split.identities, source, 0.01) for split in sides]
     noise = [_one_hot(split.identities * 0, source, 1.0) for split in sides]
     kept = [e.vectors.clone() for e in perfect if e.vectors is not None]
-    best = _scores(evaluator.evaluate(*perfect, *sides, CosineMatcher()))
+    best = _scores(evaluator.evaluate(*labelled(perfect, sides), CosineMatcher()))
     for name, value in best.items():
         require(abs(value - 1) < 1e-6, f"{name} of a perfect ranking is {value}")
     for one, before in zip(perfect, kept, strict=True):
         same = one.vectors is not None and torch.equal(one.vectors, before)
         require(same, "the embeddings were changed")
-    random = _scores(evaluator.evaluate(*noise, *sides, CosineMatcher()))
+    random = _scores(evaluator.evaluate(*labelled(noise, sides), CosineMatcher()))
     require(min(random.values()) < 1, "random embeddings score as well as perfect ones")
     order = np.random.default_rng(0).permutation(len(gallery))
     mixed = noise[1][torch.from_numpy(order)]
-    again = _scores(
-        evaluator.evaluate(noise[0], mixed, sides[0], sides[1].select(order), CosineMatcher())
-    )
+    turned = labelled((noise[0], mixed), (sides[0], sides[1].select(order)))
+    again = _scores(evaluator.evaluate(*turned, CosineMatcher()))
     same = all(abs(again[name] - value) < 1e-9 for name, value in random.items())
     require(same, "the order of the gallery's files changes the numbers")
     return "perfect, random and reordered galleries checked"

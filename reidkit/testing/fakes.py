@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from reidkit.data.split import Split
+from reidkit.evaluation.labelled import LabelledEmbeddings
 from reidkit.kinds import KINDS
 from reidkit.structures import Embedding, FeatureSpec, FeatureSpecs, Field, ReIDBatch
 
@@ -259,6 +260,17 @@ def fake_embedding(n: int = 6, parts: int = REGIONS, dims: int = 8, seed: int = 
         visibility=visibility,
         maps=torch.rand(n, CHANNELS, 24, 8, generator=source),
     )
+
+
+def labelled(
+    embeddings: Sequence[Embedding], splits: Sequence[Split]
+) -> tuple[LabelledEmbeddings, LabelledEmbeddings]:
+    """Query and gallery as an evaluator takes them."""
+    query, gallery = (
+        LabelledEmbeddings.of(embedding, split, name)
+        for embedding, split, name in zip(embeddings, splits, ("query", "gallery"), strict=True)
+    )
+    return query, gallery
 
 
 class FakeMatcher(nn.Module):

@@ -29,7 +29,7 @@ from reidkit.structures import (
     ReIDBatch,
 )
 from reidkit.testing.contracts import options_needed
-from reidkit.testing.fakes import FakeLiveModel, fake_batch, fake_split, fake_supply
+from reidkit.testing.fakes import FakeLiveModel, fake_batch, fake_split, fake_supply, labelled
 
 SIZE = (192, 64)
 IMAGES, IDENTITIES = 8, 4
@@ -301,7 +301,8 @@ def _in_evaluator(build: Callable, matcher: Any, embedding: Embedding) -> None:
     people, cameras = [1 + i // 2 for i in range(IMAGES)], [1 + i % 2 for i in range(IMAGES)]
     query = fake_split("query", people[::2], cameras[::2])
     gallery = fake_split("gallery", people, cameras)
-    build().evaluate(embedding[::2], embedding, query, gallery, matcher)
+    sides = labelled((embedding[::2], embedding), (query, gallery))
+    build().evaluate(*sides, matcher)
 
 
 def _try(table: dict, key: tuple, function: Callable, *args: Any, **kwargs: Any) -> Any:

@@ -16,6 +16,7 @@ from reidkit.engine.run import complete_run
 from reidkit.evaluation.matchers.vectors import EuclideanMatcher
 from reidkit.registry import EVALUATORS
 from reidkit.structures import Embedding
+from reidkit.testing.fakes import labelled
 
 QUIET = ("settings.workers=0", "settings.pictures=False", "visualizers=[]")
 
@@ -87,5 +88,6 @@ def _chance(run: TestRun, evaluator) -> dict[str, float]:
         Embedding(torch.randn(len(split), 1, 64, generator=source))
         for split in (run.query, run.gallery)
     ]
-    result = evaluator.evaluate(*sides, run.query, run.gallery, EuclideanMatcher())
+    both = labelled(sides, (run.query, run.gallery))
+    result = evaluator.evaluate(*both, EuclideanMatcher())
     return dict(result.metrics)

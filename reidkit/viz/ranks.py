@@ -60,13 +60,13 @@ def rank_sheet(
     sides = [_labels(split) for split in (query_split, gallery_split)]
     chosen = _choose(match_labels(rules, *sides), rows, seed)
     labels = _labels(query_split, chosen)
-    relations = match_labels(rules, labels, sides[1])
+    truth = match_labels(rules, labels, sides[1])
     queries = query_emb[torch.from_numpy(chosen)]
-    places, distances = top_matches(queries, gallery_emb, matcher, relations, k)
-    precision = _precision(queries, gallery_emb, matcher, relations)
+    places, distances = top_matches(queries, gallery_emb, matcher, truth, k)
+    precision = _precision(queries, gallery_emb, matcher, truth)
 
     sheet = Canvas(2 * MARGIN + (k + 1) * STEP + GAP, HEAD + len(chosen) * ROW + MARGIN // 2)
-    _head(sheet, query_split, len(chosen), relations, matcher, k)
+    _head(sheet, query_split, len(chosen), truth, matcher, k)
     for row, query in enumerate(chosen):
         y = HEAD + row * ROW
         lines = (f"AP {100 * precision[row]:.1f} %", _person(labels, row))
@@ -100,28 +100,26 @@ def _labels(split, rows: np.ndarray | None = None) -> Labels:
     return Labels(split.identities[keep], split.cameras[keep], files)
 
 
-def _choose(relations: GroundTruth, rows: int, seed: int) -> np.ndarray:
+def _choose(truth: GroundTruth, rows: int, seed: int) -> np.ndarray:
     """Some of the valid queries, ascending; of all queries if none is valid."""
-    valid = relations.valid if len(relations.valid) else np.arange(len(relations.n_good))
+    valid = truth.valid if len(truth.valid) else np.arange(len(truth.n_positives))
     picked = np.random.default_rng(seed).choice(valid, min(rows, len(valid)), replace=False)
     return np.sort(picked)
 
 
 def _precision(
-    queries: Embedding, gallery: Embedding, matcher: nn.Module, relations: GroundTruth
+    queries: Embedding, gallery: Embedding, matcher: nn.Module, truth: GroundTruth
 ) -> np.ndarray:
     """Average precision of each query; NaN for invalid ones."""
     out = np.full(len(queries), np.nan)
-    if len(relations.valid):
-        ranks = rank_positives(queries, gallery, relations, matcher)
-        out[relations.valid] = average_precision(ranks.ranks, ranks.starts)
+    if len(truth.valid):
+        ranks = rank_positives(queries, gallery, truth, matcher)
+        out[truth.valid] = average_precision(ranks.ranks, ranks.starts)
     return out
 
 
-def _head(
-    sheet: Canvas, split, count: int, relations: GroundTruth, matcher: nn.Module, k: int
-) -> None:
-    title = f"{split.dataset}: the {k} closest of {relations.n_gallery:,} gallery images"
+def _head(sheet: Canvas, split, count: int, truth: GroundTruth, matcher: nn.Module, k: int) -> None:
+    title = f"{split.dataset}: the {k} closest of {truth.n_gallery:,} gallery images"
     sheet.text(MARGIN, 8, title, size=16, bold=True)
     note = (
         f"{count} random queries. Distance by {type(matcher).__name__}, small is close. Left out: "

@@ -40,14 +40,14 @@ def by_camera_pair(
     for camera in np.unique(gallery.labels.cameras).tolist():
         columns = np.flatnonzero(gallery.labels.cameras == camera)
         labels = gallery.labels[columns]
-        relations = match_labels(rules, query.labels, labels)
-        if not len(relations.valid):
+        truth = match_labels(rules, query.labels, labels)
+        if not len(truth.valid):
             continue
         part = gallery.embedding[torch.from_numpy(columns)]
-        ranks = rank_positives(query.embedding, part, relations, matcher, block_mb)
+        ranks = rank_positives(query.embedding, part, truth, matcher, block_mb)
         precision = metrics.average_precision(ranks.ranks, ranks.starts)
         first = metrics.cmc(ranks.ranks, ranks.starts, 1)
-        cameras = query.labels.cameras[relations.valid]
+        cameras = query.labels.cameras[truth.valid]
         for own in np.unique(cameras).tolist():
             rows = cameras == own
             found.append(

@@ -30,8 +30,8 @@ def per_query_metrics(
     Shape:
         (rows,) of the valid queries under "drop", of all under "zero".
     """
-    n_good, found = columns["n_good"], {}
-    keep = n_good > 0 if policy == "drop" else np.ones(len(n_good), bool)
+    n_positives, found = columns["n_positives"], {}
+    keep = n_positives > 0 if policy == "drop" else np.ones(len(n_positives), bool)
     names = {"mAP": "AP", "mAP_official": "AP_official", "mINP": "INP"}
     for metric in metrics:
         column = names.get(metric, metric)

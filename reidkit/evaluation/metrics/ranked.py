@@ -1,6 +1,6 @@
 """CMC, average precision by both rules, and inverse negative penalty, from ranks alone.
 
-All functions take the ranks of the right images: ``ranks`` (flat, int, 1 = first, junk already left
+All functions take the ranks of the positives: ``ranks`` (flat, int, 1 = first, junk already left
 out, ascending within a query) and ``starts`` (Q + 1), so that query i has
 ``ranks[starts[i]:starts[i + 1]]``, at least one. Larger results are better; all lie in [0, 1].
 """
@@ -24,10 +24,10 @@ def hit_ranks(*patterns: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64
 
 
 def first_ranks(ranks: NDArray, starts: NDArray) -> NDArray[np.int64]:
-    """Rank of the best right image of each query (Q,).
+    """Rank of the best positive of each query (Q,).
 
     Raises:
-        ValueError: starts and ranks do not fit, or a query has no right image.
+        ValueError: starts and ranks do not fit, or a query has no positive.
 
     Example:
         >>> first_ranks(*hit_ranks([0, 1, 0, 1], [1, 0, 0]))
@@ -38,7 +38,7 @@ def first_ranks(ranks: NDArray, starts: NDArray) -> NDArray[np.int64]:
 
 
 def cmc(ranks: NDArray, starts: NDArray, k: int) -> NDArray[np.float64]:
-    """1.0 for each query with a right image among its first k, else 0.0 (Q,).
+    """1.0 for each query with a positive among its first k, else 0.0 (Q,).
 
     A ranking shorter than k keeps its last value, so the curve never falls.
 
@@ -58,7 +58,7 @@ def cmc(ranks: NDArray, starts: NDArray, k: int) -> NDArray[np.float64]:
 
 
 def average_precision(ranks: NDArray, starts: NDArray) -> NDArray[np.float64]:
-    """Step average precision (Q,): mean over right images of i / r_i, i counted from 1.
+    """Step average precision (Q,): mean over positives of i / r_i, i counted from 1.
 
     Source:
         The information-retrieval rule, as torchreid, fast-reid and most papers since 2018 report.
@@ -74,7 +74,7 @@ def average_precision(ranks: NDArray, starts: NDArray) -> NDArray[np.float64]:
 def average_precision_official(ranks: NDArray, starts: NDArray) -> NDArray[np.float64]:
     """Trapezoid average precision (Q,): mean of (old_i + i / r_i) / 2.
 
-    old_i = (i - 1) / (r_i - 1), the precision just before the i-th right image, and 1 if it is
+    old_i = (i - 1) / (r_i - 1), the precision just before the i-th positive, and 1 if it is
     first. Never above the step rule; about half a point below it on Market-1501.
 
     Source:
@@ -103,27 +103,27 @@ def inverse_negative_penalty(ranks: NDArray, starts: NDArray) -> NDArray[np.floa
     return counts / ranks[starts[1:] - 1]
 
 
-def random_ranker(n_good: ArrayLike, n_gallery: ArrayLike) -> tuple[NDArray, NDArray]:
+def random_ranker(n_positives: ArrayLike, n_gallery: ArrayLike) -> tuple[NDArray, NDArray]:
     """(average precision by the step rule, chance of rank 1) that a random order has on average.
 
     E[AP] = (H + (n - 1) / (N - 1) (N - H)) / N with H = 1 + 1/2 + ... + 1/N.
 
     Args:
-        n_good: right images n of each query, at least 1.
+        n_positives: positives n of each query, at least 1.
         n_gallery: images N in its ranking, junk left out.
 
     Example:
         >>> random_ranker([1, 3], [2, 3])
         (array([0.75, 1.  ]), array([0.5, 1. ]))
     """
-    n, size = np.asarray(n_good, np.float64), np.asarray(n_gallery, np.int64)
+    n, size = np.asarray(n_positives, np.float64), np.asarray(n_gallery, np.int64)
     harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, size.max(initial=0) + 1))])[size]
     more = (n - 1) / np.maximum(size - 1, 1)
     return (harmonic + more * (size - harmonic)) / size, n / size
 
 
 def _count(ranks: NDArray, starts: NDArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(right images per query, 1-based position of each right image among its query's)."""
+    """(positives per query, 1-based position of each positive among its query's)."""
     _check(ranks, starts)
     counts = np.diff(starts)
     return counts, np.arange(len(ranks)) - np.repeat(starts[:-1], counts) + 1
@@ -133,4 +133,4 @@ def _check(ranks: NDArray, starts: NDArray) -> None:
     if len(starts) < 1 or starts[0] != 0 or starts[-1] != len(ranks):
         raise ValueError(f"starts must go from 0 to the number of ranks {len(ranks)}, got {starts}")
     if np.any(np.diff(starts) < 1):
-        raise ValueError("every query needs at least one right image; leave invalid queries out")
+        raise ValueError("every query needs at least one positive; leave invalid queries out")

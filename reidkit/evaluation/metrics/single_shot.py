@@ -92,7 +92,7 @@ def _others(gallery: Labels, camera: int) -> _Others:
 def single_shot_cmc(
     query: Embedding,
     gallery: Embedding,
-    relations: GroundTruth,
+    truth: GroundTruth,
     q_labels: Labels,
     g_labels: Labels,
     matcher: nn.Module,
@@ -102,12 +102,12 @@ def single_shot_cmc(
     seed: int = 0,
     queries: NDArray[np.int64] | None = None,
 ) -> NDArray[np.float64]:
-    """Chance of the right image within the first k, for each valid query.
+    """Chance of the positive within the first k, for each valid query.
 
     Args:
         query: Q raw embeddings.
         gallery: G raw embeddings.
-        relations: from `relate`.
+        truth: from `match_labels`.
         q_labels: of the queries.
         g_labels: of the gallery.
         matcher: smaller is closer.
@@ -118,18 +118,18 @@ def single_shot_cmc(
         queries: indices of the queries to score; default: all valid ones.
 
     Shape:
-        returns (3, V, depth) float64: ties in gallery order, right images behind ties, before ties.
+        returns (3, V, depth) float64: ties in gallery order, positives behind ties, before ties.
     """
-    valid = relations.valid if queries is None else queries
+    valid = truth.valid if queries is None else queries
     out = np.zeros((3, len(valid), depth))
     others = {c: _others(g_labels, c) for c in np.unique(q_labels.cameras[valid]).tolist()}
     chosen = query[torch.from_numpy(valid)]
     for rows, values in blocks(chosen, gallery, matcher, block_mb):
         for i, row in zip(range(rows.start, rows.stop), values.cpu().numpy(), strict=True):
             index = int(valid[i])
-            own, good = relations.of(index)
+            own, positive = truth.of(index)
             met = others[int(q_labels.cameras[index])]
-            ways = _ahead(row, own[good], met, int(q_labels.identities[index]))
+            ways = _ahead(row, own[positive], met, int(q_labels.identities[index]))
             for kind, ahead in enumerate(ways):
                 if repeats is None:
                     out[kind, i] = rank_distribution(ahead, depth).mean(0)

@@ -1,6 +1,6 @@
 """Same person or not: TAR@FAR, EER, and open-set search, from the blocks that ranking makes.
 
-A *genuine* pair is a query with a right gallery image, an *impostor* pair one with an image of
+A *genuine* pair is a query with a positive, an *impostor* pair one with an image of
 another person or a distractor; junk is in neither. A pair is accepted when its distance is at most
 the threshold t:
 
@@ -42,7 +42,7 @@ class Verification:
         genuine: distances of genuine pairs, block by block.
         smallest: the smallest impostor distances, not in order.
         counts: histogram of the impostor distances.
-        mates: distance of the best right image of each query, inf without one.
+        mates: distance of the best positive of each query, inf without one.
         impostors: distance of the nearest impostor of each query.
         queries: the queries of ``mates`` and ``impostors``.
     """

@@ -1,10 +1,10 @@
-"""How many wrong gallery images are closer than each right one, counted in tiles of distances.
+"""How many negatives are closer than each positive, counted in tiles of distances.
 
 On the CPU numpy gathers what can decide a rank from each tile, while it lies in the processor's
 cache; elsewhere torch counts in whole blocks.
 
-Shape letters: G gallery images, b queries of a block, w columns of a tile, n right images of all
-queries of a block, k bad images kept of one query.
+Shape letters: G gallery images, b queries of a block, w columns of a tile, n positives of all
+queries of a block, k negatives kept of one query.
 """
 
 from __future__ import annotations
@@ -20,38 +20,57 @@ from reidkit.evaluation.protocols import GroundTruth
 from reidkit.evaluation.ranking.blocks import refuse
 
 EIGHT = 8  # truth values in the bytes of one integer
-SORTED = 1024  # as few distances are sorted; of more, those below each right image are counted
+SORTED = 1024  # as few distances are sorted; of more, those below each positive are counted
 CACHED = 1 << 18  # distances looked at together; fits the processor's cache
 STEP = 256  # rows of a tile whose places (8 bytes each) are made together
 STRIP = 1 << 20  # distances of whole rows that are counted together
 
 
-def leave_out(values: Tensor, queries: NDArray, relations: GroundTruth) -> None:
-    """Put own images and junk infinitely far, so that impostors are left."""
-    rows, own, _ = flatten(queries, relations)
+def leave_out(values: Tensor, queries: NDArray, truth: GroundTruth) -> None:
+    """Put own images and junk infinitely far, so that impostors are left.
+
+    Args:
+        values: (b, G), changed.
+        queries: index of each row's query (b,).
+        truth: of all queries.
+    """
+    rows, own, _ = flatten(queries, truth)
     at = torch.from_numpy(rows * values.shape[1] + own).to(values.device)
     values.view(-1)[at] = torch.inf
-    if len(relations.junk):
-        values[:, torch.from_numpy(relations.junk).to(values.device)] = torch.inf
+    if len(truth.junk):
+        values[:, torch.from_numpy(truth.junk).to(values.device)] = torch.inf
 
 
 class CloserNegatives:
-    """Gathers, tile by tile from left to right, the bad images that can decide ranks, and counts.
+    """Counts the negatives closer than each positive of b queries, from tiles of their distances.
 
-    Those are the bad images at most as far as the query's farthest right image.
+    Tiles come from left to right. Of each, only the negatives at most as far as the query's
+    farthest positive are kept, one in hundreds as a rule, since the others decide no rank; counting
+    is left to the end, when all are there.
 
     Args:
         queries: index of each row's query (b,).
-        limits: as far as bad images are kept (b,) float32; None: as far as the farthest right image
-            of the first tile, which then must be all there is.
+        truth: of all queries.
+        limits: how far negatives are kept (b,) float32; None: as far as the farthest positive of
+            the first tile, which then must be all there is.
 
     Attributes:
-        kept: bad images kept so far, of each row.
+        kept: how many negatives are kept so far, of each row (b,).
+
+    Example:
+        >>> from reidkit.evaluation import PROTOCOLS, Labels, match_labels
+        >>> gallery = Labels([5, 7, 8, 7], [1, 2, 2, 2])  # images 1 and 3 are positives
+        >>> truth = match_labels(PROTOCOLS["market"], Labels([7], [1]), gallery)
+        >>> closer = CloserNegatives(np.array([0]), truth)
+        >>> closer.take(np.float32([[0.5, 0.1, 0.2, 0.3]]), first=0)
+        >>> counts, distances = closer.count()
+        >>> counts[0].tolist(), distances
+        ([0, 1], array([0.1, 0.3], dtype=float32))
     """
 
-    def __init__(self, queries: NDArray, relations: GroundTruth, limits: NDArray | None = None):
-        self.queries, self.relations, self.limits = queries, relations, limits
-        self.rows, self.columns, self.good = flatten(queries, relations)
+    def __init__(self, queries: NDArray, truth: GroundTruth, limits: NDArray | None = None):
+        self.queries, self.truth, self.limits = queries, truth, limits
+        self.rows, self.columns, self.positive = flatten(queries, truth)
         self.values = np.empty(len(self.rows), np.float32)  # of own images
         self.before = np.zeros(len(self.rows), np.int64)  # of the kept ones, left of an own image
         self.kept = np.zeros(len(queries), np.int64)
@@ -75,7 +94,7 @@ class CloserNegatives:
         self.values[own] = tile[rows, columns]
         if self.limits is None:
             self.limits = self._farthest()
-        junk = self.relations.junk - first
+        junk = self.truth.junk - first
         junk = junk[(junk >= 0) & (junk < width)]
         strips = []
         for start in range(0, len(tile), STEP):
@@ -96,7 +115,7 @@ class CloserNegatives:
     def keep_rows(self, count: int) -> None:
         """Forget all rows but the first ``count``."""
         own = slice(np.searchsorted(self.rows, count))
-        for name in ("rows", "columns", "good", "values", "before"):
+        for name in ("rows", "columns", "positive", "values", "before"):
             setattr(self, name, getattr(self, name)[own])
         self.queries, self.kept = self.queries[:count], self.kept[:count]
         self.limits = None if self.limits is None else self.limits[:count]
@@ -104,36 +123,36 @@ class CloserNegatives:
 
     @property
     def complete(self) -> NDArray[np.bool_]:
-        """(b,): no right image lies beyond the row's limit, so that nothing was missed."""
+        """(b,): no positive lies beyond the row's limit, so that nothing was missed."""
         assert self.limits is not None  # once a tile was taken
         return self._farthest() <= self.limits
 
     def count(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """For each right image, in order of distance, the number of bad images before it.
+        """For each positive, in order of distance, the number of negatives before it.
 
         Returns:
             (3, n): ties in gallery order, ties behind it, ties before it; and their values.
         """
-        rows, columns = self.rows[self.good], self.columns[self.good]
-        turn = np.lexsort((columns, self.values[self.good], rows))
-        rows, right = rows[turn], self.values[self.good][turn]
-        before = self.before[self.good][turn]
+        rows, columns = self.rows[self.positive], self.columns[self.positive]
+        turn = np.lexsort((columns, self.values[self.positive], rows))
+        rows, positives = rows[turn], self.values[self.positive][turn]
+        before = self.before[self.positive][turn]
         out = np.empty((3, len(rows)), np.int64)
         starts = np.searchsorted(rows, np.arange(len(self.queries) + 1)).tolist()
         for row, (start, stop) in enumerate(zip(starts[:-1], starts[1:], strict=True)):
             if start < stop:
-                _count_closer(self._of(row), right[start:stop], out[:, start:stop])
+                _count_closer(self._of(row), positives[start:stop], out[:, start:stop])
         out[0] = out[1]
-        tied = np.flatnonzero(out[1] < out[2])  # with bad images at exactly the same distance
+        tied = np.flatnonzero(out[1] < out[2])  # with negatives at exactly the same distance
         for row in np.unique(rows[tied]):
             closer = self._of(row)
             for i in tied[slice(*np.searchsorted(rows[tied], (row, row + 1)))]:
-                out[0, i] += np.count_nonzero(closer[: before[i]] == right[i])
-        return out, right
+                out[0, i] += np.count_nonzero(closer[: before[i]] == positives[i])
+        return out, positives
 
     def _farthest(self) -> NDArray[np.float32]:
-        """Value of each row's farthest right image (b,); -inf where it has none."""
-        return farthest(self.rows[self.good], self.values[self.good], len(self.queries))
+        """Value of each row's farthest positive (b,); -inf where it has none."""
+        return farthest(self.rows[self.positive], self.values[self.positive], len(self.queries))
 
     def _of(self, row: int) -> NDArray[np.float32]:
         """The kept values of a row, in gallery order."""
@@ -151,7 +170,7 @@ def farthest(rows: NDArray, values: NDArray, count: int) -> NDArray[np.float32]:
 
 
 def count_cpu(
-    values: Tensor, queries: NDArray, relations: GroundTruth, matcher: nn.Module | None = None
+    values: Tensor, queries: NDArray, truth: GroundTruth, matcher: nn.Module | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """What `CloserNegatives.count` says of a block of whole rows.
 
@@ -165,11 +184,11 @@ def count_cpu(
     """
     found, step = [], max(1, STRIP // values.shape[1])
     for start in range(0, len(queries), step):
-        closer = CloserNegatives(queries[start : start + step], relations)
+        closer = CloserNegatives(queries[start : start + step], truth)
         closer.take(values[start : start + step].numpy(), 0, matcher)
         found.append(closer.count())
-    counts, right = zip(*found, strict=True)
-    return np.concatenate(counts, 1), np.concatenate(right)
+    counts, positives = zip(*found, strict=True)
+    return np.concatenate(counts, 1), np.concatenate(positives)
 
 
 def _at_most(tile: NDArray, limits: NDArray, matcher: nn.Module | None) -> NDArray[np.bool_]:
@@ -200,47 +219,65 @@ def _true_places(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.concatenate([places, len(even) + rest]) if len(rest) else places
 
 
-def _count_closer(closer: NDArray, right: NDArray, out: NDArray) -> None:
-    """How many values are below each right value (``out[1]``), and at most it (``out[2]``).
+def _count_closer(closer: NDArray, positives: NDArray, out: NDArray) -> None:
+    """How many negatives are below each positive (``out[1]``), and at most as far (``out[2]``).
 
-    From the farthest right value down: those beyond it are dropped. Counting is a hundredth of the
+    From the farthest positive down: negatives beyond it are dropped. Counting is a hundredth of the
     work of sorting the same values, so only the last few are sorted.
+
+    Args:
+        closer: distances of the negatives, in any order.
+        positives: (n,) ascending.
+        out: (3, n), changed.
     """
-    left = len(right)
+    left = len(positives)
     while left and len(closer) > SORTED:
         left -= 1
-        within = closer <= right[left]
+        within = closer <= positives[left]
         out[2, left] = count = np.count_nonzero(within)
-        out[1, left] = np.count_nonzero(closer < right[left])
+        out[1, left] = np.count_nonzero(closer < positives[left])
         if 2 * count < len(closer):
             closer = closer.compress(within)
     if left:
         closer = np.sort(closer)
-        out[1, :left] = closer.searchsorted(right[:left], "left")
-        out[2, :left] = closer.searchsorted(right[:left], "right")
+        out[1, :left] = closer.searchsorted(positives[:left], "left")
+        out[2, :left] = closer.searchsorted(positives[:left], "right")
 
 
 def count_device(
-    values: Tensor, queries: NDArray, relations: GroundTruth, matcher: nn.Module | None = None
+    values: Tensor, queries: NDArray, truth: GroundTruth, matcher: nn.Module | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """As `count_cpu`, with whole-block operations: one comparison per n, not per right image."""
+    """As `count_cpu`, on any device: the n-th positives of all queries are compared at once.
+
+    Args:
+        values: (b, G); own images and junk are put infinitely far.
+        queries: index of each row's query (b,).
+        truth: of all queries.
+        matcher: gave the values; named when some are refused.
+
+    Shape:
+        returns (3, n) int64, as `CloserNegatives.count`, and the distances of the n positives.
+
+    Raises:
+        UserError: NaN or infinite values.
+    """
     if not torch.isfinite(values.sum()):
         refuse(values, 0, matcher)
     device, width = values.device, values.shape[1]
-    rows, own, good = flatten(queries, relations)
+    rows, own, positive = flatten(queries, truth)
     at = torch.from_numpy(rows * width + own).to(device)
     mine = values.view(-1)[at].cpu().numpy()
-    leave_out(values, queries, relations)
-    turn = np.lexsort((own[good], mine[good], rows[good]))
-    rows, right, columns = (x[good][turn] for x in (rows, mine, own))
+    leave_out(values, queries, truth)
+    turn = np.lexsort((own[positive], mine[positive], rows[positive]))
+    rows, positives, columns = (x[positive][turn] for x in (rows, mine, own))
     first = np.searchsorted(rows, np.arange(len(queries)))
     nth = np.arange(len(rows)) - first[rows]
     counts = np.bincount(rows, minlength=len(queries))
     found = torch.zeros(3, len(rows), dtype=torch.int64, device=device)
-    for n in range(counts.max(initial=0)):  # the queries that have an n-th right image, all at once
+    for n in range(counts.max(initial=0)):  # the queries that have an n-th positive, all at once
         picked = np.flatnonzero(nth == n)
         index = torch.from_numpy(rows[picked]).to(device)
-        limit = torch.from_numpy(right[picked]).to(device)[:, None]
+        limit = torch.from_numpy(positives[picked]).to(device)[:, None]
         block = values if len(picked) == len(queries) else values[index]
         lowest, highest = (block < limit).sum(1), (block <= limit).sum(1)
         found[1, picked], found[2, picked] = lowest, highest
@@ -248,13 +285,13 @@ def count_device(
         tied = torch.nonzero(lowest < highest).flatten().tolist()
         for i in tied:
             found[0, picked[i]] += (block[i, : columns[picked[i]]] == limit[i]).sum()
-    return found.cpu().numpy(), right
+    return found.cpu().numpy(), positives
 
 
-def flatten(queries: NDArray, relations: GroundTruth) -> tuple[NDArray, NDArray, NDArray]:
-    """Own images of several queries as flat (row in the block, gallery index, good)."""
-    counts = relations.starts[queries + 1] - relations.starts[queries]
+def flatten(queries: NDArray, truth: GroundTruth) -> tuple[NDArray, NDArray, NDArray]:
+    """Own images of several queries, query by query: row in the block, gallery index, positive."""
+    counts = truth.starts[queries + 1] - truth.starts[queries]
     rows = np.repeat(np.arange(len(queries)), counts)
     begin = np.cumsum(counts) - counts
-    at = np.arange(len(rows)) - begin[rows] + relations.starts[queries][rows]
-    return rows, relations.own[at], relations.good[at]
+    at = np.arange(len(rows)) - begin[rows] + truth.starts[queries][rows]
+    return rows, truth.own[at], truth.positive[at]

@@ -16,14 +16,14 @@ from reidkit.evaluation.rerank.nearest_lists import NearestLists, Neighbours, sm
 from reidkit.structures import Embedding
 from reidkit.utils.processor import has_bf16_units
 
-SPARE = 20  # candidates beyond the k that are wanted
-FAR = 8  # candidates for the farthest image
-FEWEST = 4096  # images; with fewer there is little to save
-SAMPLE = 64  # images whose distances tell whether rough ones can decide
+CANDIDATES = 20  # candidates beyond the k that are wanted
+FARTHEST = 8  # candidates for the farthest image
+MIN_IMAGES = 4096  # images; with fewer there is little to save
+SAMPLE = 64  # images whose distances tell whether bf16 distances can decide
 ROWS = 256  # images that are looked at together
 
 
-class RoughCosine:
+class BF16Cosine:
     """One minus the cosine of N images in bfloat16: half the time, and off by a known bound.
 
     Args:
@@ -31,7 +31,7 @@ class RoughCosine:
         matcher: whose distances in float32 count.
 
     Attributes:
-        error: no rough distance differs from the matcher's by more; NaN if a vector is no number.
+        error: no bfloat16 distance differs from the matcher's by more; NaN if a vector holds NaN.
         rounding: float32 distances added up in another order hardly ever differ by more.
     """
 
@@ -60,7 +60,7 @@ class RoughCosine:
         return self.matcher.prepare(self.images[rows], "query")
 
     def compare(self, rows: slice, columns: slice, out: Tensor | None = None) -> Tensor:
-        """Rough distances (r, c) as float32, in ``out`` if given."""
+        """Distances (r, c) in bfloat16, as float32, in ``out`` if given."""
         product = torch.mm(-self.units[rows], self.units[columns].T)
         values = product.float() if out is None else out.copy_(product)
         return values.add_(1.0)
@@ -85,43 +85,43 @@ class RoughCosine:
         return self.matcher.compare(self.queries(rows), self.ready)
 
 
-def rough_distances(images: Embedding, matcher: Matcher, k: int) -> RoughCosine | None:
-    """Rough distances, where there are any that are faster and can decide most lists; else None.
+def bf16_prefilter(images: Embedding, matcher: Matcher, k: int) -> BF16Cosine | None:
+    """Distances in bfloat16, where those are faster and can decide most lists; else None.
 
     That needs a processor with bfloat16 units, a `CosineMatcher`, and distances that lie apart: a
     sample of images is looked at, whether those beyond the candidates could be mistaken.
     """
     if type(matcher) is not CosineMatcher or tensor_of(images).device.type != "cpu":
         return None  # a subclass may have other distances
-    if len(images) < FEWEST or not has_bf16_units():
+    if len(images) < MIN_IMAGES or not has_bf16_units():
         return None
-    rough = RoughCosine(images, matcher)
+    bf16 = BF16Cosine(images, matcher)
     sample = torch.linspace(0, len(images) - 1, SAMPLE).long()
-    nearest = smallest(rough.all(sample), k + SPARE)[0]
-    decided = nearest[:, -1] - nearest[:, k - 1] > 2 * rough.error
-    decided &= (nearest[:, : k + 1].diff() > rough.rounding).all(1)
-    return rough if decided.float().mean() >= 0.9 else None
+    nearest = smallest(bf16.all(sample), k + CANDIDATES)[0]
+    decided = nearest[:, -1] - nearest[:, k - 1] > 2 * bf16.error
+    decided &= (nearest[:, : k + 1].diff() > bf16.rounding).all(1)
+    return bf16 if decided.float().mean() >= 0.9 else None
 
 
-class RoughLists:
-    """As `NearestLists`, from rough distances, some of which may be exact.
+class BF16Lists:
+    """As `NearestLists`, from distances in bfloat16, some of which may be exact.
 
-    More candidates are kept than are wanted. Those whose rough distance is within twice the error
+    More candidates are kept than are wanted. Those whose bf16 distance is within twice the error
     of the k-th smallest are compared again in float32; the others cannot be among the first k. The
-    list is right if its last image is nearer than the last candidate's rough distance less the
+    list is right if its last image is nearer than the last candidate's bf16 distance less the
     error, for whatever is no candidate lies beyond that; else the image is compared again with all.
     So it is where two distances are so close that rounding decides: the order is then that of the
     product which everything else is computed with. The farthest image is found alike.
 
     Args:
-        rough: distances of N images.
+        bf16: distances of N images.
         k: length of the lists.
     """
 
-    def __init__(self, rough: RoughCosine, k: int):
-        self.rough, self.k = rough, k
-        self.near = NearestLists(len(rough), min(k + SPARE, len(rough)))
-        self.far = NearestLists(len(rough), min(FAR, len(rough)))
+    def __init__(self, bf16: BF16Cosine, k: int):
+        self.bf16, self.k = bf16, k
+        self.near = NearestLists(len(bf16), min(k + CANDIDATES, len(bf16)))
+        self.far = NearestLists(len(bf16), min(FARTHEST, len(bf16)))
 
     def add(self, rows: slice, columns: slice, tile: Tensor, both: bool) -> None:
         """As `NearestLists.add`; changes the signs of ``tile``."""
@@ -131,18 +131,18 @@ class RoughLists:
     def result(self) -> Neighbours:
         """The lists."""
         near, far = self.near.result(), self.far.result()
-        count, k = len(self.rough), self.k
+        count, k = len(self.bf16), self.k
         index, sure = torch.empty(count, k, dtype=torch.int64), torch.empty(count, dtype=torch.bool)
         found = Neighbours(index, torch.empty(count, k), torch.empty(count))
         for rows in _parts(count):
             distance, index = sorted_rows(self._exact(near, rows, k, torch.inf), near.index[rows])
             found.distance[rows], found.index[rows] = distance[:, :k], index[:, :k]
-            sure[rows] = (distance[:, : k + 1].diff() > self.rough.rounding).all(1)
+            sure[rows] = (distance[:, : k + 1].diff() > self.bf16.rounding).all(1)
             found.farthest[rows] = self._exact(far, rows, 1, -torch.inf).amax(1)
-            sure[rows] &= found.distance[rows, -1] < near.distance[rows, -1] - self.rough.error
-            sure[rows] &= found.farthest[rows] > self.rough.error - far.distance[rows, -1]
+            sure[rows] &= found.distance[rows, -1] < near.distance[rows, -1] - self.bf16.error
+            sure[rows] &= found.farthest[rows] > self.bf16.error - far.distance[rows, -1]
         for again in (~sure).nonzero().flatten().split(ROWS):
-            exact = self.rough.all(again)
+            exact = self.bf16.all(again)
             found.distance[again], found.index[again] = smallest(exact, k)
             found.farthest[again] = exact.amax(1)
         return found
@@ -150,9 +150,9 @@ class RoughLists:
     def _exact(self, lists: Neighbours, rows: slice, k: int, fill: float) -> Tensor:
         """Float32 distances (r, m) of those candidates that may be among the first k."""
         distance = lists.distance[rows]
-        bound = distance[:, [k - 1]] + 2 * self.rough.error
+        bound = distance[:, [k - 1]] + 2 * self.bf16.error
         counts = (distance <= bound).sum(1)  # lists ascend
-        return self.rough.some(rows, lists.index[rows], counts, fill)
+        return self.bf16.some(rows, lists.index[rows], counts, fill)
 
 
 def _parts(count: int) -> list[slice]:

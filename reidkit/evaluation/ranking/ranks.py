@@ -1,9 +1,9 @@
-"""Ranks of the right gallery images, counted in streamed blocks of distances, no rows sorted.
+"""Ranks of the positives, counted in streamed blocks of distances, no rows sorted.
 
-AP, CMC and mINP need only the rank of each right image: one more than the number of closer valid
+AP, CMC and mINP need only the rank of each positive: one more than the number of closer valid
 images. So a block of queries is compared with the gallery, counted, and its memory used again.
 
-Shape letters: Q queries, G gallery images, b queries of a block, n right images of a query.
+Shape letters: Q queries, G gallery images, b queries of a block, n positives of a query.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from reidkit.structures import Embedding
 
 @dataclass(frozen=True)
 class Ranks:
-    """Ranks of the right images of the valid queries, ascending within a query, 1 = closest.
+    """Ranks of the positives of the valid queries, ascending within a query, 1 = closest.
 
     Attributes:
         starts: (V + 1,) int64; valid query i has ``ranks[starts[i]:starts[i + 1]]``.
         ranks: images at exactly the same distance stand in gallery order.
-        lowest: the right images before all wrong ones at the same distance (optimistic).
-        highest: the right images behind all wrong ones at the same distance (pessimistic).
+        lowest: the positives before all negatives at the same distance (optimistic).
+        highest: the positives behind all negatives at the same distance (pessimistic).
     """
 
     starts: NDArray[np.int64]
@@ -58,13 +58,13 @@ class Ranks:
 def rank_positives(
     query: Embedding,
     gallery: Embedding,
-    relations: GroundTruth,
+    truth: GroundTruth,
     matcher: nn.Module,
     block_mb: float = 64,
     queries: NDArray[np.int64] | None = None,
     verification: Verification | None = None,
 ) -> Ranks:
-    """Rank every right image of every valid query by counting closer images.
+    """Rank every positive of every valid query by counting closer images.
 
     Memory beyond the embeddings (and what the matcher prepares) is about ``block_mb``, whatever
     the gallery. On the CPU the counting is numpy's, on other devices torch's; both are exact
@@ -73,33 +73,33 @@ def rank_positives(
     Args:
         query: Q raw embeddings.
         gallery: G raw embeddings.
-        relations: from `reidkit.evaluation.protocols.relate`.
+        truth: from `match_labels`.
         matcher: smaller is closer.
         block_mb: memory of a block of distances, megabytes.
         queries: indices of the queries to take, ascending; default: all valid ones. Those without
-            a right image have no ranks, but take part in the verification.
+            a positive have no ranks, but take part in the verification.
         verification: gathers the distances on the way.
 
     Raises:
         UserError: NaN or infinite distances.
         ValueError: the matcher returns another shape or type.
     """
-    taken = relations.valid if queries is None else queries
-    owner = np.repeat(np.arange(len(taken)), relations.n_good[taken])  # of each right image
+    taken = truth.valid if queries is None else queries
+    owner = np.repeat(np.arange(len(taken)), truth.n_positives[taken])  # of each positive
     closer = np.zeros((3, len(owner)), np.int64)
     left, repeats = np.ones(len(taken), bool), Repeats.of(gallery)
     if verification is None and tiled(gallery, matcher, block_mb, len(taken), len(repeats.sources)):
         assert isinstance(matcher, Matcher)
-        left = relations.n_good[taken] > 0
+        left = truth.n_positives[taken] > 0
         for done, counted in count_in_tiles(
-            query, gallery, relations, matcher, block_mb, taken, repeats
+            query, gallery, truth, matcher, block_mb, taken, repeats
         ):
             closer[:, np.isin(owner, done)] = counted
             left[done] = False
     if left.any():
         rest = (matcher, block_mb, taken[left], verification, repeats)
-        closer[:, left[owner]] = _count_blocks(query, gallery, relations, *rest)
-    counts = relations.n_good[taken]
+        closer[:, left[owner]] = _count_blocks(query, gallery, truth, *rest)
+    counts = truth.n_positives[taken]
     nth = np.arange(closer.shape[1]) - np.repeat(np.cumsum(counts) - counts, counts) + 1
     starts = np.concatenate([[0], np.cumsum(counts[counts > 0])])
     return Ranks(starts, *(closer + nth))
@@ -108,15 +108,15 @@ def rank_positives(
 def _count_blocks(
     query: Embedding,
     gallery: Embedding,
-    relations: GroundTruth,
+    truth: GroundTruth,
     matcher: nn.Module,
     block_mb: float,
     taken: NDArray[np.int64],
     verification: Verification | None,
     repeats: Repeats,
 ) -> NDArray[np.int64]:
-    """Bad images closer than each right one (3, n), from blocks of whole rows."""
-    starts = np.concatenate([[0], np.cumsum(relations.n_good[taken])])
+    """Negatives closer than each positive (3, n), from blocks of whole rows."""
+    starts = np.concatenate([[0], np.cumsum(truth.n_positives[taken])])
     closer = np.zeros((3, starts[-1]), np.int64)
     chosen = query if len(taken) == len(query) else query[torch.from_numpy(taken)]
     finishes = isinstance(matcher, Matcher) and matcher.finishes
@@ -127,24 +127,24 @@ def _count_blocks(
         count = count_cpu if values.device.type == "cpu" else count_device
         limits = starts[rows.start : rows.stop + 1]
         members = taken[rows]
-        closer[:, limits[0] : limits[-1]], right = count(values, members, relations, matcher)
+        closer[:, limits[0] : limits[-1]], positives = count(values, members, truth, matcher)
         if verification is not None:
-            counts = relations.n_good[members]
+            counts = truth.n_positives[members]
             if finishes:
                 assert isinstance(matcher, Matcher) and ready is not None
-                right = _finished(right, counts, ready, matcher)
+                positives = _finished(positives, counts, ready, matcher)
                 values = matcher.finish(values, ready)
-            leave_out(values, members, relations)
-            verification.add(members, values, right, counts)
+            leave_out(values, members, truth)
+            verification.add(members, values, positives, counts)
         del ready  # before the next ones are prepared
     return closer
 
 
-def _finished(right: NDArray, counts: NDArray, ready: Prepared, matcher: Matcher) -> NDArray:
-    """Distances of the right images from their order values, padded to a row per query."""
+def _finished(positives: NDArray, counts: NDArray, ready: Prepared, matcher: Matcher) -> NDArray:
+    """Distances of the positives from their order values, padded to a row per query."""
     table = np.full((len(counts), max(1, counts.max())), np.float32(0))
     filled = np.arange(table.shape[1]) < counts[:, None]
-    table[filled] = right
+    table[filled] = positives
     return matcher.finish(torch.from_numpy(table).to(ready.device), ready).cpu().numpy()[filled]
 
 
@@ -153,14 +153,14 @@ def top_matches(
     query: Embedding,
     gallery: Embedding,
     matcher: nn.Module,
-    relations: GroundTruth,
+    truth: GroundTruth,
     k: int = 10,
     block_mb: float = 64,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The k closest gallery images of each query, junk left out; for pictures and lists.
 
     Args:
-        relations: from `relate`; invalid queries are listed too.
+        truth: from `match_labels`; invalid queries are listed too.
         k: length of the lists, >= 1.
 
     Shape:
@@ -176,9 +176,9 @@ def top_matches(
     distances = np.full((len(query), k), np.nan, np.float32)
     for rows, values in blocks(query, gallery, matcher, block_mb, distances=True):
         for q, row in zip(range(rows.start, rows.stop), values.cpu().numpy(), strict=True):
-            own, good = relations.of(q)
-            row[own[~good]] = np.inf
-            row[relations.junk] = np.inf
+            own, positive = truth.of(q)
+            row[own[~positive]] = np.inf
+            row[truth.junk] = np.inf
             last = np.partition(row, k - 1)[k - 1] if k < len(row) else np.inf
             near = np.flatnonzero((row <= last) & (row < np.inf))
             near = near[np.argsort(row[near], kind="stable")[:k]]

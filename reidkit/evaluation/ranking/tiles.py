@@ -1,13 +1,13 @@
-"""Wrong images closer than right ones, counted in tiles that about fit the processor's cache.
+"""Negatives closer than positives, counted in tiles that about fit the processor's cache.
 
 A block of whole rows is written to main memory and read again, and its product lays out the whole
 gallery anew, with a large gallery for a few hundred queries. A tile has more queries and a part of
-the gallery. But then a query's right images are in several tiles, and how far bad images matter is
-known only after the last. So the right images are compared first, by themselves. Products of other
-shapes round otherwise, so bad images are kept a little farther than that, and counting takes the
+the gallery. But then a query's positives are in several tiles, and how far negatives matter is
+known only after the last. So the positives are compared first, by themselves. Products of other
+shapes round otherwise, so negatives are kept a little farther than that, and counting takes the
 tiles' values alone. Queries for which the little was too little are left to whole rows.
 
-Shape letters: Q queries, G gallery images, b queries of a block, n right images.
+Shape letters: Q queries, G gallery images, b queries of a block, n positives.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from reidkit.evaluation.ranking.repeats import Repeats, TileLevel
 from reidkit.structures import Embedding
 
 ROWS, COLUMNS = 2048, 4096  # of a tile: 32 MB, about what a processor's last cache holds
-GROUP = 32  # queries that are compared with each other's right images
+GROUP = 32  # queries that are compared with each other's positives
 MARGIN = 1e-4  # of the largest value; rounding of a product is a hundredth of it
 
 
@@ -52,7 +52,7 @@ def tiled(
 def count_in_tiles(
     query: Embedding,
     gallery: Embedding,
-    relations: GroundTruth,
+    truth: GroundTruth,
     matcher: Matcher,
     block_mb: float,
     queries: NDArray[np.int64],
@@ -60,13 +60,13 @@ def count_in_tiles(
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Queries that tiles can settle, block by block; the others need whole rows.
 
-    Those are the queries whose right images lie beyond what was kept, and all that are left when so
+    Those are the queries whose positives lie beyond what was kept, and all that are left when so
     many images matter to them that the memory holds no more queries than whole rows would.
 
     Args:
         query: Q raw embeddings.
         gallery: G raw embeddings, on the CPU.
-        block_mb: memory of a tile and of the bad images kept, megabytes.
+        block_mb: memory of a tile and of the negatives kept, megabytes.
         queries: indices of the queries to take.
         repeats: of the gallery.
 
@@ -77,31 +77,31 @@ def count_in_tiles(
         UserError: NaN or infinite distances.
         ValueError: the matcher returns another shape or type.
     """
-    work = _Tiles(query, gallery, relations, matcher, block_mb, len(queries), repeats)
-    left = np.flatnonzero(relations.n_good[queries])
+    work = _Tiles(query, gallery, truth, matcher, block_mb, len(queries), repeats)
+    left = np.flatnonzero(truth.n_positives[queries])
     while len(left) and work.rows > work.whole_rows:
         found = work.gather(queries[left])
         done, left = left[: len(found.queries)], left[len(found.queries) :]
         complete = found.complete
-        counted = np.repeat(complete, relations.n_good[found.queries])
+        counted = np.repeat(complete, truth.n_positives[found.queries])
         yield done[complete], found.count()[0][:, counted]
         del found  # before the next ones are gathered
 
 
 class _Tiles:
-    """Gathers the bad images of some queries from tiles of the whole gallery."""
+    """Gathers the negatives of some queries from tiles of the whole gallery."""
 
     def __init__(
         self,
         query: Embedding,
         gallery: Embedding,
-        relations: GroundTruth,
+        truth: GroundTruth,
         matcher: Matcher,
         block_mb: float,
         n_queries: int,
         repeats: Repeats,
     ):
-        self.query, self.relations, self.matcher = query, relations, matcher
+        self.query, self.truth, self.matcher = query, truth, matcher
         self.ready = matcher.prepare(gallery, "gallery")
         held = len(repeats.sources)
         self.rows, width, self.whole_rows = _shape(n_queries, gallery, block_mb, held)
@@ -115,12 +115,12 @@ class _Tiles:
         self.room = int(block_mb * MEGABYTE) // 4 - taken  # for values kept
 
     def gather(self, queries: NDArray) -> CloserNegatives:
-        """The bad images that matter to the first few of these queries, as fit the memory."""
+        """The negatives that matter to the first few of these queries, as fit the memory."""
         queries = queries[: self.rows]
         together = queries[-1] - queries[0] + 1 == len(queries)  # no copy of them then
         chosen = slice(queries[0], queries[-1] + 1) if together else torch.from_numpy(queries)
         part = self.matcher.prepare(self.query[chosen].to(self.ready.device), "query")
-        found = CloserNegatives(queries, self.relations, self.beyond_right_images(part, queries))
+        found = CloserNegatives(queries, self.truth, self.positive_limits(part, queries))
         for number, span in enumerate(self.spans, 1):
             shape = len(part), span.stop - span.start
             out = self.memory[: shape[0] * shape[1]].view(shape)
@@ -136,17 +136,17 @@ class _Tiles:
                 found.keep_rows(self.rows)
         return found
 
-    def beyond_right_images(self, part: Prepared, queries: NDArray) -> NDArray[np.float32]:
-        """A little farther than the farthest right image of each query (b,)."""
+    def positive_limits(self, part: Prepared, queries: NDArray) -> NDArray[np.float32]:
+        """A little farther than the farthest positive of each query (b,)."""
         out = np.empty(len(queries), np.float32)
         for start in range(0, len(queries), GROUP):
             some = slice(start, min(start + GROUP, len(queries)))
-            rows, own, good = flatten(queries[some], self.relations)
-            images, places = np.unique(own[good], return_inverse=True)
+            rows, own, positive = flatten(queries[some], self.truth)
+            images, places = np.unique(own[positive], return_inverse=True)
             values = self.matcher.order(part[some], self.ready[torch.from_numpy(images)]).numpy()
-            right = farthest(rows[good], values[rows[good], places], some.stop - start)
+            positives = farthest(rows[positive], values[rows[positive], places], some.stop - start)
             with np.errstate(invalid="ignore"):  # infinite ones are refused with their tile
-                out[some] = right + MARGIN * np.abs(values).max(initial=0)
+                out[some] = positives + MARGIN * np.abs(values).max(initial=0)
         return out
 
 

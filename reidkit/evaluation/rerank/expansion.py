@@ -38,8 +38,8 @@ class QueryExpansion(Reranker):
         >>> from reidkit.evaluation import CosineMatcher
         >>> query = Embedding(torch.tensor([[[1.0, 0.0]]]))
         >>> gallery = Embedding(torch.tensor([[[0.6, 0.8]], [[0.0, 1.0]]]))
-        >>> step, sights = QueryExpansion(k=1, alpha=0.0), (ImageMeta([0]), ImageMeta([1, 1]))
-        >>> step.rerank(query, gallery, CosineMatcher(), *sights)[0].vectors
+        >>> step, metas = QueryExpansion(k=1, alpha=0.0), (ImageMeta([0]), ImageMeta([1, 1]))
+        >>> step.rerank(query, gallery, CosineMatcher(), *metas)[0].vectors
         tensor([[[0.8000, 0.4000]]])
     """
 
@@ -82,8 +82,8 @@ class DatabaseAugmentation(Reranker):
     Example:
         >>> from reidkit.evaluation import CosineMatcher
         >>> gallery = Embedding(torch.tensor([[[1.0, 0.0]], [[0.6, 0.8]]]))
-        >>> step, sights = DatabaseAugmentation(k=2, alpha=0.0), (ImageMeta([0]), ImageMeta([1, 1]))
-        >>> step.rerank(gallery[:1], gallery, CosineMatcher(), *sights)[1].vectors
+        >>> step, metas = DatabaseAugmentation(k=2, alpha=0.0), (ImageMeta([0]), ImageMeta([1, 1]))
+        >>> step.rerank(gallery[:1], gallery, CosineMatcher(), *metas)[1].vectors
         tensor([[[0.8000, 0.4000]],
                 [[0.8000, 0.4000]]])
     """

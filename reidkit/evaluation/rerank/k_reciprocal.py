@@ -65,9 +65,9 @@ class KReciprocal(Reranker):
         >>> torch.manual_seed(0)
         <torch._C.Generator object at ...>
         >>> query, gallery = (Embedding(torch.randn(n, 1, 8)) for n in (3, 9))
-        >>> sights = ImageMeta([0] * 3), ImageMeta([1] * 9)
+        >>> metas = ImageMeta([0] * 3), ImageMeta([1] * 9)
         >>> step = KReciprocal(k1=4, k2=2)
-        >>> query, gallery, matcher = step.rerank(query, gallery, CosineMatcher(), *sights)
+        >>> query, gallery, matcher = step.rerank(query, gallery, CosineMatcher(), *metas)
         >>> matcher(query, gallery).shape
         torch.Size([3, 9])
     """

@@ -40,9 +40,20 @@ class NearestLists:
     column's; after the first tiles that is one in hundreds. Those that pass wait, then are sorted
     into the lists as 64-bit keys: distance first, then index, so equal distances stand by index.
     NaN comes last.
+
+    Args:
+        count: number of images N, below 2**32.
+        k: length of the lists.
+
+    Example:
+        >>> lists = NearestLists(count=3, k=2)
+        >>> tile = torch.tensor([[0.0, 0.5, 0.2], [0.5, 0.0, 0.1], [0.2, 0.1, 0.0]])
+        >>> lists.add(slice(0, 3), slice(0, 3), tile, both=False)
+        >>> lists.result().index.tolist()
+        [[0, 2], [1, 2], [2, 1]]
     """
 
-    def __init__(self, count: int, k: int, device: torch.device | str = "cpu"):
+    def __init__(self, count: int, k: int):
         self.keys = np.full((count, k), EMPTY, np.uint64)
         self.bound = np.full(count, np.nan, np.float32)  # NaN: there is none yet
         self.farthest = np.full(count, -np.inf, np.float32)
@@ -50,10 +61,16 @@ class NearestLists:
         self.n_waiting = 0
 
     def add(self, rows: slice, columns: slice, tile: Tensor, both: bool) -> None:
-        """Take in a tile for its rows and, if ``both``, for its columns.
+        """Take in a tile of distances.
 
         Tiles come so that each image meets the others in their order: of equal distances the first
         one stays.
+
+        Args:
+            rows: images of the tile's rows.
+            columns: images of its columns.
+            tile: (r, c) distances, on the CPU; not changed.
+            both: the tile also serves the lists of its columns, since the distance is symmetric.
         """
         table = tile.detach().float().numpy()
         if both:
@@ -76,9 +93,13 @@ class NearestLists:
         self._merge()
 
     def _limit(self, images: slice, values: NDArray) -> None:
-        """Bound lists that are still empty, from new values (n, images).
+        """Bound lists that are still empty.
 
         The k-th smallest of the minima of more than k groups is not below the k-th smallest value.
+
+        Args:
+            images: whose lists.
+            values: (n, images) new distances of each.
         """
         groups = GROUPS * self.keys.shape[1]
         high = len(values) // groups
@@ -154,6 +175,13 @@ def _values(keys: NDArray[np.uint64]) -> NDArray[np.float32]:
 
 def smallest(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The k smallest of each row and their columns, ascending; equal values by column.
+
+    Args:
+        values: (r, c), on any device.
+        k: how many; c if there are fewer columns.
+
+    Shape:
+        returns values (r, k) and columns (r, k) int64.
 
     Example:
         >>> [x.tolist() for x in smallest(torch.tensor([[2.0, 1.0, 1.0, 1.0]]), 2)]

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from reidkit.evaluation.matchers.base import Matcher, tensor_of
 from reidkit.evaluation.ranking.memory import MEGABYTE, empty
-from reidkit.evaluation.ranking.prefilter import RoughCosine, RoughLists, rough_distances
+from reidkit.evaluation.ranking.prefilter import BF16Cosine, BF16Lists, bf16_prefilter
 from reidkit.evaluation.ranking.repeats import Repeats
 from reidkit.evaluation.rerank.nearest_lists import NearestLists, Neighbours, smallest, sorted_rows
 from reidkit.structures import Embedding
@@ -64,16 +64,16 @@ def nearest_distinct(
     """
     device, count = tensor_of(images).device, len(images)
     k, size = min(k, count), max(1, min(count, int((block_mb * MEGABYTE / 4) ** 0.5)))
-    exact, rough = _Exact(images, matcher), rough_distances(images, matcher, k)
+    exact, bf16 = _Exact(images, matcher), bf16_prefilter(images, matcher, k)
     memory = empty(size * size, device=device)
-    found: NearestLists | RoughLists | _Merged
-    if rough is not None:
-        found = RoughLists(rough, k)
+    found: NearestLists | BF16Lists | _Merged
+    if bf16 is not None:
+        found = BF16Lists(bf16, k)
     else:
         found = NearestLists(count, k) if device.type == "cpu" else _Merged(count, k, device)
     for rows, columns in _spans(count, size, n_visited, matcher.symmetric):
         visited = visit is not None and rows.stop <= n_visited <= columns.start
-        source = exact if visited or rough is None else rough
+        source = exact if visited or bf16 is None else bf16
         shape = rows.stop - rows.start, columns.stop - columns.start
         tile = memory[: shape[0] * shape[1]].view(shape)
         mirrored = matcher.symmetric and rows == columns
@@ -114,7 +114,7 @@ class _Exact:
         return self.matcher.compare(self.queries, self.ready[columns], out)
 
 
-def _mirrored(source: _Exact | RoughCosine, images: slice, out: Tensor) -> None:
+def _mirrored(source: _Exact | BF16Cosine, images: slice, out: Tensor) -> None:
     """The distances of some images among themselves: those above the diagonal, copied below it."""
     for start in range(images.start, images.stop, STEP):
         rows = slice(start, min(start + STEP, images.stop))

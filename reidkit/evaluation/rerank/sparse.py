@@ -28,7 +28,20 @@ class Sparse:
         return torch.arange(len(counts), device=counts.device).repeat_interleave(counts)
 
     def take(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """(place in ``rows``, entry) of all entries of some rows, in their order."""
+        """Where the entries of some rows lie, row after row.
+
+        Args:
+            rows: (r,) int64, in any order, also more than once.
+
+        Shape:
+            returns two int64 tensors of all their entries (e,): which of ``rows`` an entry belongs
+            to, 0..r-1, and its place in ``columns`` and ``values``.
+
+        Example:
+            >>> table = Sparse.of(*torch.tensor([[0, 0, 2], [1, 3, 0]]), torch.ones(3), 3)
+            >>> [x.tolist() for x in table.take(torch.tensor([2, 1, 0]))]
+            [[0, 2, 2], [2, 0, 1]]
+        """
         counts = (self.starts[1:] - self.starts[:-1])[rows]
         place = torch.arange(len(rows), device=rows.device).repeat_interleave(counts)
         begin = counts.cumsum(0) - counts
@@ -36,7 +49,21 @@ class Sparse:
         return place, entry + self.starts[rows][place]
 
     def means(self, lists: Tensor) -> Sparse:
-        """Each row replaced by the mean of the rows in its list (N, k), its own the first."""
+        """Each row replaced by the mean of the rows in its list.
+
+        Args:
+            lists: (N, k) int64, rows that are averaged; with k = 1 each row's own.
+
+        Returns:
+            N rows, with an entry wherever one of the k rows has one; entries that are missing count
+            as 0.
+
+        Example:
+            >>> table = Sparse.of(*torch.tensor([[0, 1], [0, 1]]), torch.tensor([1.0, 3.0]), 2)
+            >>> mean = table.means(torch.tensor([[0, 1], [1, 0]]))
+            >>> mean.columns.tolist(), mean.values.tolist()
+            ([0, 1, 0, 1], [0.5, 1.5, 0.5, 1.5])
+        """
         count, k = lists.shape
         if k == 1:
             return self
@@ -48,7 +75,14 @@ class Sparse:
 
     @staticmethod
     def of(rows: Tensor, columns: Tensor, values: Tensor, count: int) -> Sparse:
-        """From entries sorted by row, then column."""
+        """A matrix from its entries.
+
+        Args:
+            rows: (e,) int64, ascending.
+            columns: (e,) int64, ascending within a row.
+            values: (e,) float32.
+            count: number of rows.
+        """
         starts = torch.zeros(count + 1, dtype=torch.int64, device=rows.device)
         starts[1:] = torch.bincount(rows, minlength=count).cumsum(0)
         return Sparse(starts, columns, values)

@@ -19,6 +19,7 @@ from reidkit.engine.optim import build_optim
 from reidkit.evaluation import RankingEvaluator
 from reidkit.evaluation.metrics.ranked import average_precision, average_precision_official
 from reidkit.structures import Embedding, ReIDBatch
+from reidkit.testing.fakes import labelled
 
 ROOT = Path(__file__).parents[3]
 TINY = ["model.backbone.width=8", "model.head.hidden=8", "settings.device=cpu"]
@@ -169,10 +170,10 @@ def test_protocol_of_mars_on_tables_of_the_real_shape(tmp_path):
         from reidkit.evaluation import EuclideanMatcher
 
         found[gallery] = RankingEvaluator(protocol=protocol).evaluate(
-            Embedding(sides["query"]),
-            Embedding(sides["gallery"]),
-            splits["query"],
-            splits["gallery"],
+            *labelled(
+                [Embedding(sides[name]) for name in ("query", "gallery")],
+                [splits[name] for name in ("query", "gallery")],
+            ),
             EuclideanMatcher(),
         )
         if gallery == "all":
@@ -197,7 +198,8 @@ def test_a_query_never_finds_itself(tmp_path):
     from reidkit.evaluation import EuclideanMatcher
 
     result = RankingEvaluator(protocol="mars-official").evaluate(
-        Embedding(torch.zeros(1, 1, 2)), Embedding(vectors), query, gallery, EuclideanMatcher()
+        *labelled((Embedding(torch.zeros(1, 1, 2)), Embedding(vectors)), (query, gallery)),
+        EuclideanMatcher(),
     )
     others = (gallery.identities == identity) & ~own
     counted = (gallery.identities >= 0) & ~own

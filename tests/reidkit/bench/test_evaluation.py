@@ -21,7 +21,7 @@ def test_all_ways_score_the_same():
         LabelledEmbeddings(Embedding(bench.torch.from_numpy(x)[:, None]), labels)
         for x, labels in pairs
     ]
-    found = RankingEvaluator().rank(*sides, CosineMatcher()).metrics
+    found = RankingEvaluator().evaluate(*sides, CosineMatcher()).metrics
     assert sort == pytest.approx((found["mAP"], found["R1"]), abs=1e-6) == loop
     assert bench._float64(data) == pytest.approx(found["mAP"], abs=1e-6)
 
@@ -47,7 +47,7 @@ def test_the_dense_reference_is_what_we_compute():
         dense_distances(np.concatenate([data.query, data.gallery])), 20, k1=8, k2=3
     )
     sides = [Embedding(bench.torch.from_numpy(x)[:, None]) for x in (data.query, data.gallery)]
-    query, gallery, matcher = KReciprocal(8, 3).rerank(*sides, CosineMatcher(), *bench.SIGHTS)
+    query, gallery, matcher = KReciprocal(8, 3).rerank(*sides, CosineMatcher(), *bench.METAS)
     np.testing.assert_allclose(matcher(query, gallery).numpy(), wanted, atol=1e-5)
 
 

@@ -66,7 +66,7 @@ def test_every_planted_fault_is_found(healthy, capsys):
         "error    1 of 15 files decoded are unreadable: 0012_c2s1_000009_00.jpg",
         "warning  1 people of query are not in gallery: 13",
         "people of train are seen by one camera only: 4, 11",
-        "queries have no right gallery image under protocol market",
+        "queries have no positive under protocol market",
     ]:
         assert text in out, text
 
@@ -79,7 +79,7 @@ def test_one_camera_everywhere(tmp_path, capsys):
     status, out, _ = diagnose(folder, capsys)
     assert status == 1
     assert "every person of train is seen by one camera: use protocol single-camera" in out
-    assert "error    1 of 1 queries have no right gallery image" in out
+    assert "error    1 of 1 queries have no positive" in out
 
 
 def test_plain_folders_and_unknown_layouts(tmp_path, capsys):
@@ -150,14 +150,14 @@ def test_versions_that_do_not_fit(versions, count):
     assert len(version_problems(versions)) == count
 
 
-@pytest.mark.parametrize("n_good, size", [(1, 1), (2, 5), (3, 20)])
-def test_the_random_rankers_scores_are_means_over_orders(n_good, size):
+@pytest.mark.parametrize("n_positives, size", [(1, 1), (2, 5), (3, 20)])
+def test_the_random_rankers_scores_are_means_over_orders(n_positives, size):
     rng = np.random.default_rng(0)
     precision, first = [], []
     for _ in range(20000):
-        ranks = np.sort(rng.permutation(size)[:n_good]) + 1
-        precision.append(np.mean(np.arange(1, n_good + 1) / ranks))
+        ranks = np.sort(rng.permutation(size)[:n_positives]) + 1
+        precision.append(np.mean(np.arange(1, n_positives + 1) / ranks))
         first.append(ranks[0] == 1)
-    expected = random_ranker([n_good], [size])
+    expected = random_ranker([n_positives], [size])
     assert expected[0][0] == pytest.approx(np.mean(precision), abs=0.01)
     assert expected[1][0] == pytest.approx(np.mean(first), abs=0.012)

@@ -53,10 +53,10 @@ def run(*arguments, capsys):
 def test_features_and_labels_give_the_evaluators_numbers(files, capsys):
     status, out, err = run(
         "features.npz", "labels.csv", "--protocol", "market", "--out", "result.json",
-        "--queries", "queries.csv", "evaluation.far=(0.01,)", capsys=capsys,
+        "--queries", "queries.csv", "evaluation.far_targets=(0.01,)", capsys=capsys,
     )  # fmt: skip
     assert status == 0, err
-    wanted = RankingEvaluator(far=(0.01,)).rank(files[:20], files[20:], CosineMatcher())
+    wanted = RankingEvaluator(far_targets=(0.01,)).evaluate(files[:20], files[20:], CosineMatcher())
     content = json.loads(Path("result.json").read_text())
     assert content["metrics"] == wanted.metrics
     assert content["verification"] == wanted.verification
@@ -88,9 +88,9 @@ def test_two_sides_and_distances_in_one_file(files, capsys, tmp_path):
         )
     }
     np.savez("two.npz", **named)
-    wanted = RankingEvaluator().rank(files[:20], files[20:], CosineMatcher()).metrics
+    wanted = RankingEvaluator().evaluate(files[:20], files[20:], CosineMatcher()).metrics
     test = read_features("two.npz")
-    found = RankingEvaluator().rank(test.sides["query"], test.sides["gallery"], CosineMatcher())
+    found = RankingEvaluator().evaluate(test.sides["query"], test.sides["gallery"], CosineMatcher())
     assert found.metrics == wanted
     table = CosineMatcher()(files[:20].embedding, files[20:].embedding).numpy()
     labels = {name: values for name, values in named.items() if "features" not in name}
@@ -194,7 +194,7 @@ def test_a_store_gives_the_same_numbers_and_is_mapped(files, tmp_path, capsys):
     assert again.protocol == "cuhk03-np" and [t.name for t in again.trials] == ["first", ""]
     assert again.sides["query"].labels.paths == files.labels.paths[:20]
     assert str(tmp_path / "store/gallery/vectors.npy") in Path("/proc/self/maps").read_text()
-    wanted = RankingEvaluator().rank(
+    wanted = RankingEvaluator().evaluate(
         *sides.values(), CosineMatcher(), protocol="cuhk03-np", trials=trials
     )
     status, out, err = run("store", "--out", "store.json", capsys=capsys)
@@ -212,7 +212,7 @@ def test_a_store_gives_the_same_numbers_and_is_mapped(files, tmp_path, capsys):
 def tables(tmp_path, **noises):
     for name, noise in noises.items():
         whole = side(noise=noise, seed=1)
-        result = RankingEvaluator().rank(whole[:20], whole[20:], CosineMatcher())
+        result = RankingEvaluator().evaluate(whole[:20], whole[20:], CosineMatcher())
         folder = tmp_path / name
         folder.mkdir()
         from reidkit.evaluation.io.queries import write_queries

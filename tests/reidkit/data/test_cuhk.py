@@ -10,8 +10,9 @@ import torch
 
 from reidkit.data import CUHK01, CUHK03, Market1501
 from reidkit.errors import UserError
-from reidkit.evaluation import EuclideanMatcher, RankingEvaluator
+from reidkit.evaluation import EuclideanMatcher, LabelledEmbeddings, RankingEvaluator
 from reidkit.structures import Embedding
+from reidkit.testing.fakes import labelled
 
 Crops = dict[int, list[np.ndarray]]  # identity -> RGB crops (H, W, 3)
 
@@ -81,7 +82,8 @@ def ids(split):
 
 def random_sides(query, gallery, dims=8, seed=0):
     random = torch.Generator().manual_seed(seed)
-    return [Embedding(torch.randn(len(s), 2, dims, generator=random)) for s in (query, gallery)]
+    both = (query, gallery)
+    return labelled([Embedding(torch.randn(len(s), 2, dims, generator=random)) for s in both], both)
 
 
 # -- CUHK03 classic -------------------------------------------------------------------------------
@@ -161,9 +163,7 @@ def test_cuhk03_single_shot_gallery_holds_100(tmp_path, people):
     evaluator = RankingEvaluator(topk=(1, 100), single_shot="sampled", repeats=2)
     sides = random_sides(query, gallery)
     first, again = (
-        evaluator.evaluate(
-            *sides, query, gallery, EuclideanMatcher(True), protocol=reader.protocol, trials=trials
-        )
+        evaluator.evaluate(*sides, EuclideanMatcher(True), protocol=reader.protocol, trials=trials)
         for _ in range(2)
     )
     assert first.protocol.startswith("cuhk03-single-shot") and first.n_trials == 20
@@ -237,8 +237,9 @@ def test_one_box_equal_to_the_query_gives_the_single_query_result(market, people
     splits = Market1501(str(market)).splits()
     query, gallery, boxes = (splits[name] for name in ("query", "gallery", "multi_query"))
     sides = random_sides(query, gallery)
-    single = RankingEvaluator("market").evaluate(*sides, query, gallery, EuclideanMatcher(True))
+    single = RankingEvaluator("market").evaluate(*sides, EuclideanMatcher(True))
+    pooled = LabelledEmbeddings.of(sides[0].embedding, boxes, "multi_query")
     multi = RankingEvaluator("multi-query").evaluate(
-        *sides, query, gallery, EuclideanMatcher(True), multi_query=(sides[0], boxes)
+        *sides, EuclideanMatcher(True), multi_query=pooled
     )
     assert multi.metrics == pytest.approx(single.metrics) and multi.n_query == single.n_query

@@ -13,6 +13,7 @@ from reidkit.data.datasets.partitions import Partition, random_partitions
 from reidkit.errors import UserError
 from reidkit.evaluation import EuclideanMatcher, RankingEvaluator
 from reidkit.structures import Embedding
+from reidkit.testing.fakes import labelled
 
 Crops = dict[int, list[np.ndarray]]  # identity -> RGB crops (H, W, 3)
 
@@ -65,7 +66,8 @@ def ids(split):
 
 def random_sides(query, gallery, dims=8, seed=0):
     random = torch.Generator().manual_seed(seed)
-    return [Embedding(torch.randn(len(s), 2, dims, generator=random)) for s in (query, gallery)]
+    both = (query, gallery)
+    return labelled([Embedding(torch.randn(len(s), 2, dims, generator=random)) for s in both], both)
 
 
 # -- VIPeR ----------------------------------------------------------------------------------------
@@ -145,8 +147,7 @@ def test_viper_at_full_size_ranks_316_in_each_of_ten_trials(tmp_path, people):
     reader = VIPeR(str(tmp_path), split=None, check_counts="always")
     splits = reader.splits()
     result = RankingEvaluator(topk=(1, 5, 10, 20)).evaluate(
-        *random_sides(splits["query"], splits["gallery"]),
-        splits["query"], splits["gallery"], EuclideanMatcher(True),
+        *random_sides(splits["query"], splits["gallery"]), EuclideanMatcher(True),
         protocol=reader.protocol, trials=reader.trials(),
     )  # fmt: skip
     assert result.n_trials == 10 and result.n_gallery == 316
@@ -173,8 +174,8 @@ def test_grid_does_not_lose_a_match_to_the_camera_rule(tmp_path, people):
     splits = GRID(str(tmp_path), split=None).splits()
     query, gallery = splits["query"], splits["gallery"]
     sides = random_sides(query, gallery)
-    result = RankingEvaluator().evaluate(*sides, query, gallery, EuclideanMatcher(True))
-    assert result.n_valid == 4 and result.per_query["n_good"].tolist() == [1] * 4
+    result = RankingEvaluator().evaluate(*sides, EuclideanMatcher(True))
+    assert result.n_valid == 4 and result.per_query["n_positives"].tolist() == [1] * 4
 
 
 def test_grid_at_full_size_ranks_900(tmp_path, people):

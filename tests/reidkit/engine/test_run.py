@@ -91,7 +91,7 @@ def test_extracted_features_give_the_runs_numbers(unbroken, run_command, tmp_pat
 
 def test_a_run_is_tested_with_reranking_and_compared_with_itself(unbroken, run_command, tmp_path):
     done = run_command(
-        "test", unbroken, "+evaluation.rerank.rr=KReciprocal", "evaluation.far=(0.01,)",
+        "test", unbroken, "+evaluation.rerank.rr=KReciprocal", "evaluation.far_targets=(0.01,)",
         "--out", tmp_path / "rr.json", "--queries", tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

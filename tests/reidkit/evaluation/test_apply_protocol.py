@@ -43,12 +43,12 @@ def test_both_mars_protocols_whichever_way_the_gallery_is_listed(listed):
 
 def test_taking_queries_out_of_the_gallery_changes_the_good_images():
     official, minus = (
-        RankingEvaluator(name).rank(QUERY, ALL, CosineMatcher())
+        RankingEvaluator(name).evaluate(QUERY, ALL, CosineMatcher())
         for name in ("mars-official", "mars-minus-queries")
     )
-    assert official.per_query["n_good"].tolist() == [1, 2, 1] and official.n_valid == 3
+    assert official.per_query["n_positives"].tolist() == [1, 2, 1] and official.n_valid == 3
     # a: its only other camera was query b; b: one tracklet of camera 1 is left
-    assert minus.per_query["n_good"].tolist() == [0, 1, 1]
+    assert minus.per_query["n_positives"].tolist() == [0, 1, 1]
     assert minus.invalid == [
         (0, "identity 1 is in the gallery only under the query's own camera 1")
     ]
@@ -91,13 +91,15 @@ def test_a_query_without_images_to_pool_is_named():
         "multi_query; first: b (identity 1, camera 2)"
     )
     with pytest.raises(UserError, match="this data set brings none"):
-        RankingEvaluator("multi-query").rank(QUERY, ALL, CosineMatcher())
+        RankingEvaluator("multi-query").evaluate(QUERY, ALL, CosineMatcher())
 
 
 def test_multi_query_ranks_the_pooled_embedding():
     images = side([1, 1, 1, 2], [1, 1, 2, 2], list("wxyz"), "multi_query", seed=1)
-    found = RankingEvaluator("multi-query").rank(QUERY, ALL, CosineMatcher(), multi_query=images)
-    by_hand = RankingEvaluator("market").rank(pool_queries(QUERY, images), ALL, CosineMatcher())
+    found = RankingEvaluator("multi-query").evaluate(
+        QUERY, ALL, CosineMatcher(), multi_query=images
+    )
+    by_hand = RankingEvaluator("market").evaluate(pool_queries(QUERY, images), ALL, CosineMatcher())
     assert found.metrics == by_hand.metrics and found.protocol == "multi-query-v1"
 
 
@@ -123,7 +125,7 @@ def test_two_cameras_give_the_mean_over_halves():
     table = np.abs(np.random.default_rng(1).random((8, 8)) - np.eye(8) * 0.4)
     query = LabelledEmbeddings(RowIds.arange(8), Labels(people, people * 0))
     gallery = LabelledEmbeddings(RowIds.arange(8), Labels(people, people * 0 + 1), "gallery")
-    result = RankingEvaluator("two-camera", trials=5, topk=(1,)).rank(
+    result = RankingEvaluator("two-camera", trials=5, topk=(1,)).evaluate(
         query, gallery, PrecomputedMatcher(table)
     )
     wanted = []

@@ -32,13 +32,13 @@ rerank = dict(rr=dict(type="KReciprocal", k1=8, k2=3))
 trials = [Trial(range(20), range(90)), Trial(range(5, 31), range(40, 90))]
 found = []
 for options, given in [
-    (dict(far=(0.01,), fpir=(0.1,), bootstrap=50, camera_pairs=True), ()),
+    (dict(far_targets=(0.01,), fpir_targets=(0.1,), bootstrap=50, camera_pairs=True), ()),
     (dict(rerank=rerank), ()),
     (dict(), trials),
     (dict(protocol="cuhk03-single-shot"), ()),
     (dict(protocol="cuhk03-single-shot", single_shot="sampled"), ()),
 ]:
-    result = RankingEvaluator(**options).rank(query, gallery, CosineMatcher(), trials=given)
+    result = RankingEvaluator(**options).evaluate(query, gallery, CosineMatcher(), trials=given)
     content = json.loads(result.to_json())
     content["per_query"] = {n: [str(x) for x in v] for n, v in result.per_query.items()}
     found.append(content)

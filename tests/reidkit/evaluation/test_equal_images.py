@@ -33,7 +33,7 @@ from reidkit.structures import Embedding, ImageMeta
 
 MARKET = PROTOCOLS["market"]
 DISTINCT, TIMES, N_QUERY = 70, 3, 40
-SIGHTS = ImageMeta(None), ImageMeta(None)
+METAS = ImageMeta(None), ImageMeta(None)
 
 
 class Lopsided(CosineMatcher):
@@ -96,7 +96,7 @@ def exact(matcher, query, gallery, which):
 
 @pytest.fixture(params=MATCHERS, ids=lambda matcher: type(matcher).__name__)
 def case(request):
-    """Matcher, queries, gallery, their labels, relations, and distances."""
+    """Matcher, queries, gallery, their labels, truth, and distances."""
     gallery, which = images()
     query = images(1)[0][:N_QUERY]
     rng = np.random.default_rng(2)
@@ -104,43 +104,43 @@ def case(request):
         Labels(rng.integers(1, 8, N_QUERY), rng.integers(0, 3, N_QUERY)),
         Labels(rng.integers(-1, 8, len(which)), rng.integers(0, 3, len(which))),
     )
-    relations = match_labels(MARKET, *labels)
+    truth = match_labels(MARKET, *labels)
     table = exact(request.param, query, gallery, which)
-    return request.param, query, gallery, labels, relations, table
+    return request.param, query, gallery, labels, truth, table
 
 
 def test_ranks(case, way):
-    matcher, query, gallery, _, relations, table = case
-    found = rank_positives(query, gallery, relations, matcher, way)
+    matcher, query, gallery, _, truth, table = case
+    found = rank_positives(query, gallery, truth, matcher, way)
     places = RowIds.arange(len(query)), RowIds.arange(len(gallery))
-    wanted = rank_positives(*places, relations, PrecomputedMatcher(table))
+    wanted = rank_positives(*places, truth, PrecomputedMatcher(table))
     for name in ("ranks", "lowest", "highest"):
         np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name))
     assert (found.lowest < found.highest).any()  # there are ties
 
 
 def test_verification(case, way):
-    matcher, query, gallery, _, relations, _ = case
+    matcher, query, gallery, _, truth, _ = case
     seen = Verification(0.0, 10.0, 10**6)
-    rank_positives(query, gallery, relations, matcher, way, relations.people, seen)
+    rank_positives(query, gallery, truth, matcher, way, truth.people, seen)
     values = np.unique(np.concatenate(seen.genuine))
-    assert len(values) <= len(relations.people) * DISTINCT < seen.counts.sum() / 2
+    assert len(values) <= len(truth.people) * DISTINCT < seen.counts.sum() / 2
 
 
 def test_top_matches(case, way):
-    matcher, query, gallery, _, relations, table = case
-    found, distances = top_matches(query, gallery, matcher, relations, 30, way)
+    matcher, query, gallery, _, truth, table = case
+    found, distances = top_matches(query, gallery, matcher, truth, 30, way)
     places = RowIds.arange(len(query)), RowIds.arange(len(gallery))
-    wanted, _ = top_matches(*places, PrecomputedMatcher(table), relations, 30)
+    wanted, _ = top_matches(*places, PrecomputedMatcher(table), truth, 30)
     np.testing.assert_array_equal(found, wanted)
     assert (np.diff(distances) == 0).mean() > 0.3
 
 
 def test_single_shot(case, way):
-    matcher, query, gallery, labels, relations, table = case
-    found = single_shot_cmc(query, gallery, relations, *labels, matcher, 10, way)
+    matcher, query, gallery, labels, truth, table = case
+    found = single_shot_cmc(query, gallery, truth, *labels, matcher, 10, way)
     places = RowIds.arange(len(query)), RowIds.arange(len(gallery))
-    wanted = single_shot_cmc(*places, relations, *labels, PrecomputedMatcher(table), 10)
+    wanted = single_shot_cmc(*places, truth, *labels, PrecomputedMatcher(table), 10)
     np.testing.assert_allclose(found, wanted, atol=1e-12)
 
 
@@ -174,7 +174,7 @@ def test_neighbours(matcher, k, way):
 @pytest.mark.parametrize("k", [1, 4, 21])
 def test_neighbours_with_the_prefilter(k, way, monkeypatch):
     monkeypatch.setattr(
-        neighbours, "rough_distances", lambda of, matcher, _: prefilter.RoughCosine(of, matcher)
+        neighbours, "bf16_prefilter", lambda of, matcher, _: prefilter.BF16Cosine(of, matcher)
     )
     both, which = images()
     wanted, _ = lists(exact(CosineMatcher(), both, both, which), k)
@@ -191,11 +191,11 @@ def test_k_reciprocal(matcher, across, keep_mb, way):
         both, which = both[torch.from_numpy(order)], which[order]
     n_query = N_QUERY // TIMES * TIMES
     step = KReciprocal(8, 3, block_mb=way, keep_mb=keep_mb)
-    query, gallery, found = step.rerank(both[:n_query], both[n_query:], matcher, *SIGHTS)
+    query, gallery, found = step.rerank(both[:n_query], both[n_query:], matcher, *METAS)
     table = exact(matcher, both, both, which)
     places = RowIds.arange(len(both))
     found_table = found(query, gallery).numpy()
-    wanted = step.rerank(places[:n_query], places[n_query:], Table(table, matcher), *SIGHTS)
+    wanted = step.rerank(places[:n_query], places[n_query:], Table(table, matcher), *METAS)
     np.testing.assert_allclose(found_table, wanted[2](*wanted[:2]).numpy(), atol=2e-3)
     near, distance = step.search(both, matcher, n_query)
     every = torch.arange(len(both))
@@ -221,7 +221,7 @@ def test_expansion(way):
     gallery, which = images()
     query = images(1)[0][:N_QUERY]
     for step in (QueryExpansion(5, block_mb=way), DatabaseAugmentation(5, block_mb=way)):
-        query, gallery, matcher = step.rerank(query, gallery, CosineMatcher(), *SIGHTS)
+        query, gallery, matcher = step.rerank(query, gallery, CosineMatcher(), *METAS)
     for number in range(DISTINCT):
         same = gallery.vectors[torch.from_numpy(np.flatnonzero(which == number))]
         assert torch.equal(same, same[:1].expand_as(same))

@@ -13,6 +13,7 @@ from reidkit.errors import UserError
 from reidkit.evaluation import CosineMatcher, LabelledEmbeddings, Labels, RankingEvaluator
 from reidkit.registry import EVALUATORS
 from reidkit.structures import Embedding
+from reidkit.testing.fakes import labelled
 
 MATCHER = CosineMatcher()
 
@@ -43,7 +44,12 @@ def vectors(*angles) -> Embedding:
 QUERY, QUERY_SIDE = vectors(0, 90, 45), side("query", [1, 2, 8], [0, 0, 0])
 GALLERY = vectors(10, 20, 30, 40, 50, 60)
 GALLERY_SIDE = side("gallery", [2, 1, 1, -1, 0, 1], [1, 0, 1, 1, 2, 2])
-INPUT = (QUERY, GALLERY, QUERY_SIDE, GALLERY_SIDE, MATCHER)
+INPUT = (*labelled((QUERY, GALLERY), (QUERY_SIDE, GALLERY_SIDE)), MATCHER)
+
+
+def in_gallery(embedding) -> LabelledEmbeddings:
+    return LabelledEmbeddings.of(embedding, GALLERY_SIDE, "gallery")
+
 
 REPORT = """\
 toy query/gallery: protocol market-v1, CosineMatcher, 2 of 3 queries valid, gallery 5 (+ 1 junk)
@@ -55,14 +61,18 @@ points   35.00    0.00  100.00  100.00   35.00         18.75
 
 def test_numbers_by_hand_and_their_report():
     result = RankingEvaluator().evaluate(*INPUT)
-    # query 0: bad, good, bad, good -> 2 and 4 of 4; query 1: its only good image is last of 5
+    # query 0: its positives are second and fourth of 4; query 1: its only one is last of 5
     step, official = (1 / 2 + 2 / 4) / 2, (1 / 4 + (1 / 3 + 2 / 4) / 2) / 2
     assert result.per_query["AP"][:2].tolist() == pytest.approx([step, 1 / 5])
     assert result.metrics["mAP"] == pytest.approx((step + 1 / 5) / 2)
     assert result.metrics["mAP_official"] == pytest.approx((official + 1 / 10) / 2)
     assert result.metrics["mINP"] == pytest.approx((2 / 4 + 1 / 5) / 2)
     assert result.per_query["first_rank"][:2].tolist() == [2, 5]
-    assert np.isnan(result.per_query["AP"][2]) and result.per_query["n_good"].tolist() == [2, 1, 0]
+    assert np.isnan(result.per_query["AP"][2]) and result.per_query["n_positives"].tolist() == [
+        2,
+        1,
+        0,
+    ]
     official_points = f"{100 * result.metrics['mAP_official']:.2f}"
     assert result.report() == REPORT.replace("18.75", official_points)
 
@@ -78,9 +88,9 @@ def test_invalid_queries_can_count_as_zero():
 def test_ties_are_shown_only_when_they_matter():
     assert "ties" not in RankingEvaluator().evaluate(*INPUT).report()
     tied = vectors(30, 20, 30, 40, 50, 60)
-    result = RankingEvaluator(topk=(1,)).evaluate(QUERY, tied, QUERY_SIDE, GALLERY_SIDE, MATCHER)
+    result = RankingEvaluator(topk=(1,)).evaluate(INPUT[0], in_gallery(tied), MATCHER)
     lines = result.report().splitlines()
-    # query 0: a right and a wrong image tied for rank 1; query 1: for rank 3
+    # query 0: a positive and a negative tied for rank 1; query 1: for rank 3
     assert lines[1].split() == ["mAP", "R1", "mINP", "mAP_official"]
     assert lines[3].split()[:5] == ["ties,", "worst", "37.50", "0.00", "37.50"]
     assert lines[4].split()[:5] == ["ties,", "best", "54.17", "50.00", "41.67"]
@@ -97,31 +107,27 @@ def test_the_json_holds_all_but_the_per_query_values(tmp_path):
 
 
 def test_one_camera_is_refused_with_the_way_out():
-    query, gallery = (
-        side("query", [1, 2, 8], [0] * 3),
-        side("gallery", [2, 1, 1, -1, 0, 1], [0] * 6),
-    )
+    one_camera = side("query", [1, 2, 8], [0] * 3), side("gallery", [2, 1, 1, -1, 0, 1], [0] * 6)
+    sides = labelled((QUERY, GALLERY), one_camera)
     with pytest.raises(UserError) as caught:
-        RankingEvaluator().evaluate(QUERY, GALLERY, query, gallery, MATCHER)
+        RankingEvaluator().evaluate(*sides, MATCHER)
     assert str(caught.value) == (
         "all 9 images have camera 0, and protocol market only counts matches between cameras: use "
         "protocol single-camera (evaluation.protocol=single-camera), or read the cameras from the "
         "file names"
     )
-    result = RankingEvaluator(protocol="single-camera").evaluate(
-        QUERY, GALLERY, query, gallery, MATCHER
-    )
+    result = RankingEvaluator(protocol="single-camera").evaluate(*sides, MATCHER)
     assert result.protocol == "single-camera-v1"
     assert result.metrics["mAP"] == pytest.approx(((1 / 2 + 2 / 3 + 3 / 5) / 3 + 1 / 5) / 2)
 
 
 def test_no_valid_query_is_refused_with_the_first_reason():
+    strangers = side("query", [8, 9, 10], [0, 1, 2])
+    sides = labelled((QUERY, GALLERY), (strangers, GALLERY_SIDE))
     with pytest.raises(UserError) as caught:
-        RankingEvaluator().evaluate(
-            QUERY, GALLERY, side("query", [8, 9, 10], [0, 1, 2]), GALLERY_SIDE, MATCHER
-        )
+        RankingEvaluator().evaluate(*sides, MATCHER)
     assert str(caught.value) == (
-        "none of the 3 queries has a right image among the 6 of the gallery under protocol market; "
+        "none of the 3 queries has a positive among the 6 of the gallery under protocol market; "
         "first: root/query/0.jpg: no gallery image of identity 8"
     )
 
@@ -131,7 +137,7 @@ def test_embeddings_that_are_no_numbers_are_refused(value):
     broken = vectors(10, 20, 30, 40, 50, 60)
     broken.vectors[2:4, 0, 1] = value
     with pytest.raises(UserError) as caught:
-        RankingEvaluator().evaluate(QUERY, broken, QUERY_SIDE, GALLERY_SIDE, MATCHER)
+        RankingEvaluator().evaluate(INPUT[0], in_gallery(broken), MATCHER)
     assert str(caught.value) == (
         "2 of 6 gallery embeddings hold NaN or infinite values; first: root/gallery/2.jpg. "
         "Training has probably diverged: lower the learning rate, or look for the first NaN in the "
@@ -143,7 +149,7 @@ def test_embeddings_that_are_no_numbers_are_refused(value):
 def test_collapsed_embeddings_are_refused(scale):
     same = Embedding(vectors(30).vectors.repeat(6, 1, 1) * scale)
     with pytest.raises(UserError) as caught:
-        RankingEvaluator().evaluate(QUERY, same, QUERY_SIDE, GALLERY_SIDE, MATCHER)
+        RankingEvaluator().evaluate(INPUT[0], in_gallery(same), MATCHER)
     assert str(caught.value) == (
         "all 6 gallery embeddings are equal (first: root/gallery/0.jpg), so the order of the "
         "gallery's files would decide the result: the model has collapsed, or the same image was "
@@ -153,7 +159,7 @@ def test_collapsed_embeddings_are_refused(scale):
 
 def test_a_gallery_of_one_image_is_no_collapse():
     sides = (LabelledEmbeddings(vectors(a), Labels([1], [c])) for a, c in ((0, 0), (10, 1)))
-    result = RankingEvaluator().rank(*sides, MATCHER)
+    result = RankingEvaluator().evaluate(*sides, MATCHER)
     assert result.metrics["mAP"] == 1.0
 
 
@@ -164,7 +170,8 @@ def test_lengths_that_do_not_fit_are_refused():
     with pytest.raises(
         UserError, match=r"query and gallery differ in shape: \(1, 5\) and \(1, 2\)"
     ):
-        RankingEvaluator().evaluate(flat, GALLERY, QUERY_SIDE, GALLERY_SIDE, MATCHER)
+        sides = labelled((flat, GALLERY), (QUERY_SIDE, GALLERY_SIDE))
+        RankingEvaluator().evaluate(*sides, MATCHER)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +205,7 @@ def test_labels_may_be_tensors():
         LabelledEmbeddings(QUERY, Labels([1, 2, 8], [0, 0, 0])),
         LabelledEmbeddings(GALLERY, Labels(ids, cameras)),
     )
-    result = RankingEvaluator().rank(*sides, MATCHER)
+    result = RankingEvaluator().evaluate(*sides, MATCHER)
     assert result.metrics == RankingEvaluator().evaluate(*INPUT).metrics
 
 
@@ -215,7 +222,7 @@ def test_the_data_set_states_its_protocol_and_the_config_may_state_another():
 def test_trials_give_mean_and_spread_and_list_every_query():
     trials = [Trial([0], range(6)), Trial([1, 2], [0, 4, 5])]
     result = RankingEvaluator(topk=(1,)).evaluate(*INPUT, trials=trials)
-    # trial 0: query 0, AP 1/2; trial 1: query 1 has its only right image last of three
+    # trial 0: query 0, AP 1/2; trial 1: query 1 has its only positive last of three
     assert result.metrics["mAP"] == pytest.approx((1 / 2 + 1 / 3) / 2)
     assert result.spread["mAP"] == pytest.approx(np.std([1 / 2, 1 / 3], ddof=1))
     assert result.n_trials == 2 and (result.n_query, result.n_valid) == (3, 2)

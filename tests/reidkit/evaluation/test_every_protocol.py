@@ -91,9 +91,9 @@ def test_equal_to_the_slow_reference(protocol, world, invalid):
     evaluator = RankingEvaluator(protocol, topk=(1, 2, 5), invalid=invalid)
     if not valid:
         with pytest.raises(UserError):
-            evaluator.rank(*sides, Numbered(table))
+            evaluator.evaluate(*sides, Numbered(table))
         return
-    result = evaluator.rank(*sides, Numbered(table))
+    result = evaluator.evaluate(*sides, Numbered(table))
     divisor = len(queries) if invalid == "zero" else len(valid)
     for name, column in (("mAP", 0), ("mAP_official", 1), ("mINP", 2)):
         total = sum(row[column] for row in valid)
@@ -129,9 +129,9 @@ def test_trials_are_means_of_the_slow_reference(world, seed):
     sides = side(queries, people, cameras, "query"), side(gallery, people, cameras, "gallery")
     if None in means:
         with pytest.raises(UserError):
-            RankingEvaluator().rank(*sides, Numbered(table), trials=trials)
+            RankingEvaluator().evaluate(*sides, Numbered(table), trials=trials)
         return
-    result = RankingEvaluator().rank(*sides, Numbered(table), trials=trials)
+    result = RankingEvaluator().evaluate(*sides, Numbered(table), trials=trials)
     assert result.metrics["mAP"] == pytest.approx(np.mean(means), rel=1e-12)
     assert result.spread["mAP"] == pytest.approx(np.std(means, ddof=1), abs=1e-12)
 
@@ -145,7 +145,7 @@ def test_torchmetrics_agrees_where_the_definitions_coincide():
     cameras = [0] + [1] * 30  # no junk
     table = np.zeros((31, 31), np.float32)
     table[0] = rng.permutation(31) / 31
-    result = RankingEvaluator(topk=(1, 5)).rank(
+    result = RankingEvaluator(topk=(1, 5)).evaluate(
         side([0], people, cameras, "query"),
         side(list(range(1, 31)), people, cameras, "gallery"),
         Numbered(table),

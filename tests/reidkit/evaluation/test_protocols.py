@@ -27,7 +27,7 @@ def test_every_reason_is_given():
         (4, "identity -1 marks junk; people are numbered from 1"),
         (5, "identity -3 marks no person; people are numbered from 1"),
     ]
-    assert found.valid.tolist() == [0] and found.n_good.tolist() == [1, 0, 0, 0, 0, 0]
+    assert found.valid.tolist() == [0] and found.n_positives.tolist() == [1, 0, 0, 0, 0, 0]
 
 
 def test_single_camera_leaves_out_only_the_query_file():
@@ -36,7 +36,7 @@ def test_single_camera_leaves_out_only_the_query_file():
     own, good = found.of(0)
     assert (own.tolist(), good.tolist()) == ([0, 3, 5], [False, True, True])
     assert found.invalid == [(1, "the gallery's only image of identity 9 is the query itself")]
-    assert found.n_good.tolist() == [2, 0, 1]
+    assert found.n_positives.tolist() == [2, 0, 1]
 
 
 def test_single_camera_needs_file_names():

@@ -31,14 +31,14 @@ def test_the_head_of_the_sorted_row_without_junk(seed, n_gallery, k, rows):
         Labels(rng.integers(low, 4, n), rng.integers(0, 2, n))
         for n, low in ((5, 0), (n_gallery, -1))
     )
-    relations = match_labels(MARKET, query, gallery)
+    truth = match_labels(MARKET, query, gallery)
     table = CosineMatcher()(*sides).numpy()
     indices, distances = top_matches(
-        *sides, CosineMatcher(), relations, k=k, block_mb=rows * 4 * n_gallery / 2**20
+        *sides, CosineMatcher(), truth, k=k, block_mb=rows * 4 * n_gallery / 2**20
     )
     for q, row in enumerate(table.tolist()):
-        own, good = relations.of(q)
-        out = {*own[~good].tolist(), *relations.junk.tolist()}
+        own, good = truth.of(q)
+        out = {*own[~good].tolist(), *truth.junk.tolist()}
         wanted = sorted((d, g) for g, d in enumerate(row) if g not in out)[:k]
         kept = indices[q] >= 0
         assert indices[q][kept].tolist() == [g for _, g in wanted]
@@ -48,6 +48,6 @@ def test_the_head_of_the_sorted_row_without_junk(seed, n_gallery, k, rows):
 
 def test_a_length_is_needed():
     one = Embedding(torch.ones(1, 1, 2))
-    relations = match_labels(MARKET, Labels(np.array([1]), np.array([0])), Labels([1], [1]))
+    truth = match_labels(MARKET, Labels(np.array([1]), np.array([0])), Labels([1], [1]))
     with pytest.raises(ValueError, match="k must be at least 1, got 0"):
-        top_matches(one, one, CosineMatcher(), relations, k=0)
+        top_matches(one, one, CosineMatcher(), truth, k=0)

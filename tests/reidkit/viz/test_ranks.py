@@ -46,8 +46,8 @@ def test_frames_show_right_and_wrong_and_junk_is_skipped(tmp_path):
     sides = vectors(3, 0), vectors(14, 1)
     rank_sheet(tmp_path / "sheet.png", query, gallery, *sides, CosineMatcher(), k=6, rows=5)
     labels = [Labels(s.identities, s.cameras) for s in (query, gallery)]
-    relations = match_labels(PROTOCOLS["market"], *labels)
-    found, _ = top_matches(*sides, CosineMatcher(), relations, k=6)
+    truth = match_labels(PROTOCOLS["market"], *labels)
+    found, _ = top_matches(*sides, CosineMatcher(), truth, k=6)
     wanted = [
         [ranks.RIGHT if identities[g] == p else ranks.WRONG for g in row]
         for p, row in zip(people, found, strict=True)
@@ -71,10 +71,10 @@ def test_the_choice_of_queries_follows_the_seed_and_skips_invalid_ones(tmp_path)
         Labels(np.array([1] * 30 + [9]), np.zeros(31, int)),
         Labels(np.array([1]), np.array([1])),
     )
-    relations = match_labels(PROTOCOLS["market"], *labels)
-    first, again, other = (ranks._choose(relations, 8, seed).tolist() for seed in (0, 0, 1))
+    truth = match_labels(PROTOCOLS["market"], *labels)
+    first, again, other = (ranks._choose(truth, 8, seed).tolist() for seed in (0, 0, 1))
     assert first == again != other and first == sorted(set(first)) and len(first) == 8
-    assert 30 not in ranks._choose(relations, 31, 0)
+    assert 30 not in ranks._choose(truth, 31, 0)
 
 
 def test_boxes_cut_the_crop_out(tmp_path):

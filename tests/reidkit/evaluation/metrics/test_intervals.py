@@ -61,7 +61,7 @@ def result(**options):
     )
     trials = options.pop("trials", ())
     evaluator = RankingEvaluator(**options)
-    return evaluator.rank(side[:20], side[20:], CosineMatcher(), trials=trials)
+    return evaluator.evaluate(side[:20], side[20:], CosineMatcher(), trials=trials)
 
 
 @pytest.mark.parametrize("invalid", ["drop", "zero"])

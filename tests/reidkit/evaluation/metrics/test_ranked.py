@@ -99,5 +99,5 @@ def test_bad_input_is_refused():
         metrics.cmc(ranks, starts, 0)
     with pytest.raises(ValueError, match="starts must go from 0 to the number of ranks 2"):
         metrics.first_ranks(ranks, starts[:-1])
-    with pytest.raises(ValueError, match="every query needs at least one right image"):
+    with pytest.raises(ValueError, match="every query needs at least one positive"):
         metrics.average_precision(*hit_ranks([0, 1], [0]))

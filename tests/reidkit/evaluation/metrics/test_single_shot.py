@@ -25,10 +25,10 @@ PEOPLE = [1, 1, 1, 1, 2, 2, 3, 3]
 
 def chances(table, query, gallery, depth=4, **options):
     table = np.asarray(table, np.float32)
-    relations = match_labels(RULES, query, gallery)
+    truth = match_labels(RULES, query, gallery)
     sides = RowIds.arange(len(query)), RowIds.arange(len(gallery))
     return single_shot_cmc(
-        *sides, relations, query, gallery, PrecomputedMatcher(table), depth, **options
+        *sides, truth, query, gallery, PrecomputedMatcher(table), depth, **options
     )
 
 
@@ -113,11 +113,11 @@ def test_the_evaluator_reports_cmc_only_and_how():
     query = LabelledEmbeddings(RowIds.arange(1), Labels([1], [0]))
     gallery = LabelledEmbeddings(RowIds.arange(8), Labels(PEOPLE, [1] * 8), "gallery")
     matcher = PrecomputedMatcher(WORKED)
-    exact = RankingEvaluator("cuhk03-single-shot", topk=(1, 2)).rank(query, gallery, matcher)
+    exact = RankingEvaluator("cuhk03-single-shot", topk=(1, 2)).evaluate(query, gallery, matcher)
     assert exact.metrics == {"R1": 0.25, "R2": (1 + 1 + 0.5 + 0) / 4}
     assert exact.protocol == "cuhk03-single-shot-v1 (exact)"
     assert exact.per_query["R1"].tolist() == [0.25] and exact.n_valid == 1
     drawn = RankingEvaluator("cuhk03-single-shot", single_shot="sampled", repeats=10, seed=3)
-    result = drawn.rank(query, gallery, matcher)
+    result = drawn.evaluate(query, gallery, matcher)
     assert result.protocol == "cuhk03-single-shot-v1 (10 sampled galleries, seed 3)"
     assert "mAP" not in result.metrics and "R1" in result.report()

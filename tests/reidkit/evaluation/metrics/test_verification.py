@@ -89,21 +89,21 @@ RATES = (0.0, 0.1, 0.25, 0.5, 1.0)
 @given(cases(), st.booleans())
 def test_equal_to_every_pair(case, device_way):
     table, query, gallery = case
-    relations = match_labels(MARKET, query, gallery)
+    truth = match_labels(MARKET, query, gallery)
     genuine, impostor, mates, nearest, present = every_pair(*case)
     assume(len(genuine) and len(impostor))
-    seen = Verification(0.0, 8.0, relations.n_impostors(relations.people) + 2)
+    seen = Verification(0.0, 8.0, truth.n_impostors(truth.people) + 2)
     if device_way:
         seen._add_chunk = lambda chunk: seen._add_device(torch.from_numpy(chunk))
     sides = RowIds.arange(len(query)), RowIds.arange(len(gallery))
-    rank_positives(*sides, relations, Bounded(table), 64, relations.people, seen)
-    assert relations.n_impostors(relations.people) == len(impostor) == seen.counts.sum()
+    rank_positives(*sides, truth, Bounded(table), 64, truth.people, seen)
+    assert truth.n_impostors(truth.people) == len(impostor) == seen.counts.sum()
     np.testing.assert_array_equal(np.sort(np.concatenate(seen.genuine)), np.sort(genuine))
     for rate in RATES:
         found = seen.tar_at_far(rate)
         assert found["tar"] == pytest.approx(obvious_tar(genuine, impostor, rate))
         assert found["reached"] <= rate + 1e-12
-        found = seen.fnir_at_fpir(rate, relations.without_mate)
+        found = seen.fnir_at_fpir(rate, truth.without_mate)
         assert found["fnir"] == pytest.approx(obvious_fnir(mates, nearest, present, rate))
 
 
@@ -129,7 +129,7 @@ def test_agrees_with_scikit_learn(matcher):
     truth = np.r_[np.ones(len(genuine)), np.zeros(len(impostor))]
     fpr, tpr, _ = roc_curve(truth, -np.r_[genuine, impostor], drop_intermediate=False)
     rates = (1e-3, 1e-2, 1e-1)
-    found = RankingEvaluator(far=rates).rank(query, gallery, matcher).verification
+    found = RankingEvaluator(far_targets=rates).evaluate(query, gallery, matcher).verification
     assert (found["n_genuine"], found["n_impostor"]) == (len(genuine), len(impostor))
     for entry in found["tar_at_far"]:
         assert entry["tar"] == pytest.approx(tpr[fpr <= entry["far"]].max(), abs=2e-3)
@@ -153,10 +153,10 @@ def test_the_peers_name_for_it_is_another_number():
 @pytest.mark.parametrize("block_mb", [64, 0.001])
 def test_verification_does_not_change_the_ranking_nor_depend_on_blocks(block_mb):
     query, gallery = data(parts=2)
-    plain = RankingEvaluator().rank(query, gallery, CosineMatcher())
-    options = dict(far=(0.01,), fpir=(0.1,))
-    whole = RankingEvaluator(**options).rank(query, gallery, CosineMatcher())
-    small = RankingEvaluator(**options, block_mb=block_mb).rank(query, gallery, CosineMatcher())
+    plain = RankingEvaluator().evaluate(query, gallery, CosineMatcher())
+    options = dict(far_targets=(0.01,), fpir_targets=(0.1,))
+    whole = RankingEvaluator(**options).evaluate(query, gallery, CosineMatcher())
+    small = RankingEvaluator(**options, block_mb=block_mb).evaluate(query, gallery, CosineMatcher())
     assert whole.metrics == plain.metrics == small.metrics
     for name in ("n_genuine", "n_impostor"):
         assert whole.verification[name] == small.verification[name]
@@ -173,31 +173,31 @@ def test_matchers_that_cannot_finish_are_compared_instead():
     assert CosineMatcher().finishes and EuclideanMatcher().finishes and Matcher().finishes
     assert not Inherited().finishes
     query, gallery = data()
-    wanted = RankingEvaluator(far=(0.01,)).rank(query, gallery, CosineMatcher())
+    wanted = RankingEvaluator(far_targets=(0.01,)).evaluate(query, gallery, CosineMatcher())
 
     class Slow(Inherited):
         def compare(self, query, gallery, out=None):
             return self.finish(CosineMatcher.order(self, query, gallery, out), query)
 
-    found = RankingEvaluator(far=(0.01,)).rank(query, gallery, Slow())
+    found = RankingEvaluator(far_targets=(0.01,)).evaluate(query, gallery, Slow())
     assert not Slow().finishes
     assert found.verification["eer"] == pytest.approx(wanted.verification["eer"], abs=1e-5)
 
 
 def test_shares_join_to_the_whole():
     query, gallery = data()
-    relations = match_labels(MARKET, query.labels, gallery.labels)
+    truth = match_labels(MARKET, query.labels, gallery.labels)
     table = CosineMatcher()(query.embedding, gallery.embedding).numpy()
     sides = RowIds.arange(len(query)), RowIds.arange(len(gallery))
 
     def gather(queries):
         seen = Verification(0.0, 2.0, 60)
-        rank_positives(*sides, relations, PrecomputedMatcher(table), 64, queries, seen)
+        rank_positives(*sides, truth, PrecomputedMatcher(table), 64, queries, seen)
         return seen
 
-    whole = gather(relations.people)
-    joined = Verification.join([gather(p) for p in np.array_split(relations.people, 3)])
-    rates = (0.001, 0.004), (0.0, 0.2), relations.without_mate
+    whole = gather(truth.people)
+    joined = Verification.join([gather(p) for p in np.array_split(truth.people, 3)])
+    rates = (0.001, 0.004), (0.0, 0.2), truth.without_mate
     assert joined.summary(*rates) == whole.summary(*rates)
 
 
@@ -211,18 +211,20 @@ def test_thresholds_accept_at_most_the_rate_asked_for():
 
 def test_single_shot_protocols_have_no_pairs_to_verify():
     query, gallery = data()
-    with pytest.raises(UserError, match="far, fpir and camera_pairs are of whole galleries"):
-        RankingEvaluator("cuhk03-single-shot", far=(0.01,)).rank(query, gallery, CosineMatcher())
+    with pytest.raises(UserError, match="far_targets, fpir_targets and camera_pairs are of whole"):
+        RankingEvaluator("cuhk03-single-shot", far_targets=(0.01,)).evaluate(
+            query, gallery, CosineMatcher()
+        )
 
 
 def test_camera_pairs_are_scored_in_galleries_of_one_camera():
     query, gallery = data()
-    result = RankingEvaluator(camera_pairs=True).rank(query, gallery, CosineMatcher())
+    result = RankingEvaluator(camera_pairs=True).evaluate(query, gallery, CosineMatcher())
     assert {(x["query_camera"], x["gallery_camera"]) for x in result.camera_pairs} == {
         (a, b) for a in range(4) for b in range(4) if a != b
     }
     pair = next(x for x in result.camera_pairs if x["query_camera"] == 2)
-    alone = RankingEvaluator().rank(
+    alone = RankingEvaluator().evaluate(
         query[query.labels.cameras == 2],
         gallery[gallery.labels.cameras == pair["gallery_camera"]],
         CosineMatcher(),

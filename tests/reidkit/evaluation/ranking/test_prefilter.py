@@ -18,21 +18,21 @@ def at_once(monkeypatch):
     """Rough distances for few images, on any processor, whether they decide or not."""
     monkeypatch.setattr(
         neighbours,
-        "rough_distances",
-        lambda images, matcher, k: prefilter.RoughCosine(images, matcher),
+        "bf16_prefilter",
+        lambda images, matcher, k: prefilter.BF16Cosine(images, matcher),
     )
 
 
 @pytest.fixture
 def made(monkeypatch):
     """How many lists are made again, call by call."""
-    counts, whole = [], prefilter.RoughCosine.all
+    counts, whole = [], prefilter.BF16Cosine.all
 
     def counted(self, rows):
         counts.append(len(rows))
         return whole(self, rows)
 
-    monkeypatch.setattr(prefilter.RoughCosine, "all", counted)
+    monkeypatch.setattr(prefilter.BF16Cosine, "all", counted)
     return counts
 
 
@@ -68,7 +68,7 @@ def test_the_error_is_never_larger_than_said(seed, dims, noise, people, parts, l
     images = clusters(120, dims, people, noise, seed, parts)
     images = Embedding(images.vectors * length)
     images.vectors[::50] = 0
-    found, everyone = prefilter.RoughCosine(images, CosineMatcher()), slice(0, 120)
+    found, everyone = prefilter.BF16Cosine(images, CosineMatcher()), slice(0, 120)
     exact = CosineMatcher()(images, images)
     assert (found.compare(everyone, everyone) - exact).abs().max() <= found.error <= 0.02
 
@@ -101,30 +101,30 @@ def test_equal_images_stand_by_index(at_once, made):
 
 def test_used_only_where_it_is_faster_and_decides(monkeypatch):
     monkeypatch.setattr(prefilter, "has_bf16_units", lambda: True)
-    images = clusters(prefilter.FEWEST, people=150)
-    assert prefilter.rough_distances(images, CosineMatcher(), 21) is not None
-    assert prefilter.rough_distances(images, EuclideanMatcher(), 21) is None
-    assert prefilter.rough_distances(images[1:], CosineMatcher(), 21) is None
-    alike = clusters(prefilter.FEWEST, people=20, noise=0.01)
-    assert prefilter.rough_distances(alike, CosineMatcher(), 21) is None
+    images = clusters(prefilter.MIN_IMAGES, people=150)
+    assert prefilter.bf16_prefilter(images, CosineMatcher(), 21) is not None
+    assert prefilter.bf16_prefilter(images, EuclideanMatcher(), 21) is None
+    assert prefilter.bf16_prefilter(images[1:], CosineMatcher(), 21) is None
+    alike = clusters(prefilter.MIN_IMAGES, people=20, noise=0.01)
+    assert prefilter.bf16_prefilter(alike, CosineMatcher(), 21) is None
     images.vectors[4000] = torch.nan
-    assert prefilter.rough_distances(images, CosineMatcher(), 21) is None
+    assert prefilter.bf16_prefilter(images, CosineMatcher(), 21) is None
     images.vectors[4000] = 0
-    assert prefilter.rough_distances(images, CosineMatcher(), 21) is not None
+    assert prefilter.bf16_prefilter(images, CosineMatcher(), 21) is not None
     monkeypatch.setattr(prefilter, "has_bf16_units", lambda: False)
-    assert prefilter.rough_distances(images, CosineMatcher(), 21) is None
+    assert prefilter.bf16_prefilter(images, CosineMatcher(), 21) is None
 
 
 def test_k_reciprocal_is_the_same(monkeypatch):
-    images, used, found = clusters(prefilter.FEWEST + 500, people=150), [], []
-    whole = neighbours.rough_distances
+    images, used, found = clusters(prefilter.MIN_IMAGES + 500, people=150), [], []
+    whole = neighbours.bf16_prefilter
     for units in (True, False):
         monkeypatch.setattr(prefilter, "has_bf16_units", lambda units=units: units)
         monkeypatch.setattr(
-            neighbours, "rough_distances", lambda *args: used.append(whole(*args)) or used[-1]
+            neighbours, "bf16_prefilter", lambda *args: used.append(whole(*args)) or used[-1]
         )
-        sights = ImageMeta(None), ImageMeta(None)
-        q, g, matcher = KReciprocal().rerank(images[:500], images[500:], CosineMatcher(), *sights)
+        metas = ImageMeta(None), ImageMeta(None)
+        q, g, matcher = KReciprocal().rerank(images[:500], images[500:], CosineMatcher(), *metas)
         found.append(matcher(q, g))
     assert [way is not None for way in used] == [True, False]
     torch.testing.assert_close(*found, atol=1e-5, rtol=0)

@@ -26,10 +26,10 @@ MARKET = PROTOCOLS["market"]
 
 def run(table, query, gallery, protocol=MARKET, block_mb=64.0, **options):
     table = np.asarray(table, np.float32)
-    relations = match_labels(protocol, query, gallery)
+    truth = match_labels(protocol, query, gallery)
     q, g = RowIds.arange(len(query)), RowIds.arange(len(gallery))
-    ranks = ranking.rank_positives(q, g, relations, PrecomputedMatcher(table), block_mb)
-    return score(ranks, relations, protocol, "PrecomputedMatcher", **options)
+    ranks = ranking.rank_positives(q, g, truth, PrecomputedMatcher(table), block_mb)
+    return score(ranks, truth, protocol, "PrecomputedMatcher", **options)
 
 
 def labels(identities, cameras, paths=None) -> Labels:
@@ -121,12 +121,12 @@ def test_single_camera_equals_sorting_and_walking(case):
 @given(cases())
 def test_whole_block_operations_count_the_same(case):
     table, query, gallery = case
-    relations = match_labels(MARKET, query, gallery)
-    members = relations.valid
+    truth = match_labels(MARKET, query, gallery)
+    members = truth.valid
     if len(members):
         values = torch.from_numpy(table[members])
-        wanted = counting.count_cpu(values.clone(), members, relations)
-        found = counting.count_device(values.clone(), members, relations)
+        wanted = counting.count_cpu(values.clone(), members, truth)
+        found = counting.count_device(values.clone(), members, truth)
         for one, two in zip(wanted, found, strict=True):
             np.testing.assert_array_equal(one, two)
 
@@ -135,11 +135,11 @@ def test_whole_block_operations_count_the_same(case):
 @given(cases(), st.integers(1, 3))
 def test_results_do_not_depend_on_the_block_size(case, rows):
     table, query, gallery = case
-    relations = match_labels(MARKET, query, gallery)
+    truth = match_labels(MARKET, query, gallery)
     arguments = (
         RowIds.arange(len(query)),
         RowIds.arange(len(gallery)),
-        relations,
+        truth,
         PrecomputedMatcher(table),
     )
     wanted = ranking.rank_positives(*arguments)
@@ -152,8 +152,8 @@ def test_results_do_not_depend_on_the_block_size(case, rows):
 @given(cases(), st.randoms(use_true_random=False))
 def test_bounds_and_untied_results_do_not_depend_on_the_order_of_files(case, random):
     table, query, gallery = case
-    relations = match_labels(MARKET, query, gallery)
-    if len(relations.invalid) == len(query):
+    truth = match_labels(MARKET, query, gallery)
+    if len(truth.invalid) == len(query):
         return
     turn = list(range(len(gallery)))
     random.shuffle(turn)
@@ -222,11 +222,11 @@ def test_embeddings_give_the_same_ranks_as_float64_distances():
     unit = nn.functional.normalize(vectors.double(), dim=1).numpy()
     query, gallery = (labels(people[m], cameras[m]) for m in (side, ~side))
     exact = run(-unit[side] @ unit[~side].T, query, gallery)
-    relations = match_labels(MARKET, query, gallery)
+    truth = match_labels(MARKET, query, gallery)
     parts = Embedding(vectors[side][:, None]), Embedding(vectors[~side][:, None])
     for block_mb in (64, 0.001, 1e-9):
-        ranks = ranking.rank_positives(*parts, relations, CosineMatcher(), block_mb)
-        found = score(ranks, relations, MARKET, "CosineMatcher")
+        ranks = ranking.rank_positives(*parts, truth, CosineMatcher(), block_mb)
+        found = score(ranks, truth, MARKET, "CosineMatcher")
         assert found.metrics == pytest.approx(exact.metrics, abs=1e-5)
 
 
@@ -238,12 +238,10 @@ def test_a_gpu_gives_the_same_ranks():
     vectors = torch.randint(-3, 4, (300, 1, 16), generator=generator).float()  # exact products
     people = np.arange(300) % 30 + 1
     sides = labels(people[:60], people[:60] % 4), labels(people[60:], np.arange(240) % 5)
-    relations = match_labels(MARKET, *sides)
+    truth = match_labels(MARKET, *sides)
     query, gallery = Embedding(vectors[:60]), Embedding(vectors[60:])
-    wanted = ranking.rank_positives(query, gallery, relations, EuclideanMatcher())
-    on_gpu = ranking.rank_positives(
-        query.to("cuda"), gallery.to("cuda"), relations, EuclideanMatcher()
-    )
+    wanted = ranking.rank_positives(query, gallery, truth, EuclideanMatcher())
+    on_gpu = ranking.rank_positives(query.to("cuda"), gallery.to("cuda"), truth, EuclideanMatcher())
     for name in ("starts", "ranks", "lowest", "highest"):
         np.testing.assert_array_equal(getattr(wanted, name), getattr(on_gpu, name))
 
@@ -296,10 +294,10 @@ def test_matchers_that_return_something_else_are_refused():
 
 def test_a_process_without_queries_adds_nothing():
     query, gallery = labels([1, 2], [0, 0]), labels([1, 2, 3], [1, 1, 1])
-    relations = match_labels(MARKET, query, gallery)
+    truth = match_labels(MARKET, query, gallery)
     table, sides = np.arange(6.0).reshape(2, 3), (RowIds.arange(2), RowIds.arange(3))
     whole, none = (
-        ranking.rank_positives(*sides, relations, PrecomputedMatcher(table), queries=queries)
+        ranking.rank_positives(*sides, truth, PrecomputedMatcher(table), queries=queries)
         for queries in (None, np.zeros(0, np.int64))
     )
     joined = ranking.Ranks.join([none, whole, none])

@@ -56,9 +56,9 @@ def test_tiles_count_as_whole_rows_do(seed, shape, tile, levels, numbers, nearer
     query, gallery = sides(rng, *shape)
     table = rng.integers(-levels, levels + 1, shape).astype(np.float32)
     table -= nearer * levels * (query.identities[:, None] == gallery.identities)
-    relations = match_labels(MARKET, query, gallery)
-    asked = np.flatnonzero(rng.random(shape[0]) < 0.8)  # some without a right image, too
-    arguments = RowIds.arange(shape[0]), RowIds.arange(shape[1]), relations
+    truth = match_labels(MARKET, query, gallery)
+    asked = np.flatnonzero(rng.random(shape[0]) < 0.8)  # some without a positive, too
+    arguments = RowIds.arange(shape[0]), RowIds.arange(shape[1]), truth
     with mock.patch.object(ranking, "count_cpu", count_device):  # shares nothing with tiles
         wanted = rank_positives(*arguments, PrecomputedMatcher(table), queries=asked)
     with (
@@ -78,11 +78,11 @@ def test_embeddings_in_tiles_rank_as_float64(matcher, block_mb):
     centres = rng.standard_normal((42, 24))
     vectors = [centres[s.identities] + rng.standard_normal((len(s), 24)) for s in (query, gallery)]
     embeddings = [Embedding(torch.from_numpy(v.astype(np.float32))[:, None]) for v in vectors]
-    relations = match_labels(MARKET, query, gallery)
-    ranks = rank_positives(*embeddings, relations, matcher, block_mb)
+    truth = match_labels(MARKET, query, gallery)
+    ranks = rank_positives(*embeddings, truth, matcher, block_mb)
     table = matcher(*(Embedding(e.vectors.double()) for e in embeddings)).numpy()
     whole = rank_positives(
-        RowIds.arange(90), RowIds.arange(13000), relations, PrecomputedMatcher(table)
+        RowIds.arange(90), RowIds.arange(13000), truth, PrecomputedMatcher(table)
     )
     np.testing.assert_array_equal(ranks.starts, whole.starts)
     assert np.abs(ranks.ranks - whole.ranks).max() <= 1  # two may swap by rounding
@@ -107,14 +107,14 @@ def test_tiles_are_even_and_limits_need_few_values():
     query, gallery = sides(rng, 30, 101, people=20)
     same = query.identities[:, None] == gallery.identities
     matcher = watched(np.where(same, 0.1, 1).astype(np.float32) * rng.random((30, 101)))
-    relations = match_labels(MARKET, query, gallery)
+    truth = match_labels(MARKET, query, gallery)
     with mock.patch.multiple(tiles, ROWS=12, COLUMNS=25, GROUP=1):
-        arguments = RowIds.arange(30), RowIds.arange(101), relations, matcher
+        arguments = RowIds.arange(30), RowIds.arange(101), truth, matcher
         rank_positives(*arguments, 800 * 4 / 2**20)
     assert max(columns for _, columns in matcher.shapes) == 26  # not 25 and one more of 1
     assert tiles._shape(2000, RowIds.arange(1 << 14), 64)[1] == 4112  # not a power of two apart
     blocks = [rows for rows, columns in matcher.shapes if columns in (23, 26)]
-    assert sum(blocks) == 4 * len(relations.valid) and max(blocks) <= 15
+    assert sum(blocks) == 4 * len(truth.valid) and max(blocks) <= 15
 
 
 def test_memory_stays_bounded_where_every_image_matters():
@@ -169,17 +169,17 @@ def test_who_is_counted_in_tiles():
 def test_nothing_given_is_changed_and_rows_can_be_dropped(seed, rows, width):
     rng = np.random.default_rng(seed)
     query, gallery = sides(rng, rows, width)
-    relations = match_labels(MARKET, query, gallery)
+    truth = match_labels(MARKET, query, gallery)
     values = rng.integers(0, 5, (rows, width)).astype(np.float32)
     before, queries = values.copy(), np.arange(rows)
-    wanted, right = count_cpu(torch.from_numpy(values), queries, relations)
+    wanted, right = count_cpu(torch.from_numpy(values), queries, truth)
     np.testing.assert_array_equal(values, before)
-    closer, left = CloserNegatives(queries, relations, np.full(rows, 9, np.float32)), rows // 2 + 1
+    closer, left = CloserNegatives(queries, truth, np.full(rows, 9, np.float32)), rows // 2 + 1
     closer.take(np.ascontiguousarray(values[:, : width // 2]), 0)
     closer.keep_rows(left)
     closer.take(np.ascontiguousarray(values[:left, width // 2 :]), width // 2)
     found, near = closer.count()
-    n = relations.n_good[:left].sum()
+    n = truth.n_positives[:left].sum()
     np.testing.assert_array_equal(found, wanted[:, :n])
     np.testing.assert_array_equal(near, right[:n])
     assert closer.complete.all()

@@ -16,7 +16,7 @@ from reidkit.evaluation import (
 from reidkit.registry import RERANKERS
 from reidkit.structures import Embedding, ImageMeta
 
-SIGHTS = ImageMeta(None), ImageMeta(None)
+METAS = ImageMeta(None), ImageMeta(None)
 
 
 def sides(parts=1, seed=0):
@@ -44,11 +44,11 @@ def by_loops(images, of, k, alpha, own):
 def test_equal_to_loops(parts, alpha, block_mb):
     query, gallery = sides(parts)
     step = QueryExpansion(4, alpha, block_mb)
-    found, same, _ = step.rerank(query, gallery, CosineMatcher(), *SIGHTS)
+    found, same, _ = step.rerank(query, gallery, CosineMatcher(), *METAS)
     np.testing.assert_allclose(found.vectors, by_loops(query, gallery, 4, alpha, True), atol=1e-6)
     assert same is gallery
     step = DatabaseAugmentation(4, alpha, block_mb)
-    same, found, _ = step.rerank(query, gallery, CosineMatcher(), *SIGHTS)
+    same, found, _ = step.rerank(query, gallery, CosineMatcher(), *METAS)
     np.testing.assert_allclose(
         found.vectors, by_loops(gallery, gallery, 4, alpha, False), atol=1e-6
     )
@@ -63,7 +63,7 @@ def test_steps_follow_each_other_and_are_named():
         aqe=dict(type="QueryExpansion"),
         rr=dict(type="KReciprocal", k1=4, k2=2),
     )
-    result = RankingEvaluator(rerank=steps).rank(
+    result = RankingEvaluator(rerank=steps).evaluate(
         LabelledEmbeddings(query, labels[0]),
         LabelledEmbeddings(gallery, labels[1], "gallery"),
         CosineMatcher(),
@@ -81,7 +81,7 @@ def test_maps_cannot_be_expanded():
             return torch.rand(len(query), len(gallery))
 
     with pytest.raises(UserError, match="need embeddings with vectors"):
-        QueryExpansion().rerank(maps, maps, First(), *SIGHTS)
+        QueryExpansion().rerank(maps, maps, First(), *METAS)
 
 
 def test_rerankers_are_built_by_name_with_the_evaluators_block_size():

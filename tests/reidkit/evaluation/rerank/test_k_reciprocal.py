@@ -21,7 +21,7 @@ from reidkit.evaluation import (
 )
 from reidkit.structures import Embedding, ImageMeta
 
-SIGHTS = ImageMeta(None), ImageMeta(None)
+METAS = ImageMeta(None), ImageMeta(None)
 
 
 def dense(distance, n_query, k1, k2, weight):
@@ -67,7 +67,7 @@ def clusters(n_query=20, n_gallery=60, dims=16, people=9, seed=0):
 def rerank(query, gallery, matcher, **options):
     step = KReciprocal(**options)
     sides = (x if isinstance(x, Embedding) else Embedding(x[:, None]) for x in (query, gallery))
-    query, gallery, matcher = step.rerank(*sides, matcher, *SIGHTS)
+    query, gallery, matcher = step.rerank(*sides, matcher, *METAS)
     return matcher(query, gallery).numpy()
 
 
@@ -104,7 +104,7 @@ def test_tables_with_ties_and_without_symmetry(seed, k1, k2, count, levels):
     for block_mb in (64, 4 * 9 / 2**20):  # tiles of 3 x 3
         step = KReciprocal(k1, k2, block_mb=block_mb)
         query, gallery, matcher = step.rerank(
-            both[:n_query], both[n_query:], Positive(table, across_only=False), *SIGHTS
+            both[:n_query], both[n_query:], Positive(table, across_only=False), *METAS
         )
         np.testing.assert_allclose(matcher(query, gallery).numpy(), wanted, atol=2e-6)
 
@@ -124,7 +124,7 @@ def test_learned_scores_without_bounds_keep_their_order():
     matcher = Learned(-logits.numpy(), across_only=False)
     places = RowIds.arange(len(both))
     step = KReciprocal(k1=8, k2=3)
-    q, g, found = step.rerank(places[:20], places[20:], matcher, *SIGHTS)
+    q, g, found = step.rerank(places[:20], places[20:], matcher, *METAS)
     calibrated = 1 / (1 + np.exp(logits.double().numpy() / 10))
     wanted = dense(calibrated, 20, 8, 3, 0.3)
     np.testing.assert_allclose(found(q, g).numpy(), wanted, atol=1e-5)
@@ -133,9 +133,9 @@ def test_learned_scores_without_bounds_keep_their_order():
         LabelledEmbeddings(places[:20], Labels(people[:20], [0] * 20)),
         LabelledEmbeddings(places[20:], Labels(people[20:], [1] * 60), "gallery"),
     )
-    plain = RankingEvaluator().rank(*sides, matcher)
+    plain = RankingEvaluator().evaluate(*sides, matcher)
     again = RankingEvaluator(rerank=dict(rr=dict(type="KReciprocal", k1=8, k2=3)))
-    result = again.rank(*sides, matcher)
+    result = again.evaluate(*sides, matcher)
     assert result.matcher == "Learned -> KReciprocal(k1=8, k2=3)"
     assert result.metrics["mAP"] > plain.metrics["mAP"] > 0.3
 
@@ -175,7 +175,7 @@ def test_part_embeddings_and_pairs_that_have_no_fast_way():
 
 def test_a_slice_of_the_gallery_keeps_its_distances():
     query, gallery = (Embedding(x[:, None]) for x in clusters())
-    q, g, matcher = KReciprocal(k1=6).rerank(query, gallery, CosineMatcher(), *SIGHTS)
+    q, g, matcher = KReciprocal(k1=6).rerank(query, gallery, CosineMatcher(), *METAS)
     rows, columns = torch.tensor([4, 2]), torch.tensor([9, 1, 30])
     whole = matcher(q, g)
     torch.testing.assert_close(matcher(q[rows], g[columns]), whole[rows][:, columns])
@@ -203,7 +203,7 @@ def test_distances_that_need_too_much_memory_are_not_kept():
     for keep_mb, kept in ((size, True), (0.99 * size, False)):
         sides = [Embedding(x[:, None]) for x in clusters()]
         step = KReciprocal(k1=6, keep_mb=keep_mb)
-        matcher = step.rerank(*sides, CosineMatcher(), *SIGHTS)[2]
+        matcher = step.rerank(*sides, CosineMatcher(), *METAS)[2]
         assert (matcher.distance.kept is not None) == kept
 
 
@@ -221,5 +221,5 @@ def test_a_gpu_gives_the_same_distances():
     wanted = rerank(query, gallery, EuclideanMatcher())
     step = KReciprocal()
     sides = (Embedding(x[:, None].cuda()) for x in (query, gallery))
-    q, g, matcher = step.rerank(*sides, EuclideanMatcher(), *SIGHTS)
+    q, g, matcher = step.rerank(*sides, EuclideanMatcher(), *METAS)
     np.testing.assert_allclose(matcher(q, g).cpu().numpy(), wanted, atol=1e-5)
