@@ -31,7 +31,12 @@ setup(
     + [name for package, folder in RENAMED.items() for name in folders(package, folder)],
     package_dir=RENAMED,
     package_data={
-        "reidkit": ["pose/weights/*", "pose/configs/*"],
+        "reidkit": [
+            "pose/weights/*",
+            "plugin/template/**/*",
+            "plugin/template/.gitignore",
+            "plugin/template/.github/**/*",
+        ],
         **{package: ["*", "**/*"] for package in RENAMED},
     },
     install_requires=[

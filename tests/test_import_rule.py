@@ -63,6 +63,8 @@ def violations(path: Path, module: str) -> list[str]:
 
 def modules() -> Iterator[tuple[Path, str]]:
     for path in sorted(PACKAGE.rglob("*.py")):
+        if "template" in path.parts:  # the project that `plugins new` copies, not the core
+            continue
         yield path, ".".join(["reidkit", *path.relative_to(PACKAGE).with_suffix("").parts])
 
 

@@ -33,7 +33,7 @@ def main(argv: list[str]) -> int:
         ("check", "name", "manifest, contracts, configs and documentation of a plugin"),
     ]:
         commands.add_parser(name, help=text).add_argument(argument)
-    new = commands.add_parser("new", help="write the skeleton of a plugin that passes check")
+    new = commands.add_parser("new", help="write a plugin that passes check, to be filled")
     new.add_argument("name", help="lower-case letters, digits and underscores")
     new.add_argument("--folder", default=".", help="where it is made (default: here)")
     new.add_argument(
@@ -85,12 +85,12 @@ def check(name: str) -> int:
 
 
 def _new(name: str, folder: Path, bare: bool) -> int:
-    """Write a skeleton and say what to do next.
+    """Write a new plugin and say what to do next.
 
     Raises:
         UserError: a name that does not fit or is taken, or a folder that exists already.
     """
-    from reidkit.plugin.skeleton import write_package, write_project
+    from reidkit.plugin.new import write_package, write_project
 
     discovery = discover()
     taken = discovery.plugins.get(name)

@@ -19,7 +19,7 @@ from reidkit.errors import UserError
 from reidkit.plugin.discover import GROUP, VARIABLE, discover, find
 from reidkit.plugin.load import load_plugins
 from reidkit.plugin.manifest import FILE, Manifest
-from reidkit.plugin.skeleton import template_text
+from reidkit.plugin.new import template_text
 from reidkit.registry import import_core
 from reidkit.testing.contracts import check_component
 from reidkit.testing.examples import run_examples
