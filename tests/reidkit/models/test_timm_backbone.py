@@ -1,0 +1,146 @@
+"""Networks of timm: stages as maps, transformers as tokens, a map and a class token."""
+
+import os
+
+import pytest
+import torch
+
+from reidkit.errors import UserError
+from reidkit.models.timm_backbone import TimmBackbone
+from reidkit.registry import BACKBONES
+from reidkit.structures import FeatureSpec
+from reidkit.testing import check_component
+from reidkit.testing.fakes import fake_supply
+
+timm = pytest.importorskip("timm")
+SIZE = (128, 64)
+VIT, WITHOUT_CLASS, SWIN = (
+    "vit_tiny_patch16_224",
+    "vit_base_patch16_siglip_224",
+    "swin_tiny_patch4_window7_224",
+)
+
+
+def build(name: str, size: tuple[int, int] = SIZE, **options) -> TimmBackbone:
+    supply = fake_supply("backbones", input_size=size)
+    return BACKBONES.build(dict(type=f"timm/{name}", **options), supply)
+
+
+@pytest.mark.parametrize("name, shape", [("resnet10t", (512, 4, 2)), (SWIN, (768, 4, 2))])
+def test_stages_are_maps(name, shape):
+    net = build(name).eval()
+    features = net(torch.rand(2, 3, *SIZE))
+    assert list(features) == list(net.specs) and net.default == list(features)[-1]
+    for stage, spec in net.specs.items():
+        assert features[stage].shape == (2, spec.channels, *spec.map_size(SIZE))
+    assert features[net.default].shape[1:] == shape
+
+
+def test_the_component_keeps_its_contract():
+    assert check_component("backbones", "TimmBackbone").endswith("features and gradients checked")
+
+
+def test_a_transformer_gives_tokens_their_map_and_the_class_token():
+    net = build(VIT).eval()
+    assert net.default == "class" and net.specs == {
+        "tokens": FeatureSpec(192, kind="tokens"),
+        "map": FeatureSpec(192, (16, 16)),
+        "class": FeatureSpec(192, kind="vector"),
+    }
+    images = torch.rand(2, 3, *SIZE)
+    features, whole = net(images), net.body.forward_features(images)
+    assert torch.equal(features["class"], whole[:, 0])
+    assert torch.equal(features["tokens"], whole[:, 1:])
+    assert features["map"].shape == (2, 192, 8, 4)
+    for row, column in ((0, 0), (0, 3), (5, 1), (7, 3)):  # patches in the order of reading
+        cell = features["map"][:, :, row, column]
+        assert torch.equal(cell, features["tokens"][:, row * 4 + column])
+
+
+def test_cells_of_the_map_lie_where_their_patches_lie():
+    """Without attention between patches, one patch changes one cell."""
+    net = build(VIT).eval()
+    net.body.blocks = torch.nn.Identity()
+    images = torch.zeros(1, 3, *SIZE)
+    before = net(images)["map"]
+    images[:, :, 80:96, 16:32] = 1.0  # the patch in row 5, column 1
+    changed = (net(images)["map"] - before).abs().amax(1)[0] > 1e-6
+    assert changed.nonzero().tolist() == [[5, 1]]
+
+
+def test_a_transformer_without_class_token_has_the_map_by_default(monkeypatch):
+    original = timm.create_model
+    small = dict(embed_dim=48, depth=1, num_heads=3)  # the published one is too large for a test
+    monkeypatch.setattr(
+        timm, "create_model", lambda name, **options: original(name, **{**options, **small})
+    )
+    net = build(WITHOUT_CLASS).eval()
+    assert net.default == "map" and list(net.specs) == ["tokens", "map"]
+    features = net(torch.rand(1, 3, *SIZE))
+    assert features["tokens"].shape == (1, 32, 48) and features["map"].shape == (1, 48, 8, 4)
+
+
+@pytest.mark.parametrize("size, rows, columns", [((130, 50), 9, 4), ((250, 128), 16, 8)])
+def test_sizes_that_are_no_multiples_of_the_patch(size, rows, columns):
+    net = build(VIT, size).eval()
+    features = net(torch.rand(2, 3, *size))
+    assert net.specs["map"].map_size(size) == (rows, columns)
+    assert features["map"].shape == (2, 192, rows, columns)
+    assert features["tokens"].shape == (2, rows * columns, 192)
+
+
+def test_position_embeddings_of_weights_are_resized(tmp_path):
+    torch.manual_seed(0)
+    whole = timm.create_model(VIT, num_classes=7)
+    torch.save(whole.state_dict(), tmp_path / "a.pth")
+    net = build(VIT, pretrained=str(tmp_path / "a.pth"))
+    assert torch.equal(net.body.patch_embed.proj.weight, whole.patch_embed.proj.weight)
+    assert torch.equal(net.body.cls_token, whole.cls_token)
+    assert net.body.pos_embed.shape == (1, 33, 192) != whole.pos_embed.shape
+    torch.testing.assert_close(net.body.pos_embed[:, 0], whole.pos_embed[:, 0])
+    same = build(VIT, (224, 224), pretrained=str(tmp_path / "a.pth"))
+    assert torch.equal(same.body.pos_embed, whole.pos_embed)
+
+
+@pytest.mark.parametrize("name", ["resnet10t", VIT, SWIN])
+def test_layers_cover_every_parameter_once_from_input_to_output(name):
+    net = build(name)
+    layers = net.layers()
+    listed = [id(parameter) for layer in layers for parameter in layer]
+    assert len(listed) == len(set(listed))
+    missing = [n for n, p in net.named_parameters() if id(p) not in set(listed)]
+    assert missing == []
+    assert len(layers) > 3
+    numbers = {id(p): number for number, layer in enumerate(layers) for p in layer}
+    order = [numbers[id(p)] for p in net.parameters()]
+    assert order[0] == 0 and order[-1] == max(order)
+
+
+def test_weights_from_a_file(tmp_path):
+    torch.manual_seed(0)
+    whole = timm.create_model("resnet10t", num_classes=7).eval()
+    torch.save(whole.state_dict(), tmp_path / "a.pth")
+    net = build("resnet10t", pretrained=str(tmp_path / "a.pth")).eval()
+    images = torch.rand(1, 3, *SIZE)
+    torch.testing.assert_close(net(images)["stage4"], whole.forward_features(images))
+    torch.save({"conv1.weight": torch.zeros(1)}, tmp_path / "b.pth")
+    with pytest.raises(UserError, match="weights do not fit ResNet: .* tensors missing"):
+        build("resnet10t", pretrained=str(tmp_path / "b.pth"))
+
+
+def test_weights_without_network(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HUB_CACHE", os.devnull)
+    with pytest.raises(UserError) as error:
+        build("resnet10t", pretrained="imagenet")
+    said = str(error.value)
+    assert said.startswith("the pretrained weights of timm's resnet10t could not be fetched: ")
+    assert "fetch https://huggingface.co/timm/resnet10t" in said
+
+
+def test_what_is_not_there_is_refused(monkeypatch):
+    with pytest.raises(UserError, match="timm has no network 'convnxt_atto'; near: convnext_atto"):
+        build("convnxt_atto")
+    monkeypatch.setitem(__import__("sys").modules, "timm", None)
+    with pytest.raises(UserError, match="needs timm: python -m pip install timm"):
+        TimmBackbone()
