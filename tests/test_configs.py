@@ -1,49 +1,144 @@
-"""Every shipped config, with every recipe it has, is checked as ``--check`` does."""
+"""Every shipped config with every recipe, every data set, and every plan of a table, checked."""
 
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from reidkit.config import check_config, config_names, config_path, load_config, render
 from reidkit.config.files import configs_folder
-from reidkit.config.load import group_path
+from reidkit.config.load import has_recipe
 from reidkit.errors import UserError
 from reidkit.plugin import discover
 
 NAMES = sorted(config_names())
 DATA = sorted(p.stem for p in (configs_folder() / "_base_/data").glob("[!_]*.py"))
+PLANS = sorted(configs_folder().glob("*/reproduce.yaml"))
+CASES = [(name, r) for name in NAMES for r in ("quick", "paper") if has_recipe(name, r)]
 
 
-def recipes(name: str) -> list[str]:
-    """The recipes of a config among quick and paper."""
-    found = []
-    for recipe in ("quick", "paper"):
-        try:
-            group_path(config_path(name), "recipe", recipe)
-            found.append(recipe)
-        except UserError:
-            pass
-    return found
+def load(name: str, *overrides: str):
+    cfg = load_config(name, overrides)
+    assert [str(problem) for problem in check_config(cfg)] == []
+    return cfg
 
 
-CASES = [(name, recipe) for name in NAMES for recipe in recipes(name)]
-
-
-def test_every_plugin_has_configs_and_every_config_a_quick_recipe():
+def test_every_plugin_has_configs_and_every_config_both_recipes():
     shipped = [name for name, m in discover().plugins.items() if m.origin == "shipped"]
     assert shipped and {name.split("/")[0] for name in NAMES} >= set(shipped)
-    assert {name for name, recipe in CASES if recipe == "quick"} == set(NAMES)
+    assert len(CASES) == 2 * len(NAMES)
 
 
 @pytest.mark.parametrize("name, recipe", CASES)
 def test_config_has_no_problems_and_reads_back(name, recipe, tmp_path):
-    cfg = load_config(name, [f"recipe={recipe}"])
-    assert [str(problem) for problem in check_config(cfg)] == []
+    cfg = load(name, f"recipe={recipe}")
     (tmp_path / "config.py").write_text(render(cfg))
-    assert render(load_config(tmp_path / "config.py")) == render(cfg)
+    again = load_config(tmp_path / "config.py")
+    assert again.to_dict() == cfg.to_dict() and render(again) == render(cfg)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_header_says_how_to_run_and_to_change_it(name):
+    lines = config_path(name).read_text().splitlines()
+    comment = lines[: next(i for i, line in enumerate(lines) if not line.startswith("#"))]
+    assert f"python tools/train.py configs/{name}.py" in "\n".join(comment)
+    load(name, comment[-1].split()[-1])
 
 
 @pytest.mark.parametrize("data", DATA)
-def test_data_groups(data):
-    cfg = load_config("eanet/pap" if "_to_" not in data else "eanet/pap_st_ps", [f"data={data}"])
-    assert [str(problem) for problem in check_config(cfg)] == []
+def test_every_data_set_alone(data):
+    cfg = load("eanet/pap", f"data={data}")
+    assert cfg.groups.data == data and set(cfg.data.tests) <= set(cfg.data.domains)
+
+
+def domains(data: str, *overrides: str) -> dict:
+    return load("eanet/pap_st_ps", f"data={data}", *overrides).data.to_dict()
+
+
+def test_source_and_target_are_composed_of_two_sets():
+    data = domains("market1501_to_dukemtmcreid")
+    types = {name: one["type"] for name, one in data["domains"].items()}
+    assert types == dict(
+        source="Market1501", target="DukeMTMCreID", source_styled="Market1501",
+        parts="CocoPersons", parts_styled="CocoPersons",
+    )  # fmt: skip
+    assert data["domains"]["source_styled"]["train_dir"] == "bounding_box_train_duke_style"
+    assert data["domains"]["parts_styled"]["styled"] == "market1501"
+    assert data["tests"] == ["source", "target"]
+    assert data == domains("synthped", "data.source=market1501", "data.target=dukemtmcreid")
+    assert data == domains("msmt17_to_dukemtmcreid", "data.source=market1501")
+
+
+@pytest.mark.parametrize(
+    "data, tests, target",
+    [
+        ("randperson_to_msmt17", ["target"], dict(type="MSMT17")),  # nothing to test on
+        ("msmt17_all_to_market1501", ["target"], dict(type="Market1501")),
+        ("clonedperson_to_market1501", ["source", "target"], dict(type="Market1501")),
+        # as a target, VIPeR is tested on all its halves
+        ("market1501_to_viper", ["source", "target"], dict(type="VIPeR", split=None)),
+        ("synthped_to_market1501", ["source", "target"], dict(type="Market1501")),
+    ],
+)
+def test_what_sets_say_of_themselves(data, tests, target):
+    node = domains(data)
+    assert (node["tests"], node["domains"]["target"]) == (tests, target)
+
+
+def test_several_sets_are_joined():
+    data = domains("synthped", "data.source=[market1501,msmt17]", "data.target=viper")
+    assert data["name"] == "market1501+msmt17_to_viper"
+    sets = [dict(type="Market1501"), dict(type="MSMT17")]
+    assert data["domains"]["source"] == dict(type="JoinedSets", sets=sets)
+    assert "parts_styled" not in data["domains"]  # made for one set's style
+    assert data == domains("market1501+msmt17_to_viper")
+
+
+def test_frames_and_protocols_come_with_the_set():
+    cfg = load("qaconv/qaconv_gs", "data=mars", "train.sampler=ShuffleSampler")
+    assert cfg.input.frames.test.type == "AllFrames"
+    assert load("eanet/pcb", "data=market1501_mq").evaluation.protocol == "multi-query"
+
+
+@pytest.mark.parametrize(
+    "data, fact",
+    [("market1501_to_dukemtmc", "did you mean 'dukemtmcreid'?"), ("market", "<a>_to_<b> joins")],
+)
+def test_unknown_sets(data, fact):
+    with pytest.raises(UserError, match="^data") as error:
+        load_config("eanet/pcb", [f"data={data}"])
+    assert fact in str(error.value)
+
+
+def test_a_saved_config_on_other_data(tmp_path):
+    (tmp_path / "config.py").write_text(render(load("eanet/pap_s_ps")))
+    other = load(str(tmp_path / "config.py"), "data.source=market1501", "data.target=grid")
+    assert other.data.domains.target.type == "GRID" and other.groups.data == "market1501_to_grid"
+
+
+@pytest.mark.parametrize("path", PLANS, ids=lambda path: path.parent.name)
+def test_the_plan_of_a_table_names_configs_and_options_that_exist(path):
+    plan = yaml.safe_load(path.read_text())
+    assert len(plan["seeds"]) >= 3
+    rows = set(plan["runs"])
+    for name, one in plan["runs"].items():
+        load(one["config"].removeprefix("configs/"), *one.get("overrides", []))
+        for test, two in plan["retests"].items():
+            if name in two["of"]:
+                more = [*one.get("overrides", []), *two["overrides"]]
+                load(one["config"].removeprefix("configs/"), *more)
+                rows.add(f"{name}, {test}")
+    named = [d[side] for d in plan["directions"] for side in ("better", "worse")]
+    assert {part for name in named for part in name.split(" - ")} <= rows
+    slugs = ["".join(c if c.isalnum() else "_" for c in row.lower()).strip("_") for row in rows]
+    assert len(set(slugs)) == len(rows)
+
+
+def test_a_hidden_band_comes_before_normalising():
+    plan = yaml.safe_load((configs_folder() / "drsa/reproduce.yaml").read_text())
+    (retest,) = plan["retests"].values()
+    steps = load("drsa/drsa", *retest["overrides"]).model.transforms.test
+    assert list(steps) == ["bands", "normalize"]
+    plan = yaml.safe_load((configs_folder() / "eanet/reproduce.yaml").read_text())
+    steps = load("eanet/pap", *plan["retests"]["lower quarter cut"]["overrides"]).model.transforms
+    assert list(steps.test) == ["cut", "regions", "normalize"]

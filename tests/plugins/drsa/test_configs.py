@@ -1,95 +1,59 @@
-"""Every row of the component table is a config; recipes, plan and picture."""
+"""Rows of the component table differ in one thing; stages, transforms and picture."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import yaml
 
-from reidkit.config import check_config, load_config
+from reidkit.config import check_config, load_config, stage_configs
 from reidkit.data.transforms.random import rand
 from reidkit.structures import ReIDBatch
 from reidkit_plugins.drsa.picture import attention_sheet
 from reidkit_plugins.drsa.transforms import HideBands, RandomSizedRectCrop
 
 FOLDER = Path(__file__).parents[3] / "configs" / "drsa"
-# config -> parts, pooling over time, penalty
-ROWS = {
-    "baseline_mean": (0, "mean", None),
-    "spatial_only": (6, "mean", None),
-    "spatial_qprime": (6, "mean", "Q'"),
-    "spatial_q": (6, "mean", "Q"),
-    "spatial_q_max": (6, "max", "Q"),
-    "drsa": (6, "attn", "Q"),
-}
+ROWS = sorted(path.stem for path in FOLDER.glob("[!_]*.py"))
 
 
 def load(name, *overrides):
-    cfg = load_config(str(FOLDER / f"{name}.py"), list(overrides))
+    cfg = load_config(f"drsa/{name}", overrides)
     assert check_config(cfg) == []
     return cfg
 
 
-def test_no_row_is_missing_and_none_is_unknown():
-    assert {p.stem for p in FOLDER.glob("*.py") if not p.stem.startswith("_")} == set(ROWS)
+def test_rows_of_the_table_differ_in_what_their_names_say():
+    base, parts = load("baseline_mean").model.to_dict(), load("spatial_only").model.to_dict()
+    assert (base["head"].pop("parts"), parts["head"].pop("parts")) == (0, 6) and base == parts
+    q, prime = (load(name).model.to_dict() for name in ("spatial_q", "spatial_qprime"))
+    penalties = [m["losses"]["diversity"]["loss"].pop("penalty") for m in (q, prime)]
+    assert penalties == ["Q", "Q'"] and q == prime
+    pools = {"spatial_q": "mean", "spatial_q_max": "max", "drsa": "attn"}
+    assert {name: load(name).model.head.pool for name in pools} == pools
 
 
 @pytest.mark.parametrize("recipe", ["quick", "paper"])
 @pytest.mark.parametrize("name", ROWS)
-def test_row(name, recipe):
-    cfg = load(name, f"recipe={recipe}")
-    parts, pool, penalty = ROWS[name]
-    head, losses = cfg.model.head, cfg.model.losses
-    assert (head.parts, head.pool) == (parts, pool)
-    assert (head.attention, head.enhance) == ("independent", "fc_l2")
-    assert losses.id.loss.type == "OIMLoss" and losses.id.loss.scale == 30.0
-    assert losses.get("diversity", {}).get("loss", {}).get("penalty") == penalty
-    frames = cfg.input.frames
-    for when in (frames.train, frames.test):
-        assert (when.type, when.frames, when.rule) == ("drsa/RandomChunk", 6, "balanced")
-    stages = [list(stage.get("freeze", [])) for stage in cfg.train.stages]
+def test_stages_train_the_cnn_then_the_attention(name, recipe):
+    stages = [stage.train for stage in stage_configs(load(name, f"recipe={recipe}"))]
     wanted = [["head"], ["backbone", "aux_heads", "head.temporal"], ["backbone", "aux_heads"]]
-    assert stages == wanted + [["aux_heads"]] * (name == "drsa")
-    used = [list(stage.losses) for stage in cfg.train.stages]
-    assert used == [["image"]] + [["!image"]] * (len(stages) - 1)
-    assert cfg.groups.data == "synthped_video"
-
-
-@pytest.mark.parametrize("name", ROWS)
-def test_header_says_how_to_run_and_to_change_it(name):
-    text = [line for line in (FOLDER / f"{name}.py").read_text().splitlines() if line[:1] == "#"]
-    assert f"# python tools/train.py configs/drsa/{name}.py" in text
-    key, _, value = text[-1].split()[-1].partition("=")
-    load(name, f"{key}={value}")
+    wanted += [["aux_heads"]] * (name == "drsa")
+    assert [stage["freeze"] for stage in stages] == wanted
+    assert [stage.losses for stage in stages] == [["image"]] + [["!image"]] * (len(stages) - 1)
 
 
 def test_published_recipe():
     cfg = load("drsa", "recipe=paper", "data=mars")
-    assert [stage.epochs for stage in cfg.train.stages[1:]] == [40, 40, 20]
-    assert cfg.train.optimizer.lr * cfg.train.head_lr_mult == pytest.approx(0.1)
-    assert cfg.train.optimizer.momentum == 0.9 and cfg.train.optimizer.nesterov
-    last = cfg.train.stages[-1]
-    assert last.optimizer.lr * cfg.train.head_lr_mult == pytest.approx(0.01)
-    assert last.schedule.milestones == [12] and cfg.train.schedule.milestones == [24]
+    stages = [stage.train for stage in stage_configs(cfg)]
+    assert [stage.epochs for stage in stages[1:]] == [40, 40, 20]
+    heads, cnn = cfg.train.lr_mult["*"], cfg.train.lr_mult["backbone.*"]
+    assert (cfg.train.optimizer.lr * heads, cnn) == (pytest.approx(0.1), 1.0)
+    for stage in stages:
+        assert stage.optimizer.momentum == 0.9 and stage.optimizer.nesterov
+    assert stages[-1].optimizer.lr * heads == pytest.approx(0.01)
+    assert stages[-1].schedule.milestones == [12] and stages[0].schedule.milestones == [24]
     assert tuple(cfg.input.size) == (256, 128) and cfg.model.backbone.depth == 50
     assert not cfg.model.head.get("center", False) and cfg.data.domains.source.type == "MARS"
-
-
-def test_the_plan_of_the_table_names_configs_and_options_that_exist():
-    plan = yaml.safe_load((FOLDER / "reproduce.yaml").read_text())
-    for spec in plan["runs"].values():
-        load(Path(spec["config"]).stem, *spec.get("overrides", []))
-    rows = set(plan["runs"])
-    for name, spec in plan["retests"].items():
-        for row in spec["of"]:
-            own = plan["runs"][row]
-            load(Path(own["config"]).stem, *own.get("overrides", []), *spec["overrides"])
-            rows.add(f"{row}, {name}")
-    named = [d[side] for d in plan["directions"] for side in ("better", "worse")]
-    assert {part for name in named for part in name.split(" - ")} <= rows
-    slugs = ["".join(c if c.isalnum() else "_" for c in row.lower()).strip("_") for row in rows]
-    assert len(set(slugs)) == len(rows)
 
 
 def test_hidden_bands():
