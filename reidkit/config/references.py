@@ -1,4 +1,4 @@
-"""Parts of a config that refer to each other: domains, labels, heads, roles, and the known keys."""
+"""Parts of a config that refer to each other: domains, heads, roles, and the known keys."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ import pytest
 
 from reidkit.config import check_config, load_config
 from reidkit.registry import SAMPLERS
+from reidkit.testing.fakes import fake_supply
 from reidkit_plugins.dgnet.losses import PUBLISHED, read_terms
 
 JOINT = ("dgnet", "dgnet_no_fine", "dgnet_no_prim")
@@ -90,8 +91,13 @@ def test_the_teacher_of_the_paper_is_the_public_baseline():
 def test_the_sampler_of_the_recipe_fills_batches():
     cfg = load("dgnet")
     sampler = SAMPLERS.build(
-        dict(cfg.train.sampler), identities=[i // 12 for i in range(1080)],
-        batch_size=cfg.train.batch_size,
-    )  # fmt: skip
+        dict(cfg.train.sampler),
+        fake_supply(
+            "samplers",
+            identities=[i // 12 for i in range(1080)],
+            num_samples=1080,
+            batch_size=cfg.train.batch_size,
+        ),
+    )
     assert len(sampler) == cfg.train.sampler.steps
     assert len(next(iter(sampler))) == cfg.train.batch_size

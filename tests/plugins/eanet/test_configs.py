@@ -3,14 +3,15 @@
 from pathlib import Path
 
 import pytest
-import torch
 from torch import nn
 
 from reidkit.config import check_config, load_config, stage_configs
 from reidkit.engine.build import classifier_names, freeze
+from reidkit.engine.dry_run import sample_batch
+from reidkit.engine.label_plan import plan_of
 from reidkit.engine.optim import lr_factors
 from reidkit.registry import MODELS
-from reidkit.structures import ReIDBatch
+from reidkit.testing.fakes import fake_supply
 
 FOLDER = Path(__file__).parents[3] / "configs" / "eanet"
 
@@ -44,42 +45,28 @@ def test_halves_of_one_set_weigh_as_much_as_the_set():
     assert load("pap_c_ps").model.losses.ps_parts.weight == 1.0
 
 
-def loaded_batch(fields, seed, count=8):
-    """A batch as the loader hands it out, with the labels that the config asks for."""
-    random = torch.Generator().manual_seed(seed)
-    keypoints = torch.rand(count, 17, 3, generator=random, dtype=torch.float64)
-    keypoints[..., :2] *= torch.tensor([64.0, 128.0])
-    labels = dict(keypoints=keypoints, part_map=torch.randint(0, 8, (count, 48, 16)))
-    return ReIDBatch(
-        images=torch.randint(0, 256, (count, 3, 192, 64), generator=random, dtype=torch.uint8),
-        identities=torch.arange(count) // 4,
-        image_sizes=torch.tensor([[128, 64]] * count),
-        generator=random,
-        **{name: labels[name] for name in fields},
-    )
+def built(cfg):
+    known = dict(num_identities=2, input_size=tuple(cfg.input.size), settings=cfg.settings)
+    return MODELS.build(cfg.model.to_dict(), fake_supply("models", **known))
 
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_variant_trains_and_embeds(name):
     cfg = load(name, "model.backbone.width=8")
-    model = MODELS.build(
-        cfg.model.to_dict(), num_identities=2, input_size=(192, 64), settings=cfg.settings
-    )
-    batches = {
-        domain: loaded_batch(cfg.labels.train.get(domain, []), seed)
-        for seed, domain in enumerate(model.domains)
-    }
+    model = built(cfg)
+    plan = plan_of(model)
+    batches = {d: sample_batch(cfg, plan.train[d], plan.sizes.get(d, {}), d) for d in plan.train}
     model.train()
     losses = model(**model.data_preprocessor(batches, training=True))
     assert set(losses) == {f"loss_{role}" for role in cfg.model.losses}
     sum(losses.values()).backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
-    embedding = model.embed(loaded_batch(cfg.labels.test, 9))
+    embedding = model.embed(sample_batch(cfg, plan.test, {}))
     head = cfg.model.head
     parts = head.get("regions", head.get("stripes", 1))
-    assert embedding.vectors.shape == (8, parts, 64)
+    assert embedding.vectors.shape == (4, parts, 64)
     distances = model.matcher(embedding, embedding)
-    assert distances.shape == (8, 8) and distances.argmin(1).tolist() == list(range(8))
+    assert distances.shape == (4, 4) and distances.argmin(1).tolist() == list(range(4))
 
 
 def test_published_recipe():
@@ -114,8 +101,7 @@ def test_clusters_are_learned_by_new_classifiers_first(recipe, lr):
     cfg = load("pap_st_ps_spgan_cft", f"recipe={recipe}", "model.backbone.pretrained=None")
     assert cfg.train.optimizer.lr == lr and cfg.train.schedule is None
     first, second = stage_configs(cfg)
-    build = dict(num_identities=2, input_size=tuple(cfg.input.size), settings=cfg.settings)
-    model = MODELS.build(cfg.model.to_dict(), **build)
+    model = built(cfg)
     factors = lr_factors(model, first.train.lr_mult)
     freeze(model, first.train["freeze"])
     classifiers = classifier_names(model)

@@ -6,6 +6,7 @@ import pytest
 
 from reidkit.config import check_config, load_config, stage_configs
 from reidkit.registry import MODELS
+from reidkit.testing.fakes import fake_supply
 
 FOLDER = Path(__file__).parents[3] / "configs" / "jlml"
 SPARSE = {"sparse_global", "sparse_local"}
@@ -22,7 +23,9 @@ def load(name, *overrides):
 @pytest.mark.parametrize("name", ARMS)
 def test_losses_fit_the_branches_and_nothing_is_shrunk_twice(name, recipe):
     model = load(name, f"recipe={recipe}").model
-    built = MODELS.build(model.to_dict(), num_identities=3, input_size=(64, 32))
+    built = MODELS.build(
+        model.to_dict(), fake_supply("models", num_identities=3, input_size=(64, 32))
+    )
     sparse = {role: one.loss.layer for role, one in model.losses.items() if role in SPARSE}
     assert set(sparse.values()) <= set(built.backbone.branches)
     branches = len(built.backbone.branches)
@@ -52,7 +55,9 @@ def test_published_recipe():
     assert abs(train.epochs * steps - 50_000) < 2 * steps
     assert [round(m * steps, -3) for m in train.schedule.milestones] == [20_000, 40_000]
     assert list(cfg.model.transforms.train) == ["normalize"]  # no augmentation
-    network = MODELS.build(cfg.model.to_dict(), num_identities=751, input_size=(224, 224))
+    network = MODELS.build(
+        cfg.model.to_dict(), fake_supply("models", num_identities=751, input_size=(224, 224))
+    )
     assert sum(p.numel() for p in network.parameters()) == 6_963_454
 
 

@@ -6,6 +6,7 @@ import torch
 from reidkit.config import check_config, load_config
 from reidkit.registry import MODELS
 from reidkit.structures import ReIDBatch
+from reidkit.testing.fakes import fake_supply
 
 VARIANTS = ("qaconv_gs", "qaconv_gs_pk", "qaconv_memory", "pooled_cosine")
 
@@ -29,8 +30,8 @@ def test_what_is_compared_differs_in_one_thing():
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_variant_trains_embeds_and_is_read_back(name):
     cfg = load(name, "model.backbone.width=8")
-    build = dict(input_size=(192, 64), settings=cfg.settings)
-    model = MODELS.build(cfg.model.to_dict(), num_identities=4, **build)
+    known = dict(input_size=(192, 64), settings=cfg.settings)
+    model = MODELS.build(cfg.model.to_dict(), fake_supply("models", num_identities=4, **known))
     batch = ReIDBatch(
         torch.randint(0, 256, (8, 3, 192, 64), dtype=torch.uint8),
         identities=torch.arange(8) // 2,
@@ -42,7 +43,7 @@ def test_every_variant_trains_embeds_and_is_read_back(name):
     losses["loss_match"].backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
     embedding = model.embed(batch)
-    again = MODELS.build(cfg.model.to_dict(), num_identities=1, **build)
+    again = MODELS.build(cfg.model.to_dict(), fake_supply("models", num_identities=1, **known))
     again.load_state_dict(model.state_dict())
     before, after = (m.eval().matcher(m.embed(batch), embedding) for m in (model, again))
     assert torch.equal(before, after)

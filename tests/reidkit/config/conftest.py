@@ -15,7 +15,6 @@ DEFAULT = """
 groups = dict(data="toy", recipe="quick")
 plugins = []
 input = dict(size=(64, 32), resize="cv2")
-labels = dict(train=dict(), test=[])
 train = dict(
     epochs=60, batch_size=32, sampler=dict(type="Shuffle"), lr_mult=dict(), schedule=None,
     optimizer=dict(type="SGD", lr=0.01), stages=dict(),
@@ -174,5 +173,4 @@ def components(monkeypatch):
     for kind, classes in WORLD.items():
         closed = {one.__name__: one for one in classes}
         monkeypatch.setattr(REGISTRIES[kind], "_module_dict", closed)
-    monkeypatch.setattr("reidkit.config.check.import_core", lambda: None)
     monkeypatch.setattr("reidkit.plugin.load._loaded", {})

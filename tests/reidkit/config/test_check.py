@@ -77,7 +77,6 @@ def test_plugin_that_is_not_there(tree, components):
         ("+model.losses.tri=TripletLoss", "model.losses.tri", ["expected a role with a 'loss'"]),
         ("+model.losses.tri.loss=TripletLoss", "model.losses.tri", ["+model.losses.tri.domain=source"]),
         ("+model.losses.tri.domain=source", "model.losses.tri", ["+model.losses.tri.loss="]),
-        ("model.losses.ps.loss=DepthLoss", "model.losses.ps.loss", ["asks for 'depth'"]),
         ("data.tests=['source', 'tagret']", "data.tests.1", ["did you mean 'target'?"]),
         ("settings.sead=1", "settings.sead", ["no setting named 'sead'", "did you mean 'seed'?"]),
         ("settings.precision=fp8", "settings.precision", ["expected one of 'auto', 'fp32'", "got 'fp8'"]),
@@ -118,11 +117,6 @@ def test_no_problem(tree, components, override):
 def test_what_a_component_of_one_stage_lacks(tree, components):
     (text,) = texts("train.stages=dict(a=dict(),b=dict(optimizer=dict(type='AdamW',momentum=0.9)))")
     assert text.startswith("train.stages.b.optimizer.momentum (command line): AdamW has no option")
-
-
-def test_labels_that_nothing_knows_and_no_labeller(tree, components):
-    first, second = texts("+labels.train.source=['part_maps']")
-    assert "did you mean 'part_map'?" in first and second.startswith("data.labeller: missing")
 
 
 def test_misspelt_optimizer(tree, components):
