@@ -42,7 +42,9 @@ def test_a_step_and_a_test(network, method):
     batch = sample_batch(cfg, plan.train["source"], plan.sizes["source"], "source")
     values = model.train().train_step({"source": batch}, build_optim(model, cfg.train))
     assert torch.isfinite(values["loss"])
-    moved = [not torch.equal(a, b) for a, b in zip(before, model.backbone.parameters(), strict=True)]
+    moved = [
+        not torch.equal(a, b) for a, b in zip(before, model.backbone.parameters(), strict=True)
+    ]
     assert sum(moved) > len(moved) / 2, "the step trains the backbone"
     embedding = model.embed(sample_batch(cfg, plan.test, {}, when="test"))
     with torch.no_grad():
