@@ -9,6 +9,7 @@ gallery image's cell.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -21,6 +22,33 @@ from torch.autograd.function import once_differentiable
 SIDE_BY_SIDE = 128  # bytes
 TILE = 64  # gallery images compared together where winners are kept
 QUERIES = 64  # queries that share the laying out of a tile
+
+
+def reference_scores(
+    query: Tensor, gallery: Tensor, head: Callable[[Tensor, Tensor], Tensor]
+) -> Tensor:
+    """QAConv's score of every pair, as the paper says it: the specification.
+
+    Three paths compute it: `best_matches` with gradients, for the losses; `weighted_sums` in a test
+    on the CPU, or where Triton is missing; ``kernel.fused_sums`` in a test on CUDA.
+
+    Args:
+        query, gallery: unit cells.
+        head: scores (1, 1) of the maxima (1, 1, hw) of a query's and of a gallery image's cells.
+
+    Shape:
+        query (q, hw, c), gallery (g, hw, c); returns (q, g).
+
+    Source:
+        QAConv, arXiv 1904.10424, section 3.2.
+    """
+    out = query.new_empty(len(query), len(gallery))
+    for i, kernels in enumerate(query):  # each cell is a 1x1 convolution kernel
+        for j, cells in enumerate(gallery):
+            response = kernels @ cells.T  # (query's cells, gallery image's cells)
+            forward, backward = response.amax(1), response.amax(0)
+            out[i, j] = head(forward.view(1, 1, -1), backward.view(1, 1, -1))
+    return out
 
 
 def unit_cells(maps: Tensor) -> Tensor:

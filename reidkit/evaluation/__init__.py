@@ -17,6 +17,7 @@ from reidkit.evaluation.matchers.precomputed import PrecomputedMatcher, RowIds, 
 from reidkit.evaluation.matchers.prepared import Prepared
 from reidkit.evaluation.matchers.vectors import CosineMatcher, EuclideanMatcher
 from reidkit.evaluation.matchers.visible_parts import VisiblePartsMatcher
+from reidkit.evaluation.metric import RankingMetric, ranking_metrics
 from reidkit.evaluation.metrics.single_shot import single_shot_cmc
 from reidkit.evaluation.protocols import PROTOCOLS, GroundTruth, Protocol, match_labels
 from reidkit.evaluation.ranking.blocks import blocks
@@ -39,6 +40,7 @@ __all__ = [
     "Protocol",
     "QueryExpansion",
     "RankingEvaluator",
+    "RankingMetric",
     "RankingResult",
     "Ranks",
     "GroundTruth",
@@ -56,6 +58,7 @@ __all__ = [
     "precomputed",
     "random_halves",
     "rank_positives",
+    "ranking_metrics",
     "match_labels",
     "score",
     "single_shot_cmc",

@@ -60,6 +60,11 @@ class Labels:
         if len(set(lengths.values())) > 1:
             raise ValueError(f"labels of one side differ in length: {lengths}")
 
+    @staticmethod
+    def of(identities: ArrayLike, cameras: ArrayLike, paths: Sequence[str] | None = None) -> Labels:
+        """Labels from lists, arrays or tensors."""
+        return Labels(_array(identities), _array(cameras), paths)
+
     def __len__(self) -> int:
         return len(self.identities)
 

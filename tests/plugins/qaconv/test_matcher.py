@@ -11,7 +11,12 @@ from reidkit.evaluation import blocks
 from reidkit.evaluation.matchers.vectors import CosineMatcher
 from reidkit.structures import Embedding
 from reidkit_plugins.qaconv.matcher import QAConvMatcher
-from reidkit_plugins.qaconv.matching import best_matches, unit_cells, weighted_sums
+from reidkit_plugins.qaconv.matching import (
+    best_matches,
+    reference_scores,
+    unit_cells,
+    weighted_sums,
+)
 
 
 def maps(count, seed=0, channels=16, size=(6, 2)):
@@ -33,20 +38,17 @@ def shaken(size=(6, 2), seed=0, **options):
 
 
 def slow_scores(matcher, query, gallery):
-    """One pair at a time, as the paper says it, with the modules of the head."""
-    q, g = (nn.functional.normalize(side.maps.flatten(2), dim=1) for side in (query, gallery))
-    out = torch.empty(len(q), len(g))
-    for i in range(len(q)):
-        for j in range(len(g)):
-            scores = g[j].T @ q[i]  # (r, s)
-            both = torch.stack([scores.amax(0), scores.amax(1)])
-            both = matcher.norm(both[:, None])[:, 0]
-            if matcher.symmetric:
-                logit = matcher.fc(both).sum()
-            else:
-                logit = matcher.fc(both.flatten())[0]
-            out[i, j] = matcher.logit_norm(logit.view(1, 1))[0, 0]
-    return out
+    """One pair at a time, with the modules of the head."""
+
+    def head(forward, backward):
+        both = matcher.norm(torch.cat([forward, backward], 1).transpose(0, 1))[:, 0]
+        if matcher.symmetric:
+            logit = matcher.fc(both).sum()
+        else:
+            logit = matcher.fc(both.flatten())[0]
+        return matcher.logit_norm(logit.view(1, 1))
+
+    return reference_scores(*(unit_cells(side.maps) for side in (query, gallery)), head)
 
 
 def test_the_head_has_197_parameters():

@@ -29,6 +29,7 @@ from reidkit.evaluation.protocols import PROTOCOLS
 from reidkit.evaluation.ranking import prefilter, tiles
 from reidkit.evaluation.rerank import neighbours
 from reidkit.evaluation.rerank.neighbours import nearest
+from reidkit.evaluation.rerank.reference import reference_neighbours
 from reidkit.structures import Embedding, ImageMeta
 
 MARKET = PROTOCOLS["market"]
@@ -154,16 +155,11 @@ def test_camera_pairs(case, way):
     assert found == by_camera_pair(MARKET, *sides, PrecomputedMatcher(table))
 
 
-def lists(table, k):
-    order = np.argsort(table, axis=1, kind="stable")[:, :k]
-    return order, np.take_along_axis(table, order, 1)
-
-
 @pytest.mark.parametrize("k", [1, 4, 21, 500])
 @pytest.mark.parametrize("matcher", MATCHERS, ids=lambda matcher: type(matcher).__name__)
 def test_neighbours(matcher, k, way):
     both, which = images()
-    wanted, distance = lists(exact(matcher, both, both, which), k)
+    wanted, distance = reference_neighbours(exact(matcher, both, both, which), k)
     found = nearest(both, matcher, k, way)
     np.testing.assert_array_equal(found.index.numpy(), wanted)
     np.testing.assert_allclose(found.distance.numpy(), distance, atol=1e-2)
@@ -177,7 +173,7 @@ def test_neighbours_with_the_prefilter(k, way, monkeypatch):
         neighbours, "bf16_prefilter", lambda of, matcher, _: prefilter.BF16Cosine(of, matcher)
     )
     both, which = images()
-    wanted, _ = lists(exact(CosineMatcher(), both, both, which), k)
+    wanted, _ = reference_neighbours(exact(CosineMatcher(), both, both, which), k)
     np.testing.assert_array_equal(nearest(both, CosineMatcher(), k, way).index.numpy(), wanted)
 
 
@@ -202,7 +198,9 @@ def test_k_reciprocal(matcher, across, keep_mb, way):
     for image in range(0, len(both), 9):  # of pairs in the lists and of others
         values = distance.of(torch.full_like(every, image), every).numpy()
         assert all(len(set(values[which == number])) == 1 for number in range(DISTINCT))
-        np.testing.assert_array_equal(near.index[image], lists(table[[image]], 9)[0][0])
+        np.testing.assert_array_equal(
+            near.index[image], reference_neighbours(table[[image]], 9)[0][0]
+        )
     if n_query:
         block = distance.block(torch.arange(n_query), None).numpy()
         for number in np.unique(which[n_query:]):

@@ -19,6 +19,7 @@ from reidkit.evaluation.matchers.precomputed import PrecomputedMatcher, RowIds
 from reidkit.evaluation.protocols import PROTOCOLS
 from reidkit.evaluation.ranking import counting
 from reidkit.evaluation.ranking import ranks as ranking
+from reidkit.evaluation.ranking.reference import reference_ranks
 from reidkit.structures import Embedding
 
 MARKET = PROTOCOLS["market"]
@@ -115,6 +116,18 @@ def test_market_equals_sorting_and_walking(case):
 @given(cases())
 def test_single_camera_equals_sorting_and_walking(case):
     check_against_obvious(case, PROTOCOLS["single-camera"])
+
+
+@settings(max_examples=100, deadline=None)
+@given(cases())
+def test_ranks_are_those_of_the_reference(case):
+    table, query, gallery = case
+    truth = match_labels(MARKET, query, gallery)
+    sides = RowIds.arange(len(query)), RowIds.arange(len(gallery))
+    found = ranking.rank_positives(*sides, truth, PrecomputedMatcher(table))
+    wanted = reference_ranks(table, truth)
+    for name in ("starts", "ranks", "lowest", "highest"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name))
 
 
 @settings(max_examples=60, deadline=None)

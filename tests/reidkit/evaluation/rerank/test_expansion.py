@@ -85,7 +85,7 @@ def test_maps_cannot_be_expanded():
 
 
 def test_rerankers_are_built_by_name_with_the_evaluators_block_size():
-    step = RERANKERS.build(dict(type="QueryExpansion", k=7), block_mb=3.0)
+    step = RERANKERS.build(dict(type="QueryExpansion", k=7), dict(block_mb=3.0, settings=None))
     assert (step.k, step.block_mb) == (7, 3.0)
     with pytest.raises(ValueError, match="k must be at least 1 and alpha not below 0"):
         RERANKERS.build(dict(type="DatabaseAugmentation", k=0))

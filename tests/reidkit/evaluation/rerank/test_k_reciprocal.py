@@ -1,4 +1,4 @@
-"""k-reciprocal re-ranking against the authors' dense algorithm, written out."""
+"""k-reciprocal re-ranking against the published algorithm on whole tables."""
 
 import numpy as np
 import pytest
@@ -19,40 +19,10 @@ from reidkit.evaluation import (
     UnitRange,
     unit_range,
 )
+from reidkit.evaluation.rerank.reference import reference_k_reciprocal
 from reidkit.structures import Embedding, ImageMeta
 
 METAS = ImageMeta(None), ImageMeta(None)
-
-
-def dense(distance, n_query, k1, k2, weight):
-    """The published algorithm on a whole table of (squared) distances, float64."""
-    distance = distance / distance.max(1, keepdims=True)
-    count = len(distance)
-    order = np.argsort(distance, axis=1, kind="stable")
-    half = int(np.floor((k1 + 1) / 2 + 0.5))  # MATLAB's round
-
-    def mutual(i, size):
-        return [j for j in order[i, :size] if i in order[j, :size]]
-
-    weights = np.zeros((count, count))
-    for i in range(count):
-        near = mutual(i, k1 + 1)
-        expanded = set(near)
-        for j in near:
-            theirs = mutual(j, half)
-            if len(set(theirs) & set(near)) > 2 / 3 * len(theirs):
-                expanded |= set(theirs)
-        members = sorted(expanded)
-        weights[i, members] = np.exp(-distance[i, members])
-        weights[i] /= weights[i].sum()
-    if k2 > 1:
-        weights = np.stack([weights[order[i, :k2]].mean(0) for i in range(count)])
-    out = np.zeros((n_query, count - n_query))
-    for q in range(n_query):
-        for g in range(n_query, count):
-            shared = np.minimum(weights[q], weights[g]).sum()
-            out[q, g - n_query] = 1 - shared / (2 - shared)
-    return (1 - weight) * out + weight * distance[:n_query, n_query:]
 
 
 def clusters(n_query=20, n_gallery=60, dims=16, people=9, seed=0):
@@ -81,7 +51,7 @@ def squared(query, gallery, normalise):
 @pytest.mark.parametrize("matcher", [EuclideanMatcher(), CosineMatcher()])
 def test_equal_to_the_dense_algorithm(matcher, k1, k2, weight):
     query, gallery = clusters()
-    wanted = dense(
+    wanted = reference_k_reciprocal(
         squared(query, gallery, isinstance(matcher, CosineMatcher)), len(query), k1, k2, weight
     )
     for block_mb in (64, 0.001):  # one tile, and tiles of 16 images
@@ -99,7 +69,7 @@ def test_tables_with_ties_and_without_symmetry(seed, k1, k2, count, levels):
     table = rng.integers(1, levels + 1, (count, count)) / 8.0
     np.fill_diagonal(table, 0)
     n_query = int(rng.integers(1, count))
-    wanted = dense(table, n_query, k1, k2, 0.3)
+    wanted = reference_k_reciprocal(table, n_query, k1, k2, 0.3)
     both = RowIds.arange(count)
     for block_mb in (64, 4 * 9 / 2**20):  # tiles of 3 x 3
         step = KReciprocal(k1, k2, block_mb=block_mb)
@@ -126,7 +96,7 @@ def test_learned_scores_without_bounds_keep_their_order():
     step = KReciprocal(k1=8, k2=3)
     q, g, found = step.rerank(places[:20], places[20:], matcher, *METAS)
     calibrated = 1 / (1 + np.exp(logits.double().numpy() / 10))
-    wanted = dense(calibrated, 20, 8, 3, 0.3)
+    wanted = reference_k_reciprocal(calibrated, 20, 8, 3, 0.3)
     np.testing.assert_allclose(found(q, g).numpy(), wanted, atol=1e-5)
     people = np.arange(80) % 9 + 1
     sides = (
@@ -170,7 +140,7 @@ def test_part_embeddings_and_pairs_that_have_no_fast_way():
     table = Visible()(both, both).double().numpy()
     np.fill_diagonal(table, table.diagonal().clip(0))
     found = rerank(both[:8], both[8:], Visible(), k1=5, k2=2)
-    np.testing.assert_allclose(found, dense(table, 8, 5, 2, 0.3), atol=1e-5)
+    np.testing.assert_allclose(found, reference_k_reciprocal(table, 8, 5, 2, 0.3), atol=1e-5)
 
 
 def test_a_slice_of_the_gallery_keeps_its_distances():

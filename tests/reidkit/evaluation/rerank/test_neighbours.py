@@ -9,16 +9,12 @@ from hypothesis import strategies as st
 from reidkit.evaluation import CosineMatcher, PrecomputedMatcher, RowIds
 from reidkit.evaluation.rerank import nearest_lists
 from reidkit.evaluation.rerank.neighbours import _Merged, nearest, nearest_distinct
+from reidkit.evaluation.rerank.reference import reference_neighbours
 from reidkit.structures import Embedding
 
 
 class Symmetric(PrecomputedMatcher):
     symmetric = True
-
-
-def obvious(table, k):
-    order = np.argsort(table, axis=1, kind="stable")[:, :k]  # NaN last, equal ones by index
-    return order, np.take_along_axis(table, order, 1)
 
 
 @settings(max_examples=150, deadline=None)
@@ -39,7 +35,7 @@ def test_equal_to_sorting_rows(seed, count, k, levels, symmetric, broken, block_
             limits.setattr(nearest_lists, "CACHED", 30)
             limits.setattr(nearest_lists, "WAITING", 10)
         found = nearest(RowIds.arange(count), matcher, k, block_mb)
-    index, distance = obvious(table, k)
+    index, distance = reference_neighbours(table, k)
     np.testing.assert_array_equal(found.index.numpy(), index)
     np.testing.assert_array_equal(found.distance.numpy(), distance)
     np.testing.assert_array_equal(found.farthest.numpy(), table.max(1))
@@ -51,7 +47,7 @@ def test_lists_that_all_change_and_many_ties_stay_exact():
     falling = -np.minimum(rows[:, None], rows[None]) - np.maximum(rows[:, None], rows[None]) / 1e3
     for table in (falling.astype(np.float32), np.ones((count, count), np.float32)):
         found = nearest(RowIds.arange(count), Symmetric(table), k, 4 * 300**2 / 2**20)
-        index, distance = obvious(table, k)
+        index, distance = reference_neighbours(table, k)
         np.testing.assert_array_equal(found.index.numpy(), index)
         np.testing.assert_array_equal(found.distance.numpy(), distance)
 
@@ -92,6 +88,6 @@ def test_tiles_on_the_diagonal_are_made_in_steps():
     vectors = torch.randn(1300, 1, 4, generator=torch.Generator().manual_seed(1))
     images = Embedding(vectors)
     found = nearest(images, CosineMatcher(), 4)
-    index, distance = obvious(CosineMatcher()(images, images).numpy(), 4)
+    index, distance = reference_neighbours(CosineMatcher()(images, images).numpy(), 4)
     np.testing.assert_allclose(found.distance.numpy(), distance, atol=1e-6)
     assert (found.index.numpy() == index).mean() > 0.999  # rounding may swap two
