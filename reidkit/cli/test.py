@@ -27,9 +27,12 @@ def main(argv: list[str]) -> int:
     )
     command.add_argument("--launcher", default="auto", choices=["auto", "none", "pytorch", "slurm"])
     args, overrides = parse_with_overrides(command, argv)
+    from reidkit.config import resolve
     from reidkit.engine.run import Run
 
     run = Run.open(args.run, overrides, args.launcher)
+    for line in resolve(run.folder / "config.py", overrides).notices:
+        print(line)
     from mmengine.dist import is_main_process
 
     from reidkit.engine.folder import write_json
