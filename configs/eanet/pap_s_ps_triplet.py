@@ -12,13 +12,13 @@ model = dict(
 )
 train = dict(sampler=dict(type="PKSampler", k=4))  # p identities of k images
 recipes = dict(
-    quick=dict(train=dict(sampler=dict(p=6, epoch="images"))),
+    quick=dict(train=dict(sampler=dict(p=6, epoch_length="images"))),
     # the authors' triplet script: 150 epochs of every identity once
     paper=dict(
         train=dict(
             epochs=150,
             batch_size=64,
-            sampler=dict(p=16, epoch="identities"),
+            sampler=dict(p=16, epoch_length="identities"),
             schedule=dict(milestones=[60, 120]),
         )
     ),

@@ -2,8 +2,8 @@
 
 In reading order: ``split`` (what a list of crops is), ``reader`` and the readers of the layouts,
 ``decode`` and ``crops`` (files to uint8 batches), ``tracklets``, ``frames`` and ``clips`` (video),
-``samplers``, ``loader`` (also over several domains), ``transforms`` (on the device). Importing this
-package registers them all.
+``samplers`` and ``pk_sampler``, ``loader`` (also over several domains), ``transforms`` (on the
+device). Importing this package registers them all.
 """
 
 from reidkit.data.clips import ClipBatches, ClipDataset
@@ -28,7 +28,8 @@ from reidkit.data.datasets.rendered import ClonedPerson, RandPerson
 from reidkit.data.datasets.viper import VIPeR
 from reidkit.data.frames import AllFrames, DenseFrames, RandomFrames
 from reidkit.data.loader import DomainLoader, make_loader
-from reidkit.data.samplers import BatchSampler, PKSampler, ShuffleSampler
+from reidkit.data.pk_sampler import PKSampler
+from reidkit.data.samplers import BatchSampler, ShuffleSampler
 from reidkit.data.split import Split, Trial
 from reidkit.data.tracklets import TrackletSplit
 from reidkit.data.transforms import (

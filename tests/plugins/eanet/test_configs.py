@@ -91,7 +91,7 @@ def test_published_recipe_of_the_exceptions():
     alone = load("global_pool", "recipe=paper")
     assert tuple(alone.input.size) == (256, 128) and alone.model.head.dim == 512
     triplet = load("pap_s_ps_triplet", "recipe=paper").train
-    assert triplet.sampler == dict(type="PKSampler", p=16, k=4, epoch="identities")
+    assert triplet.sampler == dict(type="PKSampler", p=16, k=4, epoch_length="identities")
     assert (triplet.epochs, triplet.batch_size) == (150, 64)
     assert triplet.schedule.milestones == [60, 120]
 

@@ -59,7 +59,7 @@ RULES = st.sampled_from(["identities", "images"])
 @given(COUNTS, st.integers(1, 6), st.integers(1, 5), WORLD, SEED, st.booleans(), RULES)
 def test_pk_batches_keep_their_rules(counts, p, k, world, seed, drop, rule):
     labels = identities(counts)
-    options = dict(p=p, k=k, seed=seed, world_size=world, drop_last=drop, epoch=rule)
+    options = dict(p=p, k=k, seed=seed, world_size=world, drop_last=drop, epoch_length=rule)
     try:
         ranks = every_rank(lambda r: PKSampler(labels, rank=r, **options), world)
     except UserError:
@@ -86,7 +86,7 @@ def test_pk_batches_keep_their_rules(counts, p, k, world, seed, drop, rule):
 
 def test_pk_by_images_visits_frequent_identities_more_often_without_repetition():
     labels = identities([40, 8, 8, 8, 8, 8, 3, 1])
-    sampler = PKSampler(labels, p=2, k=4, epoch="images")
+    sampler = PKSampler(labels, p=2, k=4, epoch_length="images")
     rows = np.concatenate(list(sampler))
     visits = Counter(labels[rows].tolist())
     assert len(sampler) == 11  # visits 10 + 5 * 2 + 1 + 1 = 22 = 11 * 2
@@ -225,7 +225,11 @@ def test_what_a_refusal_names_is_taken(people, k, batch_size, processes, per_ima
         (lambda: ShuffleSampler(9, 2, rank=2, world_size=2), ValueError, "rank must be in 0..1"),
         (lambda: PKSampler([1, 2], p=2, k=0), ValueError, "must be at least 1"),
         (lambda: PKSampler([1, 2], k=2), ValueError, "must be at least 1"),
-        (lambda: PKSampler([1, 2], p=2, epoch="all"), ValueError, "epoch must be 'identities' or"),
+        (
+            lambda: PKSampler([1, 2], p=2, epoch_length="all"),
+            ValueError,
+            "epoch_length must be 'identities' or",
+        ),
         (lambda: PKSampler([], p=1), UserError, "0 identities do not fill one batch of p=1"),
         (
             lambda: ShuffleSampler(5, 6),

@@ -22,7 +22,7 @@ model = dict(
         test=dict(normalize=dict(type="Normalize")),
     ),
 )
-train = dict(sampler=dict(type="PKSampler", k=4, epoch="images"))
+train = dict(sampler=dict(type="PKSampler", k=4, epoch_length="images"))
 recipes = dict(
     quick=dict(model=dict(transforms=dict(train=dict(crop=dict(pad=4))))),
     paper=dict(model=dict(transforms=dict(train=dict(crop=dict(pad=10))))),
