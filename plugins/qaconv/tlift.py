@@ -142,13 +142,17 @@ def tlift(
     out = np.empty_like(table)
     for gallery_camera in np.unique(g_cams):
         images = np.flatnonzero(g_cams == gallery_camera)
+        times, first, which = np.unique(g_times[images], return_index=True, return_inverse=True)
+        if len(times) == len(images):
+            first = which = np.arange(len(images))
         gaps = g_times[images][:, None] - g_times[images]
         nearness = np.exp(-((gaps / sigma) ** 2))  # (m, m)
         for camera in np.unique(q_cams):
             probes = np.flatnonzero(q_cams == camera)
             block = table[np.ix_(probes, images)].astype(np.float64)
             votes = _votes(block, q_times[probes], tau, k)
-            weight = votes @ nearness / votes.sum(1, keepdims=True)
+            # once for each time, so that equal images of one time stay equal wherever they stand
+            weight = np.matmul(votes, nearness[:, first])[:, which] / votes.sum(1, keepdims=True)
             out[np.ix_(probes, images)] = (weight + alpha) * block
     return out
 

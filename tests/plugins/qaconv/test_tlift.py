@@ -166,3 +166,20 @@ def test_images_without_times_are_refused():
     one = Embedding(torch.ones(1, 1, 2))
     with pytest.raises(UserError, match="the query has none: its data set's file names tell no"):
         TLift().rerank(one, one, CosineMatcher(), ImageMeta([0]), ImageMeta([0]))
+
+
+def test_equal_images_of_one_time_stay_equal_wherever_a_product_rounds(monkeypatch):
+    product = np.matmul
+
+    def by_place(left, right):
+        values = product(left, right)
+        return values * (1 + np.arange(values.shape[1]) % 5 * 1e-6)
+
+    monkeypatch.setattr(np, "matmul", by_place)
+    rng = np.random.default_rng(0)
+    similarity = np.tile(rng.random((6, 10)), 3).astype(np.float32)
+    times = np.tile(rng.permutation(10) * 50.0, 3)
+    lifted = tlift(similarity, np.zeros(6), np.arange(6) * 60.0, np.zeros(30), times)
+    for part in np.split(lifted, 3, axis=1):
+        np.testing.assert_array_equal(part, lifted[:, :10])
+    assert (np.diff(lifted[:, :10]) != 0).all()
