@@ -85,6 +85,7 @@ class Registry(_MMRegistry):
         super().__init__(name, parent=parent, scope="reidkit", locations=list(modules))
         self.__doc__ = contract
         self.kind, self.supplies = name, frozenset(supplies)
+        self._imported = False
         self.libraries: dict[str, Callable] = {}
 
     @classmethod

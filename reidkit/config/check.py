@@ -116,9 +116,10 @@ def _schedule_problems(train: Node, where: str, plugins: Sequence[str]) -> Itera
             what = f"expected {known}, or a list of mmengine's schedulers; got {shorten(schedule)}"
             yield Problem(where, what)
             return
+        options = SHORTHANDS[name]
         for key in schedule:
-            if key not in (known := SHORTHANDS[name]) and key != "type":
-                hint = suggest(key, known, "options")
+            if key not in options and key != "type":
+                hint = suggest(key, options, "options")
                 yield Problem(f"{where}.{key}", f"{name} has no option {key!r}", hint)
 
 

@@ -116,7 +116,7 @@ def input_problems(cfg: Config, model: ReIDModel) -> Iterator[Problem]:
 
 def _asking(model: ReIDModel, domain: str | None, name: str) -> tuple[str, str]:
     """The key and class of the first component that asks for a name."""
-    for role_name, role in model.losses.items():
+    for role_name, role in model.roles().items():
         if role.domain == domain and name in role.required:
             return f"model.losses.{role_name}.loss", type(role.loss).__name__
     for place, module in (("model.backbone", model.backbone), ("model.head", model.head)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,7 +37,7 @@ def plan_of(model: Any) -> LabelPlan:
     """
     if not hasattr(model, "inputs"):
         return LabelPlan()
-    sizes = getattr(model, "label_sizes", lambda domain: {})
+    sizes: Callable[[str], Sizes] = getattr(model, "label_sizes", lambda domain: {})
     return LabelPlan(
         {domain: tuple(sorted(model.inputs(domain))) for domain in model.domains},
         tuple(sorted(model.inputs(None))),

@@ -6,6 +6,7 @@ Shape letters: N images, C channels, h w feature cells.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -118,7 +119,7 @@ class ResNet(nn.Module):
     def layers(self) -> list[list[nn.Parameter]]:
         """Parameters from input to output: the stem, then every block."""
         stem = [*self.conv1.parameters(), *self.bn1.parameters()]
-        stages = [self.get_submodule(name) for name in self.specs]
+        stages: list[Any] = [self.get_submodule(name) for name in self.specs]
         return [stem, *(list(block.parameters()) for stage in stages for block in stage)]
 
     def forward(self, images: Tensor, batch: ReIDBatch | None = None) -> dict[str, Tensor]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from reidkit.models.preprocess import ReIDPreprocessor
 from reidkit.structures import ReIDBatch
 
 
@@ -20,7 +21,9 @@ class TrainableModel(nn.Module):
         data_preprocessor: called with ({domain: batch}, training) for the prepared batches.
     """
 
-    def __init__(self, data_preprocessor: nn.Module):
+    data_preprocessor: ReIDPreprocessor
+
+    def __init__(self, data_preprocessor: ReIDPreprocessor):
         super().__init__()
         self.data_preprocessor = data_preprocessor
 

@@ -40,6 +40,7 @@ class ReIDPreprocessor(nn.Module):
         channels_last: bool = True,
     ):
         super().__init__()
+        self._here: torch.Tensor
         self.register_buffer("_here", torch.empty(0), persistent=False)  # moves with the model
         supply = dict(map_size=map_size, settings=settings)
         self.train_steps = [TRANSFORMS.build(cfg, supply) for cfg in (train or {}).values()]

@@ -108,7 +108,7 @@ class ReIDModel(TrainableModel):
         self.precision, self.frame_pool = precision, frame_pool
         self.channels_last = channels_last
         if channels_last:
-            self.to(memory_format=torch.channels_last)
+            self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def _head(self, name: str) -> nn.Module:
         return self.head if name == "embed" else self.aux_heads[name]
@@ -140,14 +140,14 @@ class ReIDModel(TrainableModel):
         if domain is None:
             steps = self.data_preprocessor.test_steps
             return label_names([], {"embed": self.head}, self.backbone, steps)
-        roles = [role for role in self._all_roles() if role.domain == domain]
+        roles = [role for role in self.roles().values() if role.domain == domain]
         heads = {role.head: self._head(role.head) for role in roles}
         steps = self.data_preprocessor.train_steps
         return label_names(roles, heads, self.backbone, steps)
 
     def label_sizes(self, domain: str) -> dict[str, tuple[int, int]]:
         """Field -> (rows, columns) of the label maps that a domain's heads learn from."""
-        heads = {role.head for role in self._all_roles() if role.domain == domain}
+        heads = {role.head for role in self.roles().values() if role.domain == domain}
         sizes = [getattr(self._head(name), "label_sizes", {}) for name in sorted(heads)]
         return {field: size for one in sizes for field, size in one.items()}
 
@@ -176,8 +176,9 @@ class ReIDModel(TrainableModel):
         if names and not self._used:
             raise UserError(f"train.losses={list(names)} leaves no loss")
 
-    def _all_roles(self) -> list[LossRole]:
-        return cast("list[LossRole]", list(self.losses.values()))
+    def roles(self) -> dict[str, LossRole]:
+        """All losses in their roles by name, those that do not count just now included."""
+        return cast("dict[str, LossRole]", dict(self.losses.items()))
 
     def _roles(self) -> dict[str, LossRole]:
         used = self._used

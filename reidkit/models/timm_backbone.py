@@ -72,7 +72,7 @@ class TimmBackbone(nn.Module):
         elif pretrained is not None:
             state = _whole_state(timm.create_model(name), pretrained)
             options.update(pretrained=True, pretrained_cfg_overlay=dict(state_dict=state))
-        self.body = self._create(timm, name, options, pretrained == "imagenet", input_size)
+        self.body: Any = self._create(timm, name, options, pretrained == "imagenet", input_size)
         self.tokens = hasattr(self.body, "num_prefix_tokens")
         self.last = str(getattr(self.body, "output_fmt", "")).endswith("NHWC")
         if self.tokens:

@@ -142,7 +142,7 @@ class JoinedSets:
 
     def expected(self, split: str) -> tuple[int, int] | None:
         """Rows and identities that a split must have; None where a set does not tell."""
-        counts = [getattr(one, "expected", lambda _: None)(split) for one in self.readers]
+        counts: list[Any] = [getattr(r, "expected", lambda _: None)(split) for r in self.readers]
         if None in counts:
             return None
         return sum(c[0] for c in counts), sum(c[1] for c in counts)
