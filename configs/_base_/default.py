@@ -16,6 +16,8 @@ train = dict(
     # factor of the learning rate by a pattern of parameter names ("backbone.*"); of several that
     # match, the longest counts
     lr_mult=dict(),
+    decay_mult=dict(),  # the same for weight decay: {"*.bias": 0.0}
+    layer_decay=None,  # factor of the rate from a layer of the backbone to the one before: 0.75
     schedule=None,  # dict(type="step" or "one_cycle", ...), or a list of mmengine's schedulers
     clip_grad=None,  # largest gradient norm
     eval_every=0,  # epochs between tests during training, 0 for never

@@ -13,8 +13,7 @@ plugins = ["jlml"]
 model = dict(
     type="ReIDModel",
     backbone=dict(type="jlml/JLMLNet"),
-    # the sparsity terms take the place of weight decay on the feature layers
-    head=dict(type="jlml/JLMLHead", feature_decay=False),
+    head=dict(type="jlml/JLMLHead"),
     losses=dict(
         id_global=dict(domain="source", weight=1.0, loss=dict(type="jlml/BranchLoss", branch=0)),
         id_local=dict(domain="source", weight=1.0, loss=dict(type="jlml/BranchLoss", branch=1)),
@@ -30,6 +29,8 @@ model = dict(
         train=dict(normalize=dict(type="Normalize")), test=dict(normalize=dict(type="Normalize"))
     ),
 )
+# the sparsity terms take the place of weight decay on the feature layers
+train = dict(decay_mult={"head.branches.*.feature.weight": 0.0})
 hooks = dict(selection=dict(type="jlml/SelectionLog"))
 recipes = dict(
     quick=dict(

@@ -77,8 +77,6 @@ class JLMLHead(nn.Module):
             both features side by side (the control).
         fc_bn_relu: batch norm and ReLU after each feature layer. The paper does not say; the
             default leaves the layer on which the sparsity acts bare.
-        feature_decay: whether the optimiser's weight decay acts on the feature layers; it repeats
-            the shrinkage of the sparsity losses where those are on.
 
     Shape:
         embedding.vectors (N, B, D), global first; in evaluation each at length 1. logits (N, B, K),
@@ -108,7 +106,6 @@ class JLMLHead(nn.Module):
         dim: int = 512,
         loss: str = "multi",
         fc_bn_relu: bool = False,
-        feature_decay: bool = True,
     ):
         super().__init__()
         if loss not in ("multi", "uni"):
@@ -124,18 +121,12 @@ class JLMLHead(nn.Module):
         if loss == "uni":
             self.classifier = nn.Linear(len(self.maps) * dim, num_identities)
             _init_classifier(self.classifier)
-        self.feature_decay = feature_decay
 
     def classifier_parameters(self) -> Iterator[nn.Parameter]:
         """Parameters that belong to the training identities."""
         for module in (self, *self.branches.values()):
             if module.classifier is not None:
                 yield from module.classifier.parameters()
-
-    def no_decay_parameters(self) -> Iterator[nn.Parameter]:
-        """Parameters that the optimiser must not shrink."""
-        if not self.feature_decay:
-            yield from (branch.feature.weight for branch in self.branches.values())
 
     def feature_weights(self) -> dict[str, Tensor]:
         """The feature layers (D, S, C) by branch, for sparsity."""

@@ -26,6 +26,8 @@ from reidkit.plugin.load import load_plugins, loaded
 from reidkit.registry import REGISTRIES, Registry
 
 DICTS = ("data", "input", "prerequisites", "model", "train", "groups", "hooks")
+# known to be right; to look them up would import all of mmengine, which costs more than torch
+PLAIN = (dict(type="TensorboardVisBackend"),)
 # options that mmengine reads itself before it builds a component of a kind
 PASSED = {"optimizers": ("paramwise_cfg",), "schedulers": ("convert_to_iter_based",)}
 SHORTHANDS = {  # of train.schedule, with their options
@@ -184,6 +186,8 @@ def _one_component(
     if not isinstance(node, Mapping) or not isinstance(node.get("type"), str):
         yield Problem(where, f"expected a {kind.singular}, a dict with 'type'; got {shorten(node)}")
         return
+    if dict(node) in PLAIN:
+        return
     name = node["type"]
     try:
         component = _component(kind, name, plugins)
@@ -202,6 +206,11 @@ def _component(kind: Kind, name: str, plugins: Sequence[str]) -> Any:
     of_library = registry is not None and plugin in registry.libraries
     if slash and plugin not in plugins and not of_library:
         raise KeyError(name)
+    if kind.name == "optimizers":
+        from torch import optim  # names that torch has not are looked up in mmengine
+
+        if inspect.isclass(cls := getattr(optim, name, None)):
+            return cls
     if registry is None:
         for module in kind.modules:
             importlib.import_module(module)

@@ -141,9 +141,10 @@ def _prerequisite_problems(tree: Node) -> Iterator[Problem]:
 def _train_problems(tree: Node) -> Iterator[Problem]:
     """Factors of learning rates, and steps that are not named."""
     train = node_of(tree, "train")
-    for pattern, factor in node_of(train, "lr_mult").items():
-        if wrong := Setting(1.0, "").problem(factor):
-            yield Problem(f"train.lr_mult.{pattern}", wrong)
+    for key in ("lr_mult", "decay_mult"):
+        for pattern, factor in node_of(train, key).items():
+            if wrong := Setting(1.0, "").problem(factor):
+                yield Problem(f"train.{key}.{pattern}", wrong)
     for when, steps in node_of(node_of(tree, "model"), "transforms").items():
         if not isinstance(steps, Mapping):
             hint = 'steps have names, in order: dict(flip=dict(type="RandomFlip", p=0.5), ...)'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,45 +125,3 @@ def classifier_names(model: nn.Module) -> set[str]:
     wanted = {id(p) for owner in owners for p in owner.classifier_parameters()}
     tensors = [*model.named_parameters(), *model.named_buffers()]
     return {name for name, tensor in tensors if id(tensor) in wanted}
-
-
-def freeze(model: nn.Module, modules: Sequence[str]) -> None:
-    """Fix modules by name: no gradient, and always in eval mode (batch-norm statistics stay).
-
-    Args:
-        model: the whole model.
-        modules: names such as "backbone"; "!classifiers" means everything but the classifiers.
-
-    Raises:
-        UserError: the model has no such module.
-
-    Example:
-        >>> net = nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 2))
-        >>> freeze(net, ["0"])
-        >>> net.train()[0].training, [p.requires_grad for p in net.parameters()]
-        (False, [False, False, True, True])
-    """
-    if "!classifiers" in modules:
-        kept = classifier_names(model)
-        for name, parameter in model.named_parameters():
-            parameter.requires_grad_(name in kept)
-        for module in model.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                _keep_in_eval(module)
-        return
-    for name in modules:
-        try:
-            module = model.get_submodule(name)
-        except AttributeError:
-            inner = ", ".join(n for n, _ in model.named_children())
-            raise UserError(
-                f"train.freeze: the model has no module {name!r}; it has: {inner}"
-            ) from None
-        module.requires_grad_(False)
-        for part in module.modules():
-            _keep_in_eval(part)
-
-
-def _keep_in_eval(module: nn.Module) -> None:
-    module.training = False
-    module.train = lambda mode=True: module  # type: ignore[method-assign]

@@ -25,7 +25,7 @@ from reidkit.data.datasets.reader import Reader
 from reidkit.engine.build import TrainingSet, build_model
 from reidkit.engine.domains import PART_MAP
 from reidkit.engine.label_plan import plan_of
-from reidkit.engine.optim import build_optim, build_schedule
+from reidkit.engine.optim import build_optimizers, build_schedule
 from reidkit.errors import UserError
 from reidkit.models.inputs import asks_of, who_gives
 from reidkit.models.reid_model import ReIDModel
@@ -224,9 +224,26 @@ def _rest(cfg: Config, model: Any) -> None:
         HOOKS.build(dict(hook), supply)
     for stage in stage_configs(cfg):
         train = stage.train
-        build_optim(model, train)
-        build_schedule(train.get("schedule"), train.epochs, 1)
+        _schedule(train, build_optimizers(model, train, light=True))
         _sampler(cfg, train, _training_split(cfg, model))
+
+
+def _schedule(train: Mapping[str, Any], optimizers: Mapping[str, torch.optim.Optimizer]) -> None:
+    """Build a schedule; mmengine's own schedulers on the optimisers that they would change.
+
+    The shorthands are not built as schedulers: their module imports more than torch itself.
+    """
+    schedulers = build_schedule(train.get("schedule"), train["epochs"], 1)
+    if train.get("schedule") is None or isinstance(train["schedule"], Mapping):
+        return
+    import mmengine.optim  # noqa: F401  (fills the registry)
+    from mmengine.registry import PARAM_SCHEDULERS
+
+    for optimizer in optimizers.values():
+        for options in schedulers:
+            options = dict(options, optimizer=optimizer)
+            options.pop("convert_to_iter_based", None)  # the Runner's, once it knows the epochs
+            PARAM_SCHEDULERS.build(options)
 
 
 def _training_split(cfg: Config, model: Any) -> tuple[int, int] | None:

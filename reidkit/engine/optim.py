@@ -1,20 +1,26 @@
-"""Optimisers with learning rates by parameter name, and the field's two schedules."""
+"""Optimisers of a model and the field's two schedules, for mmengine's Runner."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper, OptimWrapperDict
-from mmengine.registry import OPTIMIZERS
+import torch
 from torch import nn
 
-from reidkit.engine.wrappers import ReIDAmpOptimWrapper, ReIDOptimWrapper
+from reidkit.engine.param_groups import parameter_groups
 from reidkit.errors import UserError
 
+if TYPE_CHECKING:
+    from mmengine.optim import OptimWrapper, OptimWrapperDict
 
-def build_optim(model, train: dict, precision: str = "fp32") -> OptimWrapper | OptimWrapperDict:
+# mmengine.optim imports FSDP and sympy, more than torch itself: only where a model is trained
+
+
+def build_optim(
+    model: Any, train: Mapping[str, Any], precision: str = "fp32"
+) -> OptimWrapper | OptimWrapperDict:
     """The optimiser of a model, or one for each part of a model that trains parts on their own.
 
     Clipping is done twice where the model has a learned matcher: over the matcher, and over
@@ -22,12 +28,11 @@ def build_optim(model, train: dict, precision: str = "fp32") -> OptimWrapper | O
 
     Args:
         model: may give ``parameter_groups()``; see ``MODELS``. Parameters without gradient are left
-            out. Parameters that one of its modules lists in ``no_decay_parameters()`` get no weight
-            decay.
+            out.
         train: the config's ``train`` node: ``optimizer`` (a torch optimiser by name, perhaps with
-            mmengine's ``paramwise_cfg``) or ``optimizers`` (by part), ``lr_mult`` (see
-            ``lr_factors``),
-            ``accumulate`` (steps per update), ``clip_grad`` (largest norm or None).
+            mmengine's ``paramwise_cfg``) or ``optimizers`` (by part), ``lr_mult``, ``decay_mult``
+            and ``layer_decay`` (see ``parameter_groups``), ``accumulate`` (steps per update),
+            ``clip_grad`` (largest norm or None).
         precision: "fp16" adds a gradient scaler; bf16 and fp32 need none.
 
     Raises:
@@ -40,6 +45,41 @@ def build_optim(model, train: dict, precision: str = "fp32") -> OptimWrapper | O
         >>> [group["lr"] for group in optim.optimizer.param_groups]
         [0.01, 0.02]
     """
+    from mmengine.optim import OptimWrapperDict
+
+    from reidkit.engine.wrappers import ReIDAmpOptimWrapper, ReIDOptimWrapper
+
+    clip = train.get("clip_grad")
+    common: dict[str, Any] = dict(
+        accumulative_counts=train.get("accumulate", 1),
+        clip_grad=None if clip is None else dict(max_norm=clip),
+    )
+    wrapper: Any = ReIDOptimWrapper
+    if precision == "fp16":
+        wrapper, common["dtype"] = ReIDAmpOptimWrapper, "float16"
+    optimizers = build_optimizers(model, train)
+    if "" not in optimizers:
+        wraps = {n: wrapper(optimizer=o, average=True, **common) for n, o in optimizers.items()}
+        return OptimWrapperDict(**wraps)
+    matcher = getattr(model, "matcher", None)
+    separate = list(matcher.parameters()) if isinstance(matcher, nn.Module) else []
+    return wrapper(optimizer=optimizers[""], clip_separately=separate, **common)
+
+
+def build_optimizers(
+    model: Any, train: Mapping[str, Any], light: bool = False
+) -> dict[str, torch.optim.Optimizer]:
+    """The bare optimisers: one by the name "" for the whole model, or one by each part's name.
+
+    Args:
+        model: as ``build_optim``.
+        train: as ``build_optim``.
+        light: for a trial that never steps: without torch's compiler, which the first optimiser of
+            a process imports and which costs more than torch itself.
+
+    Raises:
+        UserError: ``train.optimizers`` does not name the model's parts.
+    """
     parts = model.parameter_groups() if hasattr(model, "parameter_groups") else {}
     given = train.get("optimizers") or {}
     if set(parts) != set(given):
@@ -47,97 +87,42 @@ def build_optim(model, train: dict, precision: str = "fp32") -> OptimWrapper | O
             f"train.optimizers has {sorted(given) or 'none'}, but {type(model).__name__} trains "
             f"{sorted(parts) or 'all of it with one train.optimizer'}"
         )
-    common: dict[str, Any] = dict(model=model, train=train, precision=precision)
-    if parts:
-        wraps = {n: _wrapper(parts[n], given[n], **common, average=True) for n in parts}
-        return OptimWrapperDict(**wraps)
-    if train.get("optimizer") is None:
-        raise UserError(f"train.optimizer=None: {type(model).__name__} needs one")
-    matcher = getattr(model, "matcher", None)
-    apart = list(matcher.parameters()) if isinstance(matcher, nn.Module) else []
-    return _wrapper(list(model.parameters()), train["optimizer"], **common, apart=apart)
+    if not parts:
+        if train.get("optimizer") is None:
+            raise UserError(f"train.optimizer=None: {type(model).__name__} needs one")
+        parts, given = {"": list(model.parameters())}, {"": train["optimizer"]}
+    return {name: _optimizer(model, parts[name], dict(given[name]), train, light) for name in parts}
 
 
-def _wrapper(
-    params: Sequence[nn.Parameter],
-    optimizer: dict,
+def _optimizer(
     model: nn.Module,
-    train: dict,
-    precision: str,
-    apart: Sequence[nn.Parameter] = (),
-    average: bool = False,
-) -> OptimWrapper:
-    """One optimiser over parameters, grouped by learning rate and weight decay."""
-    options, clip = dict(optimizer), train.get("clip_grad")
-    groups = _groups(model, params, options, train.get("lr_mult") or {})
-    common = dict(
-        apart=apart,
-        average=average,
-        optimizer=OPTIMIZERS.build(dict(options, params=groups)),
-        accumulative_counts=train.get("accumulate", 1),
-        clip_grad=None if clip is None else dict(max_norm=clip),
-    )
-    if precision == "fp16":
-        return ReIDAmpOptimWrapper(dtype="float16", **common)
-    return ReIDOptimWrapper(**common)
+    params: Sequence[nn.Parameter],
+    options: dict,
+    train: Mapping[str, Any],
+    light: bool,
+) -> torch.optim.Optimizer:
+    groups = parameter_groups(model, params, options, train)
+    options.pop("paramwise_cfg", None)
+    cls = optimizer_class(options.pop("type"))
+    if light:
+        plain = inspect.unwrap(cls.add_param_group)
+        cls = type(cls.__name__, (cls,), {"add_param_group": plain})
+    return cls(groups, **options)
 
 
-def _groups(
-    model: nn.Module, params: Sequence[nn.Parameter], options: dict, lr_mult: Mapping[str, float]
-) -> list[dict]:
-    """Parameter groups; ``paramwise_cfg`` is taken out of the optimiser's options."""
-    factors, undecayed = lr_factors(model, lr_mult), _undecayed(model)
-    own = _paramwise(model, options) if "paramwise_cfg" in options else {}
-    groups: dict[tuple, dict] = {}
-    for p in (p for p in params if p.requires_grad):
-        group = dict(dict(lr=options["lr"]), **own.get(id(p), {}))
-        group["lr"] *= factors[id(p)]
-        if id(p) in undecayed:
-            group["weight_decay"] = 0.0
-        groups.setdefault(tuple(sorted(group.items())), dict(group, params=[]))["params"].append(p)
-    return list(groups.values())
-
-
-def _paramwise(model: nn.Module, options: dict) -> dict[int, dict]:
-    """What mmengine's ``paramwise_cfg`` says of each parameter, by identity."""
-    constructor = DefaultOptimWrapperConstructor(
-        dict(optimizer=dict(options)), dict(options.pop("paramwise_cfg"))
-    )
-    groups: list[dict] = []
-    constructor.add_params(groups, model)
-    return {
-        id(group["params"][0]): {k: v for k, v in group.items() if k != "params"}
-        for group in groups
-    }
-
-
-def lr_factors(model: nn.Module, lr_mult: Mapping[str, float]) -> dict[int, float]:
-    """The factor of each parameter's learning rate, by identity; 1 where no pattern matches.
-
-    Args:
-        model: whose parameters.
-        lr_mult: factor by a pattern of parameter names, as in the shell ("backbone.*"). Of several
-            that match, the longest counts.
+def optimizer_class(name: str) -> type[torch.optim.Optimizer]:
+    """The optimiser of a name: torch's, else one that mmengine or a library registered.
 
     Raises:
-        UserError: a pattern that matches no parameter.
+        KeyError: no such optimiser.
     """
-    factors, used = {}, set()
-    for name, parameter in model.named_parameters():
-        matching = [pattern for pattern in lr_mult if fnmatchcase(name, pattern)]
-        used.update(matching)
-        factors[id(parameter)] = lr_mult[max(matching, key=len)] if matching else 1.0
-    unused = [pattern for pattern in lr_mult if pattern not in used]
-    if unused:
-        inner = ", ".join(name for name, _ in model.named_children())
-        raise UserError(f"train.lr_mult: no parameter matches {unused[0]!r}; modules: {inner}")
-    return factors
+    cls = getattr(torch.optim, name, None)
+    if inspect.isclass(cls) and issubclass(cls, torch.optim.Optimizer):
+        return cls
+    import mmengine.optim  # noqa: F401  (fills the registry)
+    from mmengine.registry import OPTIMIZERS
 
-
-def _undecayed(model: nn.Module) -> set[int]:
-    """Parameters whose modules do not want weight decay, by identity."""
-    listing = [m for m in model.modules() if hasattr(m, "no_decay_parameters")]
-    return {id(p) for m in listing for p in m.no_decay_parameters()}  # type: ignore[operator]
+    return OPTIMIZERS.module_dict[name]
 
 
 def build_schedule(

@@ -16,7 +16,6 @@ from reidkit.config import stage_configs
 from reidkit.engine.build import (
     TrainingSet,
     build_model,
-    freeze,
     load_initial_weights,
     unwrapped,
 )
@@ -31,6 +30,7 @@ from reidkit.engine.hooks import (
     RandomnessHook,
 )
 from reidkit.engine.optim import build_optim, build_schedule
+from reidkit.engine.param_groups import freeze
 from reidkit.engine.refresh import RefreshSamplerHook
 from reidkit.engine.runner import ReIDRunner
 from reidkit.registry import HOOKS

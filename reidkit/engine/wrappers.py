@@ -11,11 +11,11 @@ from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch import nn
 
 
-class _Apart:
+class _ClipSeparately:
     """Clips some parameters on their own, and may average gradients over processes itself.
 
     Args:
-        apart: parameters whose gradient norm is clipped on its own, not with all others'.
+        clip_separately: parameters whose gradient norm is clipped on its own, not with all others'.
         average: replace gradients by their mean over all processes before each step. What
             ``DistributedDataParallel`` does during backward, done once afterwards: it holds for
             models that run a network several times in one step, differentiate twice, use frozen
@@ -23,8 +23,10 @@ class _Apart:
         options: keyword arguments of mmengine's wrapper.
     """
 
-    def __init__(self, apart: Sequence[nn.Parameter] = (), average: bool = False, **options):
-        self.apart, self.average = {id(p) for p in apart}, average
+    def __init__(
+        self, clip_separately: Sequence[nn.Parameter] = (), average: bool = False, **options
+    ):
+        self.separate, self.average = {id(p) for p in clip_separately}, average
         super().__init__(**options)
 
     def step(self, **options) -> None:
@@ -38,7 +40,7 @@ class _Apart:
         for group in self.optimizer.param_groups:  # type: ignore[attr-defined]
             for p in group["params"]:
                 if p.grad is not None:
-                    groups[id(p) in self.apart].append(p)
+                    groups[id(p) in self.separate].append(p)
         for name, parameters in zip(("grad_norm", "grad_norm_matcher"), groups, strict=True):
             if not parameters:
                 continue
@@ -46,12 +48,12 @@ class _Apart:
             self.message_hub.update_scalar(f"train/{name}", float(norm))  # type: ignore[attr-defined]
 
 
-class ReIDOptimWrapper(_Apart, OptimWrapper):
-    """mmengine's ``OptimWrapper`` with ``apart`` and ``average``."""
+class ReIDOptimWrapper(_ClipSeparately, OptimWrapper):
+    """mmengine's ``OptimWrapper`` with ``clip_separately`` and ``average``."""
 
 
-class ReIDAmpOptimWrapper(_Apart, AmpOptimWrapper):
-    """mmengine's ``AmpOptimWrapper`` with ``apart`` and ``average``."""
+class ReIDAmpOptimWrapper(_ClipSeparately, AmpOptimWrapper):
+    """mmengine's ``AmpOptimWrapper`` with ``clip_separately`` and ``average``."""
 
 
 def average_gradients(optimizer: torch.optim.Optimizer) -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.io import savemat
 
 from reidkit.synthped import layout
 from reidkit.synthped.keys import stream
@@ -187,6 +186,8 @@ def _shot(track: Track, index: int, preset: str, domain: str, seed: int, style: 
 
 def _mat(name: str, table: np.ndarray) -> bytes:
     """A MATLAB file without the time of day in its header."""
+    from scipy.io import savemat  # as dear as a tenth of torch, and few render videos
+
     file = io.BytesIO()
     savemat(file, {name: table})
     data = bytearray(file.getvalue())

@@ -12,10 +12,11 @@ import pytest
 import torch
 from scipy.io import savemat
 
-from reidkit.config import prepare_config
+from reidkit.config import prepare_config, stage_configs
 from reidkit.data import MARS
-from reidkit.engine.build import TrainingSet, build_model, freeze
+from reidkit.engine.build import TrainingSet, build_model
 from reidkit.engine.optim import build_optim
+from reidkit.engine.param_groups import freeze
 from reidkit.evaluation import RankingEvaluator
 from reidkit.evaluation.metrics.ranked import average_precision, average_precision_official
 from reidkit.structures import Embedding, ReIDBatch
@@ -53,7 +54,7 @@ def test_stages_leave_bit_for_bit_what_they_freeze(number, moved):
     """Weights and batch-norm statistics; weight decay does not reach what is frozen."""
     cfg, model = built()
     torch.nn.init.normal_(model.head.temporal.weight, std=0.1)
-    stage = list(cfg.train.stages.values())[number]
+    stage = stage_configs(cfg)[number].train
     freeze(model, stage["freeze"])  # a config node has a method of that name
     model.use_losses(stage.losses)
     optim = build_optim(model, cfg.train)

@@ -184,7 +184,6 @@ def test_two_schedules_are_refused():
 def test_the_matcher_is_clipped_on_its_own():
     model = torch.nn.Module()
     model.body, model.matcher = torch.nn.Linear(2, 2), torch.nn.Linear(1, 1)
-    model.new_parameters = lambda: list(model.matcher.parameters())
     wrapper = build_optim(model, dict(optimizer=dict(type="SGD", lr=0.0), clip_grad=1.0))
     for parameter, size in zip(model.parameters(), (3.0, 4.0, 100.0, 0.0), strict=True):
         parameter.grad = torch.zeros_like(parameter)

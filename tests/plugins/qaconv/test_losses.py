@@ -150,7 +150,7 @@ def test_the_matcher_is_trained_and_saved_with_the_model():
     model = small_model(loss, matcher)
     assert model.matcher.map_size == (4, 2)
     assert "matcher.fc.weight" in model.state_dict()
-    assert {id(p) for p in model.matcher.parameters()} <= {id(p) for p in model.new_parameters()}
+    assert {id(p) for p in model.matcher.parameters()} <= {id(p) for p in model.parameters()}
     images = torch.randint(0, 256, (8, 3, 64, 32), dtype=torch.uint8)
     batch = ReIDBatch(images, identities=torch.arange(8) // 2)
     model.train()

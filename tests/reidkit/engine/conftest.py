@@ -6,6 +6,7 @@ import fcntl
 from pathlib import Path
 
 import pytest
+import torch
 
 from reidkit.config import prepare_config
 from reidkit.engine.run import Run, complete_run
@@ -47,3 +48,34 @@ def tiny_run(tiny_data, tmp_path):
         return complete_run(cfg, tmp_path / folder)
 
     return finished
+
+
+class TwoParts(torch.nn.Module):
+    """A model of two modules.
+
+    Args:
+        identities: outputs of the classifier.
+    """
+
+    def __init__(self, identities: int = 3):
+        super().__init__()
+        self.backbone = torch.nn.Linear(2, 2)
+        self.head = Head(identities)
+
+
+class Head(torch.nn.Module):
+    """An embedding with batch norm, and a classifier of it."""
+
+    def __init__(self, identities: int):
+        super().__init__()
+        self.embedding = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2))
+        self.classifier = torch.nn.Linear(2, identities)
+
+    def classifier_parameters(self):
+        return list(self.classifier.parameters())
+
+
+@pytest.fixture
+def net():
+    """``net(identities=3)``: a model in which every parameter can be looked at."""
+    return TwoParts

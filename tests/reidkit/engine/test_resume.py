@@ -50,8 +50,8 @@ def test_another_experiment_is_refused_with_what_differs(tmp_path):
     epochs, weight = config().train.epochs, config().model.losses.id.get("weight", "not set")
     assert str(error.value) == (
         f"--resume: {folder} is another experiment (there -> here):\n"
-        f"  train.epochs: 30 -> {epochs}\n"
         f"  model.losses.id.weight: 0.5 -> {weight}\n"
+        f"  train.epochs: 30 -> {epochs}\n"
         f"repeat its overrides, or go on with these changes: --work-dir {folder} --resume"
     )
 

@@ -27,11 +27,8 @@ class Two(nn.Module):
 
     def parameter_groups(self):
         return dict(
-            first=[dict(params=list(self.a.parameters()))],
-            second=[
-                dict(params=list(self.b.parameters())),
-                dict(params=list(self.new.parameters()), new=True),
-            ],
+            first=list(self.a.parameters()),
+            second=[*self.b.parameters(), *self.new.parameters()],
         )
 
 
@@ -39,7 +36,7 @@ GIVEN = dict(first=dict(type="SGD", lr=0.1), second=dict(type="Adam", lr=0.01, b
 
 
 def test_one_optimiser_for_each_part():
-    optim = build_optim(Two(), dict(optimizers=GIVEN, head_lr_mult=10.0))
+    optim = build_optim(Two(), dict(optimizers=GIVEN, lr_mult={"new.*": 10.0}))
     assert isinstance(optim, OptimWrapperDict)
     rates = optim.get_lr()
     assert (rates["first.lr"], rates["second.lr"]) == ([0.1], [0.01, 0.1])

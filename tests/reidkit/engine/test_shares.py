@@ -46,9 +46,6 @@ def test_a_learned_matcher_is_clipped_on_its_own():
             super().__init__()
             self.body, self.matcher = nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)
 
-        def new_parameters(self):
-            return list(self.matcher.parameters())
-
     model = Model()
     optim = build_optim(model, dict(optimizer=dict(type="SGD", lr=1.0), clip_grad=1.0))
     before = [p.detach().clone() for p in model.parameters()]

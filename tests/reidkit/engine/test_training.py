@@ -45,9 +45,8 @@ class Recorder(BaseVisBackend):
 
 
 def test_trackers_get_the_whole_config_and_the_final_numbers(tiny_run, monkeypatch):
-    monkeypatch.setattr(training, "visualizers", lambda cfg: [dict(type="Recorder")])
     monkeypatch.setattr(Recorder, "calls", [])
-    run = tiny_run("eanet/pcb")
+    run = tiny_run("eanet/pcb", "visualizers=[dict(type='Recorder')]")
     config = next(call[1] for call in Recorder.calls if call[0] == "config")
     for key in ("data", "model", "train", "evaluation", "settings", "input"):
         assert config[key] == run.cfg.to_dict()[key] or key == "train", key
@@ -92,6 +91,10 @@ def test_the_check_builds_the_optimiser_and_schedule_of_every_stage():
     for change, text in (
         ("optimizer=dict(lr=-1.0)", "Invalid learning rate: -1.0"),
         ("schedule=dict(type='step', milestones=3)", "'int' object is not iterable"),
+        (
+            "schedule=[dict(type='CosineAnnealingLR', T_max=3, begin=5, end=2)]",
+            "end should be larger than begin",
+        ),
     ):
         cfg = prepare_config(
             "eanet/pcb", [f"train.stages=dict(a=dict(epochs=1), b=dict({change}))"]
