@@ -73,10 +73,10 @@ def test_rates_fall_as_timms_own():
     timm = pytest.importorskip("timm")
     from timm.optim import param_groups_layer_decay
 
-    from reidkit.registry import BACKBONES
+    from reidkit.models.timm_backbone import TimmBackbone
 
     name = "vit_tiny_patch16_224"
-    backbone = BACKBONES.build(dict(type=f"timm/{name}"), input_size=(64, 32))
+    backbone = TimmBackbone(name, input_size=(64, 32))
     model = SimpleNamespace(backbone=backbone)
     factors = layer_factors(model, 0.75)
     whole = timm.create_model(name, img_size=(64, 32))
