@@ -153,7 +153,8 @@ def compare(manifest: Manifest) -> Iterator[str]:
     """Differences between what a plugin declares and what it has registered, one line each."""
     for kind, registry in REGISTRIES.items():
         prefix = f"{manifest.name}/"
-        registered = {n.removeprefix(prefix) for n in registry.names() if n.startswith(prefix)}
+        own = [name for name in registry.module_dict if name.startswith(prefix)]
+        registered = {name.removeprefix(prefix) for name in own}
         declared = set(manifest.provides.get(kind, ()))
         for name in sorted(declared - registered):
             near = difflib.get_close_matches(name, registered - declared, n=1)
