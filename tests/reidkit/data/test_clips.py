@@ -1,6 +1,7 @@
 """Clips: which frames are drawn, one decode for a batch, one decision per tracklet."""
 
 import itertools
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -22,7 +23,6 @@ from reidkit.data import (
     make_loader,
 )
 from reidkit.data.clips import fixed_clips
-from reidkit.structures import Embedding, ReIDBatch
 
 LENGTHS = (3, 9, 5, 12, 7, 9, 4, 8, 6, 10)
 IDS = (4, 4, 4, 8, 8, 8, 15, 15, 16, 16)
@@ -62,7 +62,7 @@ def test_a_batch_of_clips(split, last):
     batch = dataset.__getitems__(clips)
     assert batch.images.shape == (2, 3, 3, 32, 16) and batch.images.dtype == torch.uint8
     assert batch.identities.tolist() == [1, 0] and batch.cameras.tolist() == [2, 1]
-    assert batch.image_sizes.shape == (2, 3, 2) and batch.frames == batch.augment_group == 3
+    assert batch["image_sizes"].shape == (2, 3, 2) and batch.frames == batch.augment_group == 3
     crops = CropDataset(split.crops(), (32, 16))
     for b, (row, frames) in enumerate(clips):
         for t, frame in enumerate(frames):
@@ -73,6 +73,16 @@ def test_a_batch_of_clips(split, last):
         dataset.__getitems__([(0, np.array([0])), (1, np.array([0, 1]))])
     with pytest.raises(ValueError, match="augment must be one of"):
         ClipDataset(split, (32, 16), augment="batch")
+
+
+def test_labels_of_tracklets_are_per_clip_and_labels_of_frames_per_image(split):
+    known = replace(split, labels={"view": np.arange(10)})
+    batch = ClipDataset(known, (32, 16)).__getitems__([(3, np.array([0, 5])), (7, np.arange(2))])
+    assert batch["view"].tolist() == [3, 7] and batch.fields["view"].per == "clip"
+    assert batch["image_sizes"].shape == (2, 2, 2)
+    assert batch.by_frame()["view"].tolist() == [3, 3, 7, 7]
+    none = ClipDataset(known, (32, 16), fields=[]).__getitems__([(3, np.array([0]))])
+    assert "view" not in none
 
 
 def test_repeated_frames_are_decoded_once(split, monkeypatch):
@@ -183,36 +193,3 @@ def test_clips_of_the_test_keep_their_order_and_the_memory():
     assert all(len(batch) * 4 <= 16 for batch in taken)
     whole = list(fixed_clips(AllFrames(), LENGTHS, 16))
     assert all(len({len(frames) for _, frames in batch}) == 1 for batch in whole)
-
-
-def test_joining_frames():
-    source = torch.Generator().manual_seed(0)
-    vectors = torch.nn.functional.normalize(torch.randn(6, 2, 5, generator=source), dim=2)
-    seen = torch.tensor([[1.0, 1], [1, 0], [1, 0], [1, 0], [1, 0], [1, 1]])
-    groups = torch.tensor([0, 0, 0, 1, 1, 1])
-    joined = Embedding(vectors, seen).join(groups)
-    torch.testing.assert_close(joined.vectors.norm(dim=2), torch.ones(2, 2))
-    torch.testing.assert_close(joined.vectors[0, 1], vectors[0, 1])  # the one that shows the part
-    mean = vectors[:3, 0].mean(0)
-    torch.testing.assert_close(joined.vectors[0, 0], mean / mean.norm())
-    assert joined.visibility.tolist() == pytest.approx(np.array([[1, 1 / 3], [1, 1 / 3]]))
-    largest = Embedding(vectors).join(groups, "max").vectors
-    wanted = vectors[:3].amax(0)
-    torch.testing.assert_close(largest[0], torch.nn.functional.normalize(wanted, dim=1))
-    with pytest.raises(ValueError, match="how must be"):
-        Embedding(vectors).join(groups, "sum")
-
-
-def test_flat_and_clipped_batches():
-    batch = ReIDBatch(
-        torch.arange(2 * 3 * 3 * 2 * 2).view(2, 3, 3, 2, 2),
-        identities=torch.tensor([5, 6]),
-        keypoints=torch.zeros(2, 3, 17, 3),
-        frames=3,
-    )
-    flat = batch.by_frame()
-    assert flat.keypoints.shape == (6, 17, 3) and len(flat) == 6
-    assert torch.equal(flat.images[4], batch.images[1, 1]) and flat.by_frame() is flat
-    assert flat.by_clip().identities.tolist() == [5, 6] and len(flat.by_clip()) == 6
-    image = ReIDBatch(torch.zeros(2, 3, 4, 4), torch.tensor([1, 2]))
-    assert image.by_frame() is image and image.by_clip() is image

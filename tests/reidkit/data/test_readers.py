@@ -271,7 +271,7 @@ def test_published_counts():
 
 
 def test_readers_are_built_from_configs(market):
-    reader = DATASETS.build(dict(type="Market1501"), data_root=str(market))
+    reader = DATASETS.build(dict(type="Market1501", data_root=str(market)))
     assert np.unique(reader.splits()["train"].identities).tolist() == [2, 7]
     with pytest.raises(TypeError, match="unexpected keyword argument 'rot'"):
-        DATASETS.build(dict(type="Market1501", rot="x"), data_root=str(market))
+        DATASETS.build(dict(type="Market1501", rot="x", data_root=str(market)))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from reidkit.data import PKSampler, ShuffleSampler
 from reidkit.errors import UserError
 from reidkit.registry import SAMPLERS
+from reidkit.testing.fakes import fake_supply
 
 FAST = settings(max_examples=60, deadline=None)
 WORLD = st.integers(1, 4)
@@ -136,7 +137,8 @@ def test_the_plan_never_changes_between_versions():
 def test_pk_takes_p_from_the_batch_size_or_insists_on_agreement():
     labels = identities([4] * 9)
     made = SAMPLERS.build(
-        dict(type="PKSampler", k=4), identities=labels, batch_size=16, seed=0, num_samples=36
+        dict(type="PKSampler", k=4),
+        fake_supply("samplers", identities=labels, batch_size=16, num_samples=36),
     )
     assert (made.p, len(made)) == (4, 2)
 

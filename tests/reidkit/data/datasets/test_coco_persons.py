@@ -68,7 +68,7 @@ def test_crops_are_cut_out_of_the_photograph(coco):
     train = CocoPersons(str(coco)).splits()["train"]
     batch = CropDataset(train, (24, 12)).__getitems__([0, 1, 2])
     sizes = [[30, 8], [24, 8], [37, 20]]
-    assert batch.image_sizes.tolist() == sizes and batch.images.shape == (3, 3, 24, 12)
+    assert batch["image_sizes"].tolist() == sizes and batch.images.shape == (3, 3, 24, 12)
     assert batch.keypoints.dtype.is_floating_point
     assert np.array_equal(batch.keypoints.numpy(), train.keypoints)
 
@@ -114,6 +114,6 @@ def test_real_photographs():
         seen = full[:, 2] > 0
         assert np.array_equal(own[seen, :2] + train.boxes[row, :2] - 0.5, full[seen, :2])
     batch = CropDataset(train, (128, 64)).__getitems__(range(len(train)))
-    assert batch.image_sizes.tolist() == [[113, 48], [96, 30], [165, 74], [223, 99], [220, 90]]
+    assert batch["image_sizes"].tolist() == [[113, 48], [96, 30], [165, 74], [223, 99], [220, 90]]
     spread = batch.images.float().flatten(1).std(1)
     assert bool((spread > 20).all())  # photographs, not blanks

@@ -7,7 +7,7 @@ from torchvision.transforms.v2 import functional as tv
 
 from reidkit.data import ColorJitter, Normalize, RandomCrop, RandomErasing, RandomFlip
 from reidkit.registry import TRANSFORMS
-from reidkit.structures import ReIDBatch
+from reidkit.structures import Field, ReIDBatch
 
 N, H, W = 6, 24, 16
 
@@ -17,9 +17,12 @@ def batch(seed=0, dtype=torch.uint8, device="cpu", maps=True):
     images = torch.randint(0, 256, (N, 3, H, W), generator=rng, dtype=torch.uint8).to(dtype)
     made = ReIDBatch(images.contiguous(memory_format=torch.channels_last))
     if maps:
-        made.masks = torch.rand(N, 5, 6, 4, generator=rng) > 0.5
-        made.part_map = torch.randint(0, 8, (N, 12, 8), generator=rng)
-        made.visibility = made.masks.flatten(2).any(2).float()
+        masks = torch.rand(N, 5, 6, 4, generator=rng) > 0.5
+        made = made.with_fields(
+            masks=Field(masks, grid=True),
+            part_map=Field(torch.randint(0, 8, (N, 12, 8), generator=rng), grid=True),
+            visibility=masks.flatten(2).any(2).float(),
+        )
     made = made.to(device)
     made.generator = torch.Generator().manual_seed(seed)
     return made
@@ -42,9 +45,9 @@ def test_random_transforms_are_functions_of_the_generator_and_leave_their_input(
     transform = TRANSFORMS.build(cfg)
     dtype = torch.float32 if cfg["type"] == "RandomErasing" else torch.uint8
     source = batch(1, dtype)
-    before = {name: getattr(source, name).clone() for name in ("images", "masks", "part_map")}
+    before = {name: source[name].clone() for name in ("images", "masks", "part_map")}
     first = transform(source)
-    assert all(torch.equal(getattr(source, name), value) for name, value in before.items())
+    assert all(torch.equal(source[name], value) for name, value in before.items())
     assert torch.equal(first.images, transform(batch(1, dtype)).images)
     others = [transform(batch(seed, dtype)).images for seed in range(2, 6)]
     assert any(not torch.equal(first.images, other) for other in others)
@@ -60,8 +63,8 @@ def test_a_gpu_augments_like_the_cpu(cfg):
     dtype = torch.float32 if cfg["type"] == "RandomErasing" else torch.uint8
     here, there = transform(batch(1, dtype)), transform(batch(1, dtype, "cuda"))
     assert torch.allclose(here.images.float(), there.images.cpu().float(), atol=1e-3)
-    assert torch.equal(here.masks, there.masks.cpu())
-    assert torch.equal(here.part_map, there.part_map.cpu())
+    assert torch.equal(here["masks"], there["masks"].cpu())
+    assert torch.equal(here["part_map"], there["part_map"].cpu())
 
 
 def test_flipping_twice_is_the_identity_on_image_masks_and_labels():
@@ -71,12 +74,12 @@ def test_flipping_twice_is_the_identity_on_image_masks_and_labels():
     flipped = (once.images != source.images).flatten(1).any(1)
     assert 0 < int(flipped.sum()) < N
     for name in ("images", "masks", "part_map"):
-        plain, one, two = (getattr(b, name) for b in (source, once, twice))
+        plain, one, two = (b[name] for b in (source, once, twice))
         assert torch.equal(two, plain)
         assert torch.equal(one[flipped], plain[flipped].flip(-1))
         assert torch.equal(one[~flipped], plain[~flipped])
-    assert torch.equal(once.masks.sum(-1), source.masks.sum(-1))  # row sums never change
-    assert torch.equal(once.visibility, source.visibility)
+    assert torch.equal(once["masks"].sum(-1), source["masks"].sum(-1))  # row sums never change
+    assert torch.equal(once["visibility"], source["visibility"])
     assert once.images.is_contiguous(memory_format=torch.channels_last)
 
 
@@ -159,36 +162,32 @@ def test_crop_moves_image_masks_and_part_map_together():
     for n, (dy, dx) in enumerate(shifts.tolist()):
         wanted = shifted(source.images[n].numpy(), dy, dx, 7)
         assert np.array_equal(found.images[n].numpy(), wanted)
-        masks = shifted(source.masks[n].numpy(), cells(dy, 4), cells(dx, 4))
-        assert np.array_equal(found.masks[n].numpy(), masks)
-        parts = shifted(source.part_map[n].numpy(), cells(dy, 2), cells(dx, 2))
-        assert np.array_equal(found.part_map[n].numpy(), parts)
-        assert np.array_equal(found.visibility[n].numpy(), masks.any((1, 2)))
-    assert found.images.dtype == torch.uint8 and found.masks.dtype == torch.bool
+        masks = shifted(source["masks"][n].numpy(), cells(dy, 4), cells(dx, 4))
+        assert np.array_equal(found["masks"][n].numpy(), masks)
+        parts = shifted(source["part_map"][n].numpy(), cells(dy, 2), cells(dx, 2))
+        assert np.array_equal(found["part_map"][n].numpy(), parts)
+        assert np.array_equal(found["visibility"][n].numpy(), masks.any((1, 2)))
+    assert found.images.dtype == torch.uint8 and found["masks"].dtype == torch.bool
     assert found.images.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_crop_hides_regions_that_leave_the_image_and_never_reveals_one():
     source = batch(3, maps=False)
-    source.masks = torch.zeros(N, 2, 6, 4, dtype=torch.bool)
-    source.masks[:, 0, 0], source.masks[:, 1, 2:4] = True, True
-    source.visibility = torch.tensor([1.0, 0.0]).expand(N, 2)
+    masks = torch.zeros(N, 2, 6, 4, dtype=torch.bool)
+    masks[:, 0, 0], masks[:, 1, 2:4] = True, True
+    visibility = torch.tensor([1.0, 0.0]).expand(N, 2)
+    source = source.with_fields(masks=Field(masks, grid=True), visibility=visibility)
     found = RandomCrop(pad=12)(source)
-    gone = ~found.masks[:, 0].flatten(1).any(1)
+    gone = ~found["masks"][:, 0].flatten(1).any(1)
     assert 0 < int(gone.sum()) < N
-    assert torch.equal(found.visibility[:, 0], (~gone).float())
-    assert not found.visibility[:, 1].any()
+    assert torch.equal(found["visibility"][:, 0], (~gone).float())
+    assert not found["visibility"][:, 1].any()
 
 
 def test_crop_refuses_cells_that_do_not_divide_the_image():
-    source = batch(maps=False)
-    source.part_map = torch.zeros(N, 7, 4, dtype=torch.long)
-    with pytest.raises(ValueError) as error:
-        RandomCrop(2)(source)
-    assert str(error.value) == (
-        "RandomCrop cannot move part_map of 7x4 cells with images of 24x16: "
-        "the cells must divide the image"
-    )
+    tall = Field(torch.zeros(N, 7, 4), grid=True)
+    with pytest.raises(ValueError, match="cannot move heat of 7x4 cells with images of 24x16"):
+        RandomCrop(2)(batch(maps=False).with_fields(heat=tall))
     with pytest.raises(ValueError, match="pad must be at least 0 pixels, got -1"):
         RandomCrop(-1)
 
