@@ -11,7 +11,7 @@ from reidkit.registry import REGISTRIES, Registry, registering
 
 @pytest.fixture
 def greetings():
-    return Registry("greeting", "a callable that greets")
+    return Registry("greeting", "a callable that greets", supplies=("name", "times"))
 
 
 class Hello:
@@ -24,10 +24,42 @@ def test_contract_is_the_documentation(greetings):
     assert all(registry.__doc__ and registry.scope == "reidkit" for registry in REGISTRIES.values())
 
 
-def test_build_with_options_and_derived_numbers(greetings):
+def test_options_win_over_what_is_supplied(greetings):
     greetings.register_module(module=Hello)
-    built = greetings.build(dict(type="Hello", times=2), name="Ada", times=9, unknown=1)
+    built = greetings.build(dict(type="Hello", times=2), dict(name="Ada", times=9))
     assert (built.name, built.times) == ("Ada", 2)
+
+
+@pytest.mark.parametrize("supply", [{}, dict(name="Ada"), dict(name="Ada", times=1, mood="good")])
+def test_a_supply_has_exactly_the_names_of_the_kind(greetings, supply):
+    greetings.register_module(module=Hello)
+    with pytest.raises(TypeError) as error:
+        greetings.build(dict(type="Hello"), supply)
+    said = f"greeting: the kind supplies ['name', 'times'], got {sorted(supply)}"
+    assert str(error.value) == said
+
+
+def test_what_is_not_known_leaves_the_default(greetings):
+    class Needs(Hello):
+        def __init__(self, name, times: int = 3):
+            super().__init__(name, times)
+
+    for component in (Hello, Needs):
+        greetings.register_module(module=component)
+    nothing = dict(name=None, times=None)
+    built = greetings.build(dict(type="Hello"), nothing)
+    assert (built.name, built.times) == ("you", 1)
+    built = greetings.build(dict(type="Needs"), nothing)
+    assert (built.name, built.times) == (None, 3), "without a default, None is what there is"
+
+
+def test_a_component_that_declares_nothing_is_supplied_nothing(greetings):
+    class Quiet:
+        def __init__(self, volume: int = 0):
+            self.volume = volume
+
+    greetings.register_module(module=Quiet)
+    assert greetings.build(dict(type="Quiet"), dict(name="Ada", times=9)).volume == 0
 
 
 def test_no_overwriting(greetings):
@@ -69,12 +101,13 @@ def test_wrong_options_list_the_right_ones(greetings):
     with pytest.raises(TypeError) as error:
         greetings.build(dict(type="Hello", nam="Ada"))
     assert str(error.value) == (
-        "greeting Hello: got an unexpected keyword argument 'nam'; options: name: 'str' = 'you', "
-        "times: 'int' = 1"
+        "greeting Hello: got an unexpected keyword argument 'nam'; options: none"  # all supplied
     )
+    free = Registry("greeting", "without supplies")
+    free.register_module(module=Hello)
     with pytest.raises(TypeError) as error:
-        greetings.build(dict(type="Hello", nam="Ada"), times=2)
-    assert str(error.value).endswith("'nam'; options: name: 'str' = 'you'")  # times is supplied
+        free.build(dict(type="Hello", nam="Ada"))
+    assert str(error.value).endswith("options: name: 'str' = 'you', times: 'int' = 1")
     with pytest.raises(TypeError, match="expected a dict with 'type'"):
         greetings.build(dict(name="Ada"))
 

@@ -12,7 +12,7 @@ from torch import nn
 from reidkit.errors import UserError
 from reidkit.evaluation import CosineMatcher
 from reidkit.registry import REGISTRIES, import_core
-from reidkit.structures import Embedding, HeadOutput
+from reidkit.structures import Embedding, FeatureSpec, HeadOutput
 from reidkit.testing import (
     ContractError,
     check_component,
@@ -101,11 +101,30 @@ class Undocumented(Detached):
 class Half(nn.Module):
     """A head that loses images."""
 
+    gives = ("vectors",)
+
     def __init__(self):
         super().__init__()
 
     def forward(self, maps, batch):
         return HeadOutput(Embedding(maps["deep"].mean((2, 3))[:4, None]))
+
+
+class Secret(Half):
+    """A head that hands on more than it says."""
+
+    def forward(self, maps, batch):
+        pooled = maps["deep"].mean((2, 3))
+        return HeadOutput(Embedding(pooled[:, None]), {"pooled": pooled})
+
+
+class Forgetful(Half):
+    """A head that hands on less than it says."""
+
+    gives = ("vectors", "logits")
+
+    def forward(self, maps, batch):
+        return HeadOutput(Embedding(maps["deep"].mean((2, 3))[:, None]))
 
 
 class InPlace:
@@ -123,6 +142,48 @@ class Unseeded:
         from dataclasses import replace
 
         return replace(batch, images=torch.rand(batch.images.shape))
+
+
+class Silent:
+    """A transform that adds a field and does not say so."""
+
+    def __call__(self, batch):
+        return batch.with_fields(weather=torch.zeros(len(batch)))
+
+
+class Promises:
+    """A transform that does not add what it says."""
+
+    adds = ("weather",)
+
+    def __call__(self, batch):
+        return batch
+
+
+class Narrow(nn.Module):
+    """A backbone whose tokens are narrower than it says."""
+
+    specs = {"tokens": FeatureSpec(8, kind="tokens")}
+    default = "tokens"
+
+    def __init__(self):
+        super().__init__()
+
+    def forward(self, images, batch):
+        return {"tokens": images.flatten(2).mean(2, keepdim=True).expand(-1, -1, 4)}
+
+
+class Astray(Narrow):
+    """A backbone whose default is not among its features."""
+
+    default = "map"
+
+
+class Backwards:
+    """A frame sampler that gives frames out of order."""
+
+    def __call__(self, length, generator=None):
+        return np.arange(length)[None, ::-1]
 
 
 class SameAgain:
@@ -255,8 +316,15 @@ class Still(nn.Module):
             "docstring: 'margin' is not documented; 'marign' is documented but no argument",
         ),
         ("heads", Half, "vectors has 4 rows for 8 images"),
+        ("heads", Secret, "gives is ['vectors'], the output has ['pooled', 'vectors']"),
+        ("heads", Forgetful, "gives is ['logits', 'vectors'], the output has ['vectors']"),
+        ("backbones", Narrow, "tokens is (2, 3, 4)"),
+        ("backbones", Astray, "default 'map' is not among ['tokens']"),
+        ("frame_samplers", Backwards, "frames out of order"),
         ("transforms", InPlace, "the images of the input batch were changed"),
         ("transforms", Unseeded, "images differs for the same generator"),
+        ("transforms", Silent, "it adds ['weather'], and does not say so: adds"),
+        ("transforms", Promises, "it says that it adds ['weather'], and does not"),
         ("samplers", SameAgain, "epochs 0 and 1 are the same"),
     ],
 )
@@ -296,7 +364,7 @@ def test_fakes_of_every_kind():
     assert 0 < steps.max() <= 4  # neighbouring frames look alike
     assert video.identities.tolist() == [0, 0, 1, 1] and len(video.cameras) == 4
     plain = fake_images(4)
-    assert plain.keypoints is None and plain.part_map is None and plain.masks is None
+    assert list(plain.fields) == ["image_sizes"]
     domains = fake_domains(("source", "target"), 4)
     assert [batch.domain for batch in domains.values()] == ["source", "target"]
     assert not torch.equal(domains["source"].images, domains["target"].images)

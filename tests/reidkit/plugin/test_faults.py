@@ -9,7 +9,7 @@ import torch
 from reidkit.cli.main import main
 from reidkit.config import prepare_config
 from reidkit.engine.build import TrainingSet, build_model
-from reidkit.engine.dry_run import failure, made_up_batch
+from reidkit.engine.dry_run import failure, sample_batch
 
 LOSS = '''\
 """A loss."""
@@ -43,7 +43,7 @@ model = dict(
 )
 """
 RECIPE = 'input = dict(size=(128, 64))\ntrain = dict(epochs=1, batch_size=4, optimizer=dict(type="AdamW", lr=1e-3))\n'
-MAPS = "images of 128x64 give maps (C, h, w): layer1 (8, 32, 16), layer2 (16, 16, 8), layer3 (32, 8, 4), layer4 (64, 8, 4)"
+MAPS = "images of 128x64 give features: layer1 (8, 32, 16), layer2 (16, 16, 8), layer3 (32, 8, 4), layer4 (64, 8, 4)"
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def steps(monkeypatch, tmp_path):
 
     def one_step(run):
         model = build_model(run.cfg, TrainingSet(2))
-        batch = made_up_batch(run.cfg, [])
+        batch = sample_batch(run.cfg, [], {})
         batch.images = batch.images.repeat(2, 1, 1, 1)
         batch.identities = batch.identities.repeat(2)
         model(**model.data_preprocessor({"source": batch}, True))

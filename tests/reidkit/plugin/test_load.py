@@ -11,7 +11,6 @@ import pytest
 
 from reidkit.plugin import PluginError, discover, load_plugins
 from reidkit.plugin.load import loaded
-from reidkit.plugin.manifest import KIND_NAMES
 from reidkit.registry import MATCHERS, REGISTRIES
 
 
@@ -30,10 +29,6 @@ def refused(name: str) -> str:
     assert state() == before
     assert name not in loaded()
     return str(error.value)
-
-
-def test_manifest_kinds_are_the_registries():
-    assert tuple(REGISTRIES) == KIND_NAMES
 
 
 def test_shipped_plugin_is_found():

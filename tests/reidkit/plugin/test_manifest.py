@@ -62,7 +62,7 @@ bench: [a]
         "reidkit: expected a range such as '>=0.1,<0.2', got 'new'",
         "requires: expected a requirement such as 'scipy>=1.9', got 'scipy >> 1'",
         "provides.head: unknown kind; did you mean 'heads'? known: backbones, heads, losses, samplers, "
-        "evaluators, datasets, transforms, matchers, rerankers, models, hooks, labellers",
+        "frame_samplers, evaluators, datasets, transforms, matchers, rerankers, models, hooks, labellers",
         "provides.losses: expected a list of names, got 'A'",
         "provides.matchers: expected class names without prefix, got 'a/B'",
         "settings.a: expected {default: ..., help: ...}, got 3",

@@ -69,8 +69,8 @@ def test_crops_are_cut_out_of_the_photograph(coco):
     batch = CropDataset(train, (24, 12)).__getitems__([0, 1, 2])
     sizes = [[30, 8], [24, 8], [37, 20]]
     assert batch["image_sizes"].tolist() == sizes and batch.images.shape == (3, 3, 24, 12)
-    assert batch.keypoints.dtype.is_floating_point
-    assert np.array_equal(batch.keypoints.numpy(), train.keypoints)
+    assert batch["keypoints"].dtype.is_floating_point
+    assert np.array_equal(batch["keypoints"].numpy(), train.keypoints)
 
 
 def test_part_labels_and_styled_crops_go_by_image_and_annotation(coco, write_images):
