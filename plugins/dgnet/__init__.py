@@ -13,7 +13,7 @@
 The claim: composites (N images give N x N) fed back online make the same network better at re-id.
 """
 
-from . import (  # isort: skip
+from . import (
     layers,
     appearance,
     structure,
@@ -29,20 +29,3 @@ from . import (  # isort: skip
     model,
     matcher,
 )
-
-__all__ = [
-    "layers",
-    "appearance",
-    "structure",
-    "decoder",
-    "discriminator",
-    "losses",
-    "teacher",
-    "sampler",
-    "frozen",
-    "networks",
-    "objective",
-    "iteration",
-    "model",
-    "matcher",
-]

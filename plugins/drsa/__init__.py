@@ -12,15 +12,4 @@
 The claim: a frame counts only for the parts that it shows well.
 """
 
-from . import sampler, spatial, enhance, losses, temporal, head, transforms, picture  # isort: skip
-
-__all__ = [
-    "sampler",
-    "spatial",
-    "enhance",
-    "losses",
-    "temporal",
-    "head",
-    "transforms",
-    "picture",
-]
+from . import sampler, spatial, enhance, losses, temporal, head, transforms, picture

@@ -11,15 +11,4 @@
 The claim: segmenting parts also on *unlabelled* target images aligns the target domain.
 """
 
-from . import regions, transforms, pooling, embedding, heads, losses, matcher, cft  # isort: skip
-
-__all__ = [
-    "regions",
-    "transforms",
-    "pooling",
-    "embedding",
-    "heads",
-    "losses",
-    "matcher",
-    "cft",
-]
+from . import regions, transforms, pooling, embedding, heads, losses, matcher, cft

@@ -11,16 +11,4 @@
 The claim: global and local features complement each other best when each has a loss of its own.
 """
 
-from . import blocks, streams, backbone, heads, sparsity, losses, matcher, picture, hooks  # isort: skip
-
-__all__ = [
-    "blocks",
-    "streams",
-    "backbone",
-    "heads",
-    "sparsity",
-    "losses",
-    "matcher",
-    "picture",
-    "hooks",
-]
+from . import blocks, streams, backbone, heads, sparsity, losses, matcher, picture, hooks

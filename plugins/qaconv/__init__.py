@@ -12,7 +12,7 @@
 The claim: local matching has little to learn, so it transfers to cameras never trained on.
 """
 
-from . import (  # isort: skip
+from . import (
     backbone,
     heads,
     matching,
@@ -25,17 +25,3 @@ from . import (  # isort: skip
     schedule,
     tlift,
 )
-
-__all__ = [
-    "backbone",
-    "heads",
-    "kernel",
-    "losses",
-    "matcher",
-    "matching",
-    "memory",
-    "sampler",
-    "schedule",
-    "tlift",
-    "transforms",
-]

@@ -135,13 +135,6 @@ def write_contents(
     return folder
 
 
-def is_complete(folder: Path, items: list[pl.Item], thorough: bool = False) -> bool:
-    """Whether a folder of pictures holds exactly these crops; see ``holds``."""
-    shot = items[0].shot
-    made_of = dict(preset=shot.preset, domain=shot.domain, seed=shot.seed, style=shot.style)
-    return holds(folder, Contents(items, made_of), thorough)
-
-
 def holds(folder: Path, wanted: Contents, thorough: bool = False) -> bool:
     """Whether a folder holds exactly this and nothing was lost.
 
