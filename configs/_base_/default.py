@@ -24,7 +24,7 @@ train = dict(
     checkpoint_every=1,  # epochs
     load_from=None,  # another run's checkpoint to start from
     freeze=[],  # names of modules that are not trained, or patterns of names
-    losses=[],  # roles of losses that count; "!name" leaves one out; empty: all
+    loss_mult=dict(),  # the same for losses, by role; 0: not computed
     # changes to these keys by stage, in order; each stage starts from the weights of the one before
     stages=dict(),
 )

@@ -6,7 +6,7 @@
 _base_ = ["spatial_q.py"]
 model = dict(head=dict(pool="attn"))
 # at last everything is tuned, CNN included, at lower rates (Ind)
-_tune = dict(losses=["!image"], freeze=["aux_heads"])
+_tune = dict(loss_mult=dict(image=0.0), freeze=["aux_heads"])
 recipes = dict(
     quick=dict(train=dict(stages=dict(tune=dict(epochs=10, optimizer=dict(lr=5e-4), **_tune)))),
     paper=dict(

@@ -139,9 +139,9 @@ def _prerequisite_problems(tree: Node) -> Iterator[Problem]:
 
 
 def _train_problems(tree: Node) -> Iterator[Problem]:
-    """Factors of learning rates, and steps that are not named."""
+    """Factors by pattern, and transforms that are not named."""
     train = node_of(tree, "train")
-    for key in ("lr_mult", "decay_mult"):
+    for key in ("lr_mult", "decay_mult", "loss_mult"):
         for pattern, factor in node_of(train, key).items():
             if wrong := Setting(1.0, "").problem(factor):
                 yield Problem(f"train.{key}.{pattern}", wrong)

@@ -90,8 +90,8 @@ def stage_model(
     if loaded is not None and is_main_process():
         print(loaded.report())
     freeze(model, cfg.train.get("freeze") or [])
-    if cfg.train.get("losses"):
-        model.use_losses(list(cfg.train.losses))
+    if cfg.train.get("loss_mult"):
+        model.scale_losses(cfg.train.loss_mult)
     return model
 
 
@@ -125,7 +125,7 @@ def build_runner(
     goes_on = resume and last.exists()
     return ReIDRunner(
         device,
-        find_unused_parameters=bool(train.get("freeze") or train.get("losses")),
+        find_unused_parameters=bool(train.get("freeze") or train.get("loss_mult")),
         model=model,
         work_dir=str(stage.folder),
         train_dataloader=loader,

@@ -15,6 +15,7 @@ from reidkit.models.preprocess import ReIDPreprocessor
 from reidkit.models.roles import OF_MODEL, LossRole, learned
 from reidkit.registry import BACKBONES, HEADS, LOSSES, MATCHERS, MODELS, signature
 from reidkit.structures import Embedding, FeatureSpecs, HeadOutput, ReIDBatch
+from reidkit.utils.patterns import factors_by_name
 
 
 @MODELS.register_module()
@@ -100,7 +101,7 @@ class ReIDModel(TrainableModel):
                 for name, role in losses.items()
             }
         )
-        self._used: tuple[str, ...] | None = None  # roles that count; None: all
+        self._factors: dict[str, float] = {}  # of the losses, by role; 1 where it says nothing
         self.matcher = MATCHERS.build(matcher, dict(map_size=map_size, settings=settings))
         for role in self._roles().values():
             if set(OF_MODEL) & set(role.asks):
@@ -156,33 +157,31 @@ class ReIDModel(TrainableModel):
         """The training domains in the order of the loss roles."""
         return list(dict.fromkeys(role.domain for role in self._roles().values()))
 
-    def use_losses(self, names: Sequence[str]) -> None:
-        """Choose the roles that count from now on.
+    def scale_losses(self, factors: Mapping[str, float]) -> None:
+        """Multiply losses from now on; those multiplied by 0 are not computed.
 
         Args:
-            names: of roles; those with "!" in front are left out instead; empty takes all.
+            factors: factor by a pattern of role names; see ``factors_by_name``.
 
         Raises:
-            UserError: no such role, or none left.
+            UserError: a pattern that matches no role, or no loss left.
         """
-        known = list(self.losses)
-        wrong = [name for name in names if name.removeprefix("!") not in known]
-        if wrong:
+        try:
+            self._factors = factors_by_name(self.losses, factors)
+        except KeyError as error:
+            known = ", ".join(self.losses)
             raise UserError(
-                f"train.losses: the model has no loss {wrong[0]!r}; it has: {', '.join(known)}"
-            )
-        wanted = [name for name in names if not name.startswith("!")] or known
-        self._used = tuple(n for n in known if n in wanted and f"!{n}" not in names)
-        if names and not self._used:
-            raise UserError(f"train.losses={list(names)} leaves no loss")
+                f"train.loss_mult: the model has no loss {error.args[0]!r}; it has: {known}"
+            ) from None
+        if not self._roles():
+            raise UserError(f"train.loss_mult={dict(factors)} leaves no loss")
 
     def roles(self) -> dict[str, LossRole]:
         """All losses in their roles by name, those that do not count just now included."""
         return cast("dict[str, LossRole]", dict(self.losses.items()))
 
     def _roles(self) -> dict[str, LossRole]:
-        used = self._used
-        roles = {n: role for n, role in self.losses.items() if used is None or n in used}
+        roles = {n: role for n, role in self.losses.items() if self._factors.get(n, 1.0)}
         return cast("dict[str, LossRole]", roles)
 
     def forward(self, *args, mode: str = "loss", **domains: ReIDBatch):
@@ -198,7 +197,9 @@ class ReIDModel(TrainableModel):
             for name, role in roles.items():
                 pools = getattr(self._head(role.head), "pools_frames", False)
                 known = batch.by_clip() if pools else batch
-                out[f"loss_{name}"] = role(outputs[role.head], known, self.matcher)
+                loss = role(outputs[role.head], known, self.matcher)
+                factor = self._factors.get(name, 1.0)
+                out[f"loss_{name}"] = loss if factor == 1 else factor * loss
                 if isinstance(accuracy := getattr(role.loss, "accuracy", None), Tensor):
                     out[f"accuracy_{name}"] = accuracy
             for output in outputs.values():

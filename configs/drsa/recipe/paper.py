@@ -21,12 +21,12 @@ train = dict(
     schedule=dict(type="step", milestones=[24], gamma=0.1),
     stages=dict(
         # the CNN, on single frames
-        cnn=dict(epochs=40, losses=["image"], freeze=["head"]),
+        cnn=dict(epochs=40, loss_mult={"*": 0.0, "image": 1.0}, freeze=["head"]),
         # spatial attention under a frozen CNN; a frozen temporal attention is the mean
         spatial=dict(
-            epochs=40, losses=["!image"], freeze=["backbone", "aux_heads", "head.temporal"]
+            epochs=40, loss_mult=dict(image=0.0), freeze=["backbone", "aux_heads", "head.temporal"]
         ),
         # spatial and temporal attention together
-        temporal=dict(epochs=40, losses=["!image"], freeze=["backbone", "aux_heads"]),
+        temporal=dict(epochs=40, loss_mult=dict(image=0.0), freeze=["backbone", "aux_heads"]),
     ),
 )

@@ -12,12 +12,12 @@ train = dict(
     schedule=dict(type="one_cycle", pct_start=0.3),
     stages=dict(
         # the CNN, on single frames; small batches, for more steps
-        cnn=dict(epochs=24, batch_size=8, losses=["image"], freeze=["head"]),
+        cnn=dict(epochs=24, batch_size=8, loss_mult={"*": 0.0, "image": 1.0}, freeze=["head"]),
         # spatial attention under a frozen CNN; a frozen temporal attention is the mean
         spatial=dict(
-            epochs=12, losses=["!image"], freeze=["backbone", "aux_heads", "head.temporal"]
+            epochs=12, loss_mult=dict(image=0.0), freeze=["backbone", "aux_heads", "head.temporal"]
         ),
         # spatial and temporal attention together
-        temporal=dict(epochs=8, losses=["!image"], freeze=["backbone", "aux_heads"]),
+        temporal=dict(epochs=8, loss_mult=dict(image=0.0), freeze=["backbone", "aux_heads"]),
     ),
 )

@@ -56,7 +56,7 @@ def test_stages_leave_bit_for_bit_what_they_freeze(number, moved):
     torch.nn.init.normal_(model.head.temporal.weight, std=0.1)
     stage = stage_configs(cfg)[number].train
     freeze(model, stage["freeze"])  # a config node has a method of that name
-    model.use_losses(stage.losses)
+    model.scale_losses(stage.loss_mult)
     optim = build_optim(model, cfg.train)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     for step in range(10):
@@ -81,7 +81,7 @@ def test_a_frozen_temporal_attention_is_the_mean():
 
 def test_losses_fall_and_the_table_is_per_tracklet():
     cfg, model = built()
-    model.use_losses(["!image"])
+    model.scale_losses({"image": 0.0})
     optim = build_optim(model, cfg.train)
     values = []
     for _ in range(12):

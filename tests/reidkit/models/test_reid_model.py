@@ -257,3 +257,17 @@ def test_a_head_that_returns_a_tensor():
     with pytest.raises(UserError) as error:
         backward(model, {"source": make_batch(1), "target": make_batch(2)})
     assert str(error.value) == "Bare must return a HeadOutput, got Tensor"
+
+
+def test_losses_are_scaled_by_patterns_of_their_names_and_left_out_at_zero():
+    model, batches = make_model(), {"source": make_batch(1), "target": make_batch(2)}
+    prepared = model.data_preprocessor(batches, True)
+    whole = model(**prepared)
+    model.scale_losses({"ps*": 0.5, "ps_target": 0.0})
+    part = model(**prepared)
+    assert set(part) == {"loss_id", "loss_ps"} and model.domains == ["source"]
+    torch.testing.assert_close(part["loss_ps"], 0.5 * whole["loss_ps"])
+    with pytest.raises(UserError, match="no loss 'p'; it has: id, ps, ps_target"):
+        model.scale_losses({"p": 0.0})
+    with pytest.raises(UserError, match="leaves no loss"):
+        model.scale_losses({"*": 0.0})
