@@ -74,7 +74,7 @@ class BottleneckHead(nn.Module):
 
     Example:
         >>> head = BottleneckHead({"map": FeatureSpec(8, 16)}, num_identities=5, dim=4)
-        >>> head({"map": torch.rand(3, 8, 4, 2)}, None).logits.shape
+        >>> head({"map": torch.rand(3, 8, 4, 2)}, None).outputs["logits"].shape
         torch.Size([3, 1, 5])
     """
 

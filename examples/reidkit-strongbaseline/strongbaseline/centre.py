@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from reidkit.registry import LOSSES
-from reidkit.structures import FeatureSpec
 
 
 @LOSSES.register_module()
@@ -21,14 +20,12 @@ class CentreLoss(nn.Module):
     1 + n. They are weights that belong to the training identities, without gradient.
 
     Args:
-        features: specs of the backbone's maps; the deepest one's channels are D. Supplied by the
-            framework.
         num_identities: number K of training identities. Supplied by the framework.
+        width: numbers P * D of the head's embedding. Supplied by the framework.
         rate: how fast centres follow, 0 (never) to 1.
 
     Shape:
-        vectors (N, P, D) float with P * D the channels of the deepest map; identities (N,) int64;
-        returns ().
+        vectors (N, P, D) float; identities (N,) int64; returns ().
 
     Raises:
         ValueError: ``rate`` outside [0, 1]; vectors of another length.
@@ -37,7 +34,7 @@ class CentreLoss(nn.Module):
         Wen et al., ECCV 2016, Eq. 2 and 4; weight 0.0005 in Luo et al., arXiv 1903.07071, 3.6.
 
     Example:
-        >>> loss = CentreLoss({"map": FeatureSpec(2, 16)}, num_identities=2, rate=0.5)
+        >>> loss = CentreLoss(num_identities=2, width=2, rate=0.5)
         >>> vectors = torch.tensor([[[2.0, 0.0]], [[4.0, 0.0]]])
         >>> loss(vectors, torch.tensor([1, 1]))  # centres start at zero: (4 + 16) / 2 / 2
         tensor(5.)
@@ -45,13 +42,12 @@ class CentreLoss(nn.Module):
         tensor([1., 0.])
     """
 
-    def __init__(self, features: dict[str, FeatureSpec], num_identities: int, rate: float = 0.5):
+    def __init__(self, num_identities: int, width: int, rate: float = 0.5):
         super().__init__()
         if not 0 <= rate <= 1:
             raise ValueError(f"CentreLoss rate must be in [0, 1], got {rate}")
-        channels = features[list(features)[-1]].channels
         self.rate = rate
-        self.centres = nn.Parameter(torch.zeros(num_identities, channels), requires_grad=False)
+        self.centres = nn.Parameter(torch.zeros(num_identities, width), requires_grad=False)
 
     def classifier_parameters(self) -> list[nn.Parameter]:
         """The parameters that belong to the training identities."""
@@ -62,9 +58,8 @@ class CentreLoss(nn.Module):
         joined = vectors.flatten(1).to(self.centres.dtype)
         if joined.shape[1] != self.centres.shape[1]:
             raise ValueError(
-                f"CentreLoss keeps centres of {self.centres.shape[1]} numbers, the width of the "
-                f"deepest map, but the head's vectors have {joined.shape[1]}: it goes with heads "
-                "that only pool, such as strongbaseline/BNNeck"
+                f"CentreLoss keeps centres of {self.centres.shape[1]} numbers, the width that the "
+                f"head says, but its vectors have {joined.shape[1]}"
             )
         gaps = joined - self.centres[identities]
         if self.training:

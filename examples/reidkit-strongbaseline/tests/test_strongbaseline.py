@@ -5,11 +5,9 @@ import pytest
 import torch
 
 from reidkit.plugin import load_plugins
-from reidkit.registry import HEADS, LOSSES
-from reidkit.structures import FeatureSpec
+from reidkit.registry import LOSSES
 from reidkit.testing import check_plugin, train_and_test
-
-FEATURES = {"deep": FeatureSpec(6, 16)}
+from reidkit.testing.fakes import fake_supply
 
 
 @pytest.fixture(autouse=True)
@@ -22,29 +20,14 @@ def test_the_plugin_keeps_its_promises():
     assert not report.broken, str(report)
 
 
-def test_metric_losses_see_the_vector_before_the_norm_and_ranking_the_one_after():
-    torch.manual_seed(0)
-    head = HEADS.build(
-        dict(type="strongbaseline/BNNeck"), features=FEATURES, num_identities=3
-    ).train()
-    maps = {"deep": torch.rand(5, 6, 4, 2) + 3}
-    pooled = maps["deep"].mean((2, 3))
-    out = head(maps, None)
-    assert torch.equal(out.embedding.vectors[:, 0], pooled)
-    normed = (pooled - pooled.mean(0)) / (pooled.var(0, unbiased=False) + 1e-5).sqrt()
-    expected = normed @ head.classifier.weight.T
-    torch.testing.assert_close(out.logits[:, 0], expected, rtol=1e-4, atol=1e-6)
-    tested = head.eval()(maps, None)
-    assert tested.logits is None
-    stored = (pooled - head.norm.running_mean) / (head.norm.running_var + 1e-5).sqrt()
-    torch.testing.assert_close(tested.embedding.vectors[:, 0], stored)
-    assert not head.norm.bias.requires_grad
+def make(people: int, **options):
+    """The loss for vectors of six numbers, as the framework builds it."""
+    known = fake_supply("losses", num_identities=people, width=6)
+    return LOSSES.build(dict(type="strongbaseline/CentreLoss", **options), known)
 
 
 def test_centres_against_loops():
-    loss = LOSSES.build(
-        dict(type="strongbaseline/CentreLoss", rate=0.3), features=FEATURES, num_identities=4
-    )
+    loss = make(4, rate=0.3)
     source = np.random.default_rng(0)
     centres = np.zeros((4, 6))
     for _ in range(3):
@@ -62,23 +45,17 @@ def test_centres_against_loops():
 
 
 def test_centres_rest_in_evaluation():
-    loss = LOSSES.build(
-        dict(type="strongbaseline/CentreLoss"), features=FEATURES, num_identities=2
-    ).eval()
+    loss = make(2).eval()
     loss(torch.ones(2, 1, 6), torch.tensor([0, 1]))
     assert not loss.centres.any()
 
 
 def test_vectors_of_another_length_are_refused():
-    loss = LOSSES.build(dict(type="strongbaseline/CentreLoss"), features=FEATURES, num_identities=2)
-    with pytest.raises(
-        ValueError, match="keeps centres of 6 numbers.*but the head's vectors have 8"
-    ):
+    loss = make(2)
+    with pytest.raises(ValueError, match="keeps centres of 6 numbers.*but its vectors have 8"):
         loss(torch.ones(2, 1, 8), torch.tensor([0, 1]))
     with pytest.raises(ValueError, match="rate must be in"):
-        LOSSES.build(
-            dict(type="strongbaseline/CentreLoss", rate=2.0), features=FEATURES, num_identities=2
-        )
+        make(2, rate=2.0)
 
 
 def test_it_learns(tiny_synthped, tmp_path):

@@ -9,6 +9,7 @@ from reidkit.engine.optim import build_optim
 from reidkit.plugin import load_plugins
 from reidkit.registry import MODELS, import_core
 from reidkit.structures import ReIDBatch
+from reidkit.testing.fakes import fake_supply
 
 import_core()
 load_plugins(["dgnet"])
@@ -42,7 +43,8 @@ def tiny(num_identities=IDENTITIES, **options):
     )
     config["networks"] |= options.pop("networks", {})
     config |= options
-    return MODELS.build(config, num_identities=num_identities, input_size=SIZE)
+    supply = fake_supply("models", num_identities=num_identities, input_size=SIZE)
+    return MODELS.build(config, supply)
 
 
 class FakeTeacher:

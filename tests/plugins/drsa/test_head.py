@@ -34,7 +34,7 @@ def make(**options):
 def test_shapes_and_sums(attention, enhance, pool):
     head = make(attention=attention, enhance=enhance, pool=pool)
     out = head({"deep": features()}, clips())
-    vectors, log_maps = out.embedding.vectors, out.attention
+    vectors, log_maps = out.embedding.vectors, out.outputs["attention"]
     assert vectors.shape == (B, 1, 128) and log_maps.shape == (B * N, K, 32)
     torch.testing.assert_close(vectors.norm(dim=2), torch.ones(B, 1))
     sums = log_maps.exp().sum(2)
@@ -42,6 +42,7 @@ def test_shapes_and_sums(attention, enhance, pool):
     weights = head.temporal.weights(head.by_frame(features(), N)[0])
     assert weights.shape == (B, N, K)
     torch.testing.assert_close(weights.sum(1), torch.ones(B, K), atol=1e-6, rtol=0)
+    assert set(out.known()) == set(head.gives) == {"vectors", "attention"}
     assert set(out.log) == {"overlap", "map_size", "frame_entropy"}
     assert not head.eval()({"deep": features()}, clips()).log
 
@@ -111,7 +112,7 @@ def test_the_whole_head_against_a_loop():
 def test_start_breaks_the_tie_of_equal_maps():
     for attention in ("independent", "shared"):
         head = make(attention=attention)
-        loss_of = head({"deep": features()}, clips()).attention
+        loss_of = head({"deep": features()}, clips()).outputs["attention"]
         from reidkit_plugins.drsa.losses import DiversityLoss
 
         DiversityLoss()(loss_of).backward()
@@ -175,14 +176,14 @@ def test_without_parts_it_is_the_mean_of_everything():
     wanted = nn.functional.normalize(head.embedding(pooled), dim=1)
     out = head({"deep": x}, clips())
     torch.testing.assert_close(out.embedding.vectors[:, 0], wanted)
-    assert out.attention is None and set(out.log) == {"frame_entropy"}
+    assert head.gives == ("vectors",) and out.outputs == {} and set(out.log) == {"frame_entropy"}
 
 
 def test_frozen_spatial_models_are_constants_for_the_backbone():
     head, x = make(), features().requires_grad_()
     head.spatial.requires_grad_(False)
     out = head({"deep": x}, clips())
-    assert not out.attention.requires_grad
+    assert not out.outputs["attention"].requires_grad
     out.embedding.vectors.sum().backward()
     assert x.grad.abs().sum() > 0
 
@@ -211,5 +212,5 @@ def test_extreme_features_in_low_precision(dtype):
     with torch.autocast("cpu", torch.bfloat16, enabled=dtype is torch.bfloat16):
         out = head({"deep": x}, clips())
     (out.embedding.vectors.float() * torch.rand(B, 1, 128)).sum().backward()
-    assert out.attention.dtype == torch.float32
+    assert out.outputs["attention"].dtype == torch.float32
     assert x.grad.isfinite().all()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from reidkit.registry import SAMPLERS
+from reidkit.registry import FRAME_SAMPLERS
 from reidkit_plugins.drsa.sampler import RULES, RandomChunk
 
 FIRST = [
@@ -72,6 +72,6 @@ def test_offsets_are_further_clips_within_the_chunks():
 
 def test_wrong_options_and_empty_tracklets_are_refused():
     with pytest.raises(ValueError, match="rule must be one of"):
-        SAMPLERS.build(dict(type="drsa/RandomChunk", rule="even"))
+        FRAME_SAMPLERS.build(dict(type="drsa/RandomChunk", rule="even"))
     with pytest.raises(ValueError, match="no chunks"):
         RandomChunk(6)(0)

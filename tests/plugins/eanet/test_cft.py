@@ -128,7 +128,7 @@ def run(tmp_path):
 def test_a_clustered_domain_from_a_run(run, capsys):
     folder, data = run
     options = dict(type="eanet/ClusteredDomain", run=str(folder), domain="source", share=0.25)
-    reader = DATASETS.build(options, data_root=str(data))
+    reader = DATASETS.build({**options, "data_root": str(data)})
     reader.prepare()
     split = reader.splits()["train"]
     assert "market1501/train: 4 clusters of" in capsys.readouterr().out
@@ -137,17 +137,17 @@ def test_a_clustered_domain_from_a_run(run, capsys):
     assert len({(person, i) for person, i in zip(people, split.identities, strict=True)}) == 4
     kept = folder / "clusters-source.npz"
     written = kept.stat().st_mtime_ns
-    again = DATASETS.build(options, data_root=str(data)).splits()["train"]
+    again = DATASETS.build({**options, "data_root": str(data)}).splits()["train"]
     assert kept.stat().st_mtime_ns == written and capsys.readouterr().out == ""
     assert again.paths == split.paths and np.array_equal(again.identities, split.identities)
     options["min_samples"] = 3  # another option: clustered anew
-    DATASETS.build(options, data_root=str(data)).prepare()
+    DATASETS.build({**options, "data_root": str(data)}).prepare()
     assert kept.stat().st_mtime_ns > written
 
 
 def test_a_clustered_domain_without_a_run_says_so(tmp_path):
     reader = DATASETS.build(
-        dict(type="eanet/ClusteredDomain", run=str(tmp_path)), data_root=str(tmp_path)
+        dict(type="eanet/ClusteredDomain", run=str(tmp_path), data_root=str(tmp_path))
     )
     with pytest.raises(UserError, match="not a run folder, it has no config.py$"):
         reader.prepare()

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from reidkit.registry import HEADS
-from reidkit.structures import FeatureSpec, ReIDBatch
+from reidkit.structures import FeatureSpec, Field, ReIDBatch
+from reidkit.testing.fakes import fake_supply
 from reidkit_plugins.eanet.embedding import PartEmbedding, PartLinear
 from reidkit_plugins.eanet.heads import GlobalHead, PAPHead, PartSegHead, PCBHead
 from reidkit_plugins.eanet.pooling import masked_max, masked_mean, stripe_pool
@@ -23,13 +24,14 @@ def masked_batch(count=3, regions=9, seed=0):
     masks = torch.rand(count, regions, 24, 8, generator=generator) < 0.3
     masks[0, 1] = False
     images = torch.zeros(count, 3, 4, 4)
-    return ReIDBatch(images, masks=masks, visibility=masks.flatten(2).any(2).float())
+    seen = masks.flatten(2).any(2).float()
+    return ReIDBatch(images).with_fields(masks=Field(masks, grid=True), visibility=seen)
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_pooling_against_a_loop(layout):
     maps = feature_maps().to(memory_format=layout)
-    masks = masked_batch().masks
+    masks = masked_batch()["masks"]
     largest, mean = masked_max(maps, masks), masked_mean(maps, masks)
     assert largest.shape == (3, 9, 16)
     for n in range(3):
@@ -44,7 +46,7 @@ def test_pooling_against_a_loop(layout):
 
 def test_pooling_sends_the_gradient_into_the_region_only():
     maps = feature_maps().requires_grad_()
-    masks = masked_batch().masks
+    masks = masked_batch()["masks"]
     weights = torch.rand(3, 9, 16)
     (masked_max(maps, masks) * weights).sum().backward()
     covered = masks.any(1, keepdim=True)
@@ -71,7 +73,7 @@ def test_stripes_against_slices():
 
 def test_masks_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match=r"^masks \(3, 9, 24, 8\) do not fit the feature map"):
-        masked_max(torch.zeros(3, 16, 12, 4), masked_batch().masks)
+        masked_max(torch.zeros(3, 16, 12, 4), masked_batch()["masks"])
 
 
 def test_part_linear_is_a_linear_layer_per_part():
@@ -120,41 +122,59 @@ def test_initial_values():
 @pytest.mark.parametrize("name", ["GlobalHead", "PCBHead", "PAPHead"])
 def test_embedding_and_logits(name):
     parts, dim = dict(GlobalHead=(1, 512), PCBHead=(6, 256), PAPHead=(9, 256))[name]
-    head = HEADS.build(dict(type=f"eanet/{name}"), features=FEATURES, num_identities=5)
+    known = fake_supply("heads", features=FEATURES, num_identities=5)
+    head = HEADS.build(dict(type=f"eanet/{name}"), known)
     maps = {"layer3": torch.zeros(3, 4, 24, 8), "layer4": feature_maps()}
     out = head(maps, masked_batch())
-    assert out.embedding.vectors.shape == (3, parts, dim) and out.logits.shape == (3, parts, 5)
+    assert out.embedding.vectors.shape == (3, parts, dim)
+    assert out.outputs["logits"].shape == (3, parts, 5)
+    assert set(out.known()) == set(head.gives)
     assert out.embedding.vectors.min() >= 0
     assert out.embedding.vectors.flatten(1).shape[1] == {1: 512, 6: 1536, 9: 2304}[parts]
     head.eval()
-    assert head(maps, masked_batch()).logits is None
+    assert head(maps, masked_batch()).outputs == {}
     with pytest.raises(ValueError, match='^pool must be "max" or "avg", got \'mean\'$'):
-        HEADS.build(dict(type=f"eanet/{name}", pool="mean"), features=FEATURES, num_identities=5)
+        HEADS.build(dict(type=f"eanet/{name}", pool="mean"), known)
 
 
 def test_part_segmentation_doubles_the_map_and_is_silent_in_evaluation():
     head = PartSegHead(FEATURES)
     maps = {"layer4": feature_maps()}
     out = head(maps, None)
-    assert out.logits.shape == (3, 8, 48, 16) and out.embedding is None
-    assert head.eval()(maps, None).logits is None
+    assert out.outputs["logits"].shape == (3, 8, 48, 16) and out.embedding is None
+    assert head.eval()(maps, None).known() == {}
+
+
+def test_part_segmentation_says_which_part_maps_it_learns_from():
+    head = PartSegHead(FEATURES, map_size=(16, 8))
+    logits = head({"layer4": torch.rand(1, 16, 16, 8)}, None).outputs["logits"]
+    assert head.label_sizes == {"part_map": tuple(logits.shape[2:])} == {"part_map": (32, 16)}
+
+
+@pytest.mark.parametrize("kind", [GlobalHead, PCBHead])
+def test_another_map_than_the_default(kind):
+    head = kind(FEATURES, num_identities=5, feature="layer3")
+    maps = {"layer3": torch.rand(3, 4, 24, 8)}
+    assert head(maps, None).embedding.vectors.shape[0] == 3
+    with pytest.raises(ValueError, match="no map named 'layer9'; the backbone gives layer3"):
+        kind(FEATURES, num_identities=5, feature="layer9")
 
 
 def test_pap_takes_the_first_regions_and_hands_on_their_visibility():
     torch.manual_seed(0)
     head = PAPHead(FEATURES, num_identities=5, regions=6).eval()
     maps, nine = {"layer4": feature_maps()}, masked_batch()
-    six = ReIDBatch(nine.images, masks=nine.masks[:, :6], visibility=nine.visibility[:, :6])
+    six = nine.with_fields(masks=nine["masks"][:, :6], visibility=nine["visibility"][:, :6])
     out = head(maps, nine).embedding
     assert torch.equal(out.vectors, head(maps, six).embedding.vectors)
-    assert torch.equal(out.visibility, nine.visibility[:, :6])
+    assert torch.equal(out.visibility, nine["visibility"][:, :6])
 
 
 def test_an_empty_region_has_the_same_feature_in_every_image():
     torch.manual_seed(0)
     head = PAPHead(FEATURES, num_identities=5).eval()
     batch = masked_batch()
-    batch.masks[:, 4] = False
+    batch["masks"][:, 4] = False
     vectors = head({"layer4": feature_maps()}, batch).embedding.vectors
     assert torch.equal(vectors[0, 4], vectors[1, 4]) and torch.equal(vectors[0, 4], vectors[2, 4])
     assert not torch.equal(vectors[0, 3], vectors[1, 3])
@@ -163,12 +183,9 @@ def test_an_empty_region_has_the_same_feature_in_every_image():
 def test_pap_says_what_is_missing():
     head = PAPHead(FEATURES, num_identities=5)
     maps = {"layer4": feature_maps()}
-    with pytest.raises(ValueError) as error:
+    assert set(head.asks) == {"masks", "visibility"}
+    with pytest.raises(ValueError, match="^PAPHead: the batch has no region masks; add eanet/Reg"):
         head(maps, ReIDBatch(torch.zeros(3, 3, 4, 4)))
-    assert str(error.value) == (
-        "PAPHead: the batch has no region masks; add eanet/RegionMasks to the transforms and "
-        '"keypoints" to the labels of this domain'
-    )
     with pytest.raises(ValueError, match="^PAPHead: regions=9, but the batch has 6 masks$"):
         head(maps, masked_batch(regions=6))
 

@@ -4,6 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from reidkit.models.roles import LossRole
+from reidkit.structures import HeadOutput, ReIDBatch
 from reidkit_plugins.eanet.losses import PartGroupTripletLoss, PartSegLoss, VisibleIDLoss
 
 LOGITS = torch.tensor([[[2.0, 0], [0, 0]], [[0, 1], [3, 0]], [[1, 1], [0, 2]]])
@@ -37,7 +39,13 @@ def test_a_part_nobody_shows_adds_and_moves_nothing():
 
 
 def test_identity_loss_in_half_precision_is_computed_in_float32():
-    assert VisibleIDLoss()(LOGITS.bfloat16(), IDENTITIES, VISIBILITY).dtype == torch.float32
+    role = LossRole(dict(type="eanet/VisibleIDLoss"))
+    output = HeadOutput(outputs={"logits": LOGITS.bfloat16()})
+    batch = ReIDBatch(torch.zeros(3, 3, 4, 4), IDENTITIES).with_fields(visibility=VISIBILITY)
+    with torch.autocast("cpu", torch.bfloat16):
+        value = role(output, batch)
+    assert value.dtype == torch.float32
+    torch.testing.assert_close(value, VisibleIDLoss()(LOGITS, IDENTITIES, VISIBILITY))
 
 
 def test_identity_loss_checks_shapes():

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from reidkit.models.backbones import ResNet
-from reidkit.structures import ReIDBatch
+from reidkit.structures import Field, ReIDBatch
 from reidkit_plugins.eanet.heads import PAPHead, PartSegHead
 from reidkit_plugins.eanet.losses import PartSegLoss, VisibleIDLoss
 
@@ -23,10 +23,11 @@ class Net(nn.Module):
 
     def forward(self, batch, identities):
         maps = self.backbone(batch.images)
-        loss = PartSegLoss()(self.ps(maps, batch).logits, batch.part_map)
+        loss = PartSegLoss()(self.ps(maps, batch).outputs["logits"], batch["part_map"])
         if identities:
             out = self.head(maps, batch)
-            loss = loss + VisibleIDLoss()(out.logits, batch.identities, batch.visibility)
+            logits, seen = out.outputs["logits"], batch["visibility"]
+            loss = loss + VisibleIDLoss()(logits, batch.identities, seen)
         return loss
 
 
@@ -36,9 +37,11 @@ def make_batch(seed, count=4):
     return ReIDBatch(
         images=torch.randn(count, 3, 192, 64, generator=random),
         identities=torch.randint(0, 3, (count,), generator=random),
-        part_map=torch.randint(0, 8, (count, 48, 16), generator=random),
-        masks=masks,
-        visibility=masks.flatten(2).any(2).float(),
+        fields={
+            "part_map": Field(torch.randint(0, 8, (count, 48, 16), generator=random), grid=True),
+            "masks": Field(masks, grid=True),
+            "visibility": Field(masks.flatten(2).any(2).float()),
+        },
     )
 
 
@@ -69,7 +72,7 @@ def test_shapes_and_sign_of_the_map(net):
     maps = net.backbone(batch.images)
     deepest = maps[list(maps)[-1]]
     assert deepest.shape[2:] == (24, 8) and deepest.min() >= 0
-    assert net.ps(maps, batch).logits.shape[2:] == (48, 16)
+    assert net.ps(maps, batch).outputs["logits"].shape[2:] == (48, 16)
 
 
 def test_gradients_of_two_domains_add_up(net):
@@ -98,7 +101,7 @@ def test_segmentation_statistics_move_once_per_domain(net):
 
 def test_a_part_nobody_shows_is_not_trained(net):
     batch = make_batch(3)
-    batch.masks[:, 5], batch.visibility[:, 5] = False, 0.0
+    batch["masks"][:, 5], batch["visibility"][:, 5] = False, 0.0
     loss = net(batch, True)
     grads = gradients(net, loss)
     assert loss.isfinite()
@@ -114,9 +117,9 @@ def test_a_part_nobody_shows_is_not_trained(net):
 
 def test_all_visible_equals_the_unmasked_loss(net):
     batch = make_batch(4)
-    batch.visibility = torch.ones(4, 9)
-    logits = net.head(net.backbone(batch.images), batch).logits
-    masked = VisibleIDLoss()(logits, batch.identities, batch.visibility)
+    batch = batch.with_fields(visibility=torch.ones(4, 9))
+    logits = net.head(net.backbone(batch.images), batch).outputs["logits"]
+    masked = VisibleIDLoss()(logits, batch.identities, batch["visibility"])
     torch.testing.assert_close(masked, VisibleIDLoss()(logits, batch.identities))
 
 

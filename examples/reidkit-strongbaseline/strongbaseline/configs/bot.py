@@ -5,7 +5,7 @@
 plugins = ["strongbaseline"]
 model = dict(
     type="ReIDModel",
-    head=dict(type="strongbaseline/BNNeck"),
+    head=dict(type="BNNeckHead"),
     losses=dict(
         id=dict(domain="source", loss=dict(type="CrossEntropyLoss", label_smoothing=0.1)),
         triplet=dict(domain="source", loss=dict(type="BatchHardTripletLoss", margin=0.3)),
