@@ -224,14 +224,14 @@ class QAConvMatcher(Matcher):
                 f"correspondences are of one pair, got {len(query)} and {len(gallery)} images"
             )
         mine, others = (unit_cells(self._maps(side)) for side in (query, gallery))
-        (found, at), (back, back_at) = best_matches(mine, others), best_matches(others, mine)
+        (best, at), (back, back_at) = best_matches(mine, others), best_matches(others, mine)
         forward, backward, _ = self.folded()
         every = torch.arange(self.cells, device=at.device)
         pairs = torch.cat(
             [torch.stack([every, at[0, 0]], 1), torch.stack([back_at[0, 0], every], 1)]
         )
-        worth = torch.cat([forward * found[0, 0], backward * back[0, 0]])
-        alike = torch.cat([found[0, 0], back[0, 0]])
+        worth = torch.cat([forward * best[0, 0], backward * back[0, 0]])
+        alike = torch.cat([best[0, 0], back[0, 0]])
         unique, which = torch.unique(pairs, dim=0, return_inverse=True)
         total = worth.new_zeros(len(unique)).index_add_(0, which, worth)
         likeness = alike.new_zeros(len(unique)).index_copy_(0, which, alike)

@@ -80,9 +80,9 @@ class TLift(Reranker):
             self.k,
             self.alpha,
         )
-        found = precomputed((1 + self.alpha - lifted).astype(np.float32))
-        found[2].bounds = (0.0, 1.0 + self.alpha)
-        return found
+        reranked = precomputed((1 + self.alpha - lifted).astype(np.float32))
+        reranked[2].bounds = (0.0, 1.0 + self.alpha)
+        return reranked
 
 
 def tlift(
@@ -174,8 +174,8 @@ def _votes(block: NDArray, times: NDArray, tau: float, k: int) -> NDArray[np.flo
     last = np.searchsorted(ahead, times + tau, "left")
     for probe, (low, high) in enumerate(zip(first, last, strict=True)):
         near = order[low:high]
-        found = largest[near].ravel()
-        limit = found.min() if len(found) <= k else -np.partition(-found, k - 1)[k - 1]
+        nearest = largest[near].ravel()
+        limit = nearest.min() if len(nearest) <= k else -np.partition(-nearest, k - 1)[k - 1]
         votes[probe] = (block[near] >= limit).sum(0)
     return votes
 

@@ -131,8 +131,8 @@ def loop_scores(table: NDArray, q: Labels, g: Labels) -> tuple[float, float]:
         out = (g.identities[row] == q.identities[i]) & (g.cameras[row] == q.cameras[i])
         hits = (g.identities[row] == q.identities[i])[~out].astype(np.int32)
         if hits.any():
-            found = [x / (k + 1.0) for k, x in enumerate(hits.cumsum())]
-            precision.append((np.asarray(found) * hits).sum() / hits.sum())
+            precisions = [x / (k + 1.0) for k, x in enumerate(hits.cumsum())]
+            precision.append((np.asarray(precisions) * hits).sum() / hits.sum())
             first.append(hits[0])
     return float(np.mean(precision)), float(np.mean(first))
 

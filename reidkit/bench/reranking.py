@@ -106,9 +106,9 @@ def k_reciprocal_rows(data: Any) -> list[Row]:
         use(step.rerank(both[:n_query], both[n_query:], CosineMatcher(), *METAS)[2])
 
     with torch.inference_mode():
-        found = step.search(both, CosineMatcher(), n_query)
-        rest = torch.inference_mode()(lambda: use(step.matcher(*found, n_query)))
-        matcher = step.matcher(*found, n_query)
+        halves = step.search(both, CosineMatcher(), n_query)
+        rest = torch.inference_mode()(lambda: use(step.matcher(*halves, n_query)))
+        matcher = step.matcher(*halves, n_query)
         table = np.concatenate([values.copy() for values in distances(matcher)])
     memory = {"ours": extra_mb(ours), "dense": extra_mb(lambda: Dense().run(features, n_query))}
     dense = Dense()
@@ -140,9 +140,9 @@ class Dense:
         """Re-ranked distances (Q, G)."""
         table = dense_distances(features)
         start = time.process_time()
-        found = dense_k_reciprocal(table, n_query)
+        distances = dense_k_reciprocal(table, n_query)
         self.rest = min(self.rest, time.process_time() - start)
-        return found
+        return distances
 
 
 def mean_precision(table: NDArray[np.float32], data: Any) -> float:

@@ -24,15 +24,15 @@ def query_tables(place: str | Path) -> dict[str, Path]:
     place = Path(place)
     if place.is_file():
         return {"": place}
-    found = {
+    tables = {
         file.stem.removeprefix("queries_"): file for file in sorted(place.glob("queries_*.csv"))
     }
-    if not found:
+    if not tables:
         raise UserError(
             f"{place}: no per-query tables (queries_*.csv); name a run folder, or a table written "
             "with tools/evaluate.py --queries"
         )
-    return found
+    return tables
 
 
 def compare_tables(

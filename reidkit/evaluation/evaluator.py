@@ -202,7 +202,8 @@ class RankingEvaluator:
         name = " -> ".join([type(matcher).__name__, *self.rerankers])
         embeddings = query.embedding, gallery.embedding
         for step in self.rerankers.values():
-            *embeddings, matcher = step.rerank(*embeddings, matcher, query.meta, gallery.meta)
+            first, second, matcher = step.rerank(*embeddings, matcher, query.meta, gallery.meta)
+            embeddings = first, second
         query = replace(query, embedding=embeddings[0])
         gallery = replace(gallery, embedding=embeddings[1])
         score_one = self._single_shot if rules.single_shot else self._whole

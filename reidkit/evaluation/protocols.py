@@ -178,10 +178,10 @@ def match_labels(protocol: Protocol, query: Labels, gallery: Labels) -> GroundTr
     Example:
         >>> import numpy as np
         >>> gallery = Labels(np.array([7, -1, 0, 7, 5, 7, 7]), np.array([1, 3, 2, 2, 1, 1, 3]))
-        >>> found = match_labels(PROTOCOLS["market"], Labels(np.array([7]), np.array([1])), gallery)
-        >>> found.own[found.positive].tolist(), found.own[~found.positive].tolist()
+        >>> truth = match_labels(PROTOCOLS["market"], Labels(np.array([7]), np.array([1])), gallery)
+        >>> truth.own[truth.positive].tolist(), truth.own[~truth.positive].tolist()
         ([3, 6], [0, 5])
-        >>> found.junk.tolist()
+        >>> truth.junk.tolist()
         [1]
     """
     for side, labels in (("query", query), ("gallery", gallery)):

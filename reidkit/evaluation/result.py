@@ -89,23 +89,23 @@ class RankingResult:
         return "\n".join(parts)
 
     def _verified(self) -> list[str]:
-        found = self.verification
-        if not found:
+        figures = self.verification
+        if not figures:
             return []
         lines = [
-            f"{found['n_genuine']:,.0f} genuine and {found['n_impostor']:,.0f} impostor pairs: EER "
-            f"{100 * found['eer']:.2f} at distance {found['eer_threshold']:.4f}"
+            f"{figures['n_genuine']:,.0f} genuine and {figures['n_impostor']:,.0f} impostor pairs: "
+            f"EER {100 * figures['eer']:.2f} at distance {figures['eer_threshold']:.4f}"
         ]
         lines += [
             f"  TAR {100 * x['tar']:.2f} at FAR {x['far']:g} (distance {x['threshold']:.4f})"
-            for x in found["tar_at_far"]
+            for x in figures["tar_at_far"]
         ]
-        missing = found["searches_without_mate"]
+        missing = figures["searches_without_mate"]
         how = f"{missing:,.0f} queries without mate" if missing else "own identity left out"
         lines += [
             f"  FNIR {100 * x['fnir']:.2f} at FPIR {x['fpir']:g} (distance {x['threshold']:.4f}; "
             f"{how})"
-            for x in found["fnir_at_fpir"]
+            for x in figures["fnir_at_fpir"]
         ]
         return lines
 

@@ -88,12 +88,12 @@ def _read_arrays(path: Path) -> dict[str, NDArray]:
 def _renamed(arrays: Mapping[str, NDArray]) -> dict[str, NDArray]:
     """Columns under their usual names, behind "query_" and "gallery_" too."""
     other = {alias: name for name, aliases in COLUMNS.items() for alias in aliases}
-    found = {}
+    columns = {}
     for name, values in arrays.items():
         side = next((f"{s}_" for s in SPLITS if name.startswith(f"{s}_")), "")
         plain = name.removeprefix(side).lower()
-        found[side + other.get(plain, plain)] = values
-    return found
+        columns[side + other.get(plain, plain)] = values
+    return columns
 
 
 def _two_sided(path: Path, arrays: Mapping[str, NDArray]) -> TestSet:

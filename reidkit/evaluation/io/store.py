@@ -61,16 +61,16 @@ def write_store(folder: str | Path, test: TestSet) -> None:
         UserError: the folder holds something already.
     """
     try:
-        with atomic_folder(folder) as made:
+        with atomic_folder(folder) as new:
             for name, side in test.sides.items():
-                _write_side(made / name, side)
+                _write_side(new / name, side)
             if test.trials:
                 rows = {
                     f"{name}_{i}": getattr(trial, name)
                     for i, trial in enumerate(test.trials)
                     for name in ("query", "gallery")
                 }
-                np.savez(made / "trials.npz", **rows)
+                np.savez(new / "trials.npz", **rows)
             meta = dict(
                 test.meta,
                 format=FORMAT,
@@ -78,7 +78,7 @@ def write_store(folder: str | Path, test: TestSet) -> None:
                 sides=list(test.sides),
                 trials=[trial.name for trial in test.trials],
             )
-            (made / "meta.json").write_text(json.dumps(meta, indent=1) + "\n")
+            (new / "meta.json").write_text(json.dumps(meta, indent=1) + "\n")
     except FileExistsError as error:
         raise UserError(f"{error}; choose another folder for the features") from None
 

@@ -109,8 +109,8 @@ class Matcher(nn.Module):
 
     def pairs(self, query: Prepared, gallery: Prepared) -> Tensor:
         """Distances (n,) of the i-th prepared query to the i-th gallery image, n on each side."""
-        found = [self.compare(query[[i]], gallery[[i]]).view(1) for i in range(len(query))]
-        return torch.cat([torch.empty(0), *found])
+        distances = [self.compare(query[[i]], gallery[[i]]).view(1) for i in range(len(query))]
+        return torch.cat([torch.empty(0), *distances])
 
     def forward(self, query: Embedding, gallery: Embedding) -> Tensor:
         """Distances (q, g), float32, between raw embeddings."""

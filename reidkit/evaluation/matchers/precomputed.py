@@ -84,8 +84,8 @@ class PrecomputedMatcher(Matcher):
         if out is not None and out.device.type == "cpu":
             np.copyto(out.numpy(), part, casting="unsafe")
             return out
-        found = torch.from_numpy(np.array(part, np.float32))
-        return found.to(gallery.device) if out is None else out.copy_(found)
+        values = torch.from_numpy(np.array(part, np.float32))
+        return values.to(gallery.device) if out is None else out.copy_(values)
 
 
 def precomputed(

@@ -36,7 +36,7 @@ def by_camera_pair(
     Returns:
         For each pair with a valid query: query_camera, gallery_camera, n_valid, mAP, R1.
     """
-    found = []
+    scores = []
     for camera in np.unique(gallery.labels.cameras).tolist():
         columns = np.flatnonzero(gallery.labels.cameras == camera)
         labels = gallery.labels[columns]
@@ -50,7 +50,7 @@ def by_camera_pair(
         cameras = query.labels.cameras[truth.valid]
         for own in np.unique(cameras).tolist():
             rows = cameras == own
-            found.append(
+            scores.append(
                 dict(
                     query_camera=own,
                     gallery_camera=camera,
@@ -59,4 +59,4 @@ def by_camera_pair(
                     R1=float(first[rows].mean()),
                 )
             )
-    return sorted(found, key=lambda x: (x["query_camera"], x["gallery_camera"]))
+    return sorted(scores, key=lambda x: (x["query_camera"], x["gallery_camera"]))

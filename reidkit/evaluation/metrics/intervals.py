@@ -30,7 +30,7 @@ def per_query_metrics(
     Shape:
         (rows,) of the valid queries under "drop", of all under "zero".
     """
-    n_positives, found = columns["n_positives"], {}
+    n_positives, values_by_metric = columns["n_positives"], {}
     keep = n_positives > 0 if policy == "drop" else np.ones(len(n_positives), bool)
     names = {"mAP": "AP", "mAP_official": "AP_official", "mINP": "INP"}
     for metric in metrics:
@@ -41,8 +41,8 @@ def per_query_metrics(
             values = (columns["first_rank"] <= int(metric[1:])).astype(float)
         else:
             continue
-        found[metric] = np.nan_to_num(np.asarray(values, np.float64)[keep])
-    return found
+        values_by_metric[metric] = np.nan_to_num(np.asarray(values, np.float64)[keep])
+    return values_by_metric
 
 
 def bootstrap_intervals(
@@ -86,13 +86,13 @@ def _resampled_means(table: NDArray, resamples: int, rng: np.random.Generator) -
     """(resamples, metrics) means of rows drawn with replacement."""
     count = len(table)
     step = max(1, PART // count)
-    found = []
+    means = []
     for start in range(0, resamples, step):
         size = min(step, resamples - start)
         drawn = rng.integers(0, count, (size, count)) + count * np.arange(size)[:, None]
         times = np.bincount(drawn.ravel(), minlength=size * count).reshape(size, count)
-        found.append(times @ table / count)
-    return np.concatenate(found)
+        means.append(times @ table / count)
+    return np.concatenate(means)
 
 
 @dataclass(frozen=True)
@@ -136,8 +136,8 @@ def paired_test(
         ValueError: lengths differ or are 0.
 
     Example:
-        >>> found = paired_test(np.zeros(10), np.r_[np.ones(9), 0.0])
-        >>> found.difference, found.p < 0.02, (found.better, found.worse, found.same)
+        >>> paired = paired_test(np.zeros(10), np.r_[np.ones(9), 0.0])
+        >>> paired.difference, paired.p < 0.02, (paired.better, paired.worse, paired.same)
         (0.9, True, (9, 0, 1))
     """
     if len(first) != len(second) or not len(first):

@@ -93,8 +93,8 @@ def single_shot_cmc(
     query: Embedding,
     gallery: Embedding,
     truth: GroundTruth,
-    q_labels: Labels,
-    g_labels: Labels,
+    query_labels: Labels,
+    gallery_labels: Labels,
     matcher: nn.Module,
     depth: int,
     block_mb: float = 64,
@@ -108,8 +108,8 @@ def single_shot_cmc(
         query: Q raw embeddings.
         gallery: G raw embeddings.
         truth: from `match_labels`.
-        q_labels: of the queries.
-        g_labels: of the gallery.
+        query_labels: of the queries.
+        gallery_labels: of the gallery.
         matcher: smaller is closer.
         depth: largest k.
         block_mb: memory of a block of distances, megabytes.
@@ -122,14 +122,16 @@ def single_shot_cmc(
     """
     valid = truth.valid if queries is None else queries
     out = np.zeros((3, len(valid), depth))
-    others = {c: _others(g_labels, c) for c in np.unique(q_labels.cameras[valid]).tolist()}
+    others = {
+        c: _others(gallery_labels, c) for c in np.unique(query_labels.cameras[valid]).tolist()
+    }
     chosen = query[torch.from_numpy(valid)]
     for rows, values in blocks(chosen, gallery, matcher, block_mb):
         for i, row in zip(range(rows.start, rows.stop), values.cpu().numpy(), strict=True):
             index = int(valid[i])
             own, positive = truth.of(index)
-            met = others[int(q_labels.cameras[index])]
-            ways = _ahead(row, own[positive], met, int(q_labels.identities[index]))
+            met = others[int(query_labels.cameras[index])]
+            ways = _ahead(row, own[positive], met, int(query_labels.identities[index]))
             for kind, ahead in enumerate(ways):
                 if repeats is None:
                     out[kind, i] = rank_distribution(ahead, depth).mean(0)
@@ -145,13 +147,13 @@ def _ahead(row: NDArray, own: NDArray, met: _Others, identity: int) -> list[NDAr
         return [np.zeros((len(own), 1))] * 3
 
     def share(closer: NDArray) -> NDArray:
-        found = np.add.reduceat(closer, met.starts, axis=1, dtype=np.int64) / met.counts
-        found[:, met.people == identity] = 0.0
-        return found
+        shares = np.add.reduceat(closer, met.starts, axis=1, dtype=np.int64) / met.counts
+        shares[:, met.people == identity] = 0.0
+        return shares
 
-    shown, limit = row[met.columns][None], row[own][:, None]
-    behind = shown < limit
-    tied = shown == limit
+    distances, limit = row[met.columns][None], row[own][:, None]
+    behind = distances < limit
+    tied = distances == limit
     lowest = share(behind)
     if not tied.any():
         return [lowest] * 3

@@ -182,12 +182,12 @@ def count_cpu(
     Raises:
         UserError: NaN or infinite values.
     """
-    found, step = [], max(1, STRIP // values.shape[1])
+    parts, step = [], max(1, STRIP // values.shape[1])
     for start in range(0, len(queries), step):
         closer = CloserNegatives(queries[start : start + step], truth)
         closer.take(values[start : start + step].numpy(), 0, matcher)
-        found.append(closer.count())
-    counts, positives = zip(*found, strict=True)
+        parts.append(closer.count())
+    counts, positives = zip(*parts, strict=True)
     return np.concatenate(counts, 1), np.concatenate(positives)
 
 
@@ -273,19 +273,19 @@ def count_device(
     first = np.searchsorted(rows, np.arange(len(queries)))
     nth = np.arange(len(rows)) - first[rows]
     counts = np.bincount(rows, minlength=len(queries))
-    found = torch.zeros(3, len(rows), dtype=torch.int64, device=device)
+    closer = torch.zeros(3, len(rows), dtype=torch.int64, device=device)
     for n in range(counts.max(initial=0)):  # the queries that have an n-th positive, all at once
         picked = np.flatnonzero(nth == n)
         index = torch.from_numpy(rows[picked]).to(device)
         limit = torch.from_numpy(positives[picked]).to(device)[:, None]
         block = values if len(picked) == len(queries) else values[index]
         lowest, highest = (block < limit).sum(1), (block <= limit).sum(1)
-        found[1, picked], found[2, picked] = lowest, highest
-        found[0, picked] = lowest
+        closer[1, picked], closer[2, picked] = lowest, highest
+        closer[0, picked] = lowest
         tied = torch.nonzero(lowest < highest).flatten().tolist()
         for i in tied:
-            found[0, picked[i]] += (block[i, : columns[picked[i]]] == limit[i]).sum()
-    return found.cpu().numpy(), positives
+            closer[0, picked[i]] += (block[i, : columns[picked[i]]] == limit[i]).sum()
+    return closer.cpu().numpy(), positives
 
 
 def flatten(queries: NDArray, truth: GroundTruth) -> tuple[NDArray, NDArray, NDArray]:

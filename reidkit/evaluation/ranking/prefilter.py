@@ -70,13 +70,13 @@ class BF16Cosine:
         asked = self.queries(rows).vectors.flatten(1).numpy()
         gallery, which = self.ready.vectors.flatten(1).numpy(), index.numpy()
         held = np.empty((index.shape[1], gallery.shape[1]), np.float32)
-        found = np.zeros(index.shape, np.float32)
-        for query, columns, count, out in zip(asked, which, counts.tolist(), found, strict=True):
+        products = np.zeros(index.shape, np.float32)
+        for query, columns, count, out in zip(asked, which, counts.tolist(), products, strict=True):
             gallery.take(columns[:count], 0, held[:count], "clip")  # "raise" would copy once more
             np.vecdot(
                 held[:count], query, out=out[:count]
             )  # the same for the same vector, np.dot is not
-        values = torch.from_numpy(found).mul_(self.ready.scale[index])
+        values = torch.from_numpy(products).mul_(self.ready.scale[index])
         values = self.matcher.finish(values, self.ready)
         return values.masked_fill_(torch.arange(index.shape[1]) >= counts[:, None], fill)
 
@@ -133,19 +133,19 @@ class BF16Lists:
         near, far = self.near.result(), self.far.result()
         count, k = len(self.bf16), self.k
         index, sure = torch.empty(count, k, dtype=torch.int64), torch.empty(count, dtype=torch.bool)
-        found = Neighbours(index, torch.empty(count, k), torch.empty(count))
+        lists = Neighbours(index, torch.empty(count, k), torch.empty(count))
         for rows in _parts(count):
             distance, index = sorted_rows(self._exact(near, rows, k, torch.inf), near.index[rows])
-            found.distance[rows], found.index[rows] = distance[:, :k], index[:, :k]
+            lists.distance[rows], lists.index[rows] = distance[:, :k], index[:, :k]
             sure[rows] = (distance[:, : k + 1].diff() > self.bf16.rounding).all(1)
-            found.farthest[rows] = self._exact(far, rows, 1, -torch.inf).amax(1)
-            sure[rows] &= found.distance[rows, -1] < near.distance[rows, -1] - self.bf16.error
-            sure[rows] &= found.farthest[rows] > self.bf16.error - far.distance[rows, -1]
+            lists.farthest[rows] = self._exact(far, rows, 1, -torch.inf).amax(1)
+            sure[rows] &= lists.distance[rows, -1] < near.distance[rows, -1] - self.bf16.error
+            sure[rows] &= lists.farthest[rows] > self.bf16.error - far.distance[rows, -1]
         for again in (~sure).nonzero().flatten().split(ROWS):
             exact = self.bf16.all(again)
-            found.distance[again], found.index[again] = smallest(exact, k)
-            found.farthest[again] = exact.amax(1)
-        return found
+            lists.distance[again], lists.index[again] = smallest(exact, k)
+            lists.farthest[again] = exact.amax(1)
+        return lists
 
     def _exact(self, lists: Neighbours, rows: slice, k: int, fill: float) -> Tensor:
         """Float32 distances (r, m) of those candidates that may be among the first k."""

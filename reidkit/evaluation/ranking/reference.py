@@ -27,8 +27,8 @@ def reference_ranks(distances: NDArray, truth: GroundTruth) -> Ranks:
         >>> from reidkit.evaluation import PROTOCOLS, Labels, match_labels
         >>> gallery = Labels([5, 7, 8, 7], [1, 2, 2, 1])  # the last is junk: the query's camera
         >>> truth = match_labels(PROTOCOLS["market"], Labels([7], [1]), gallery)
-        >>> found = reference_ranks(np.array([[0.5, 0.5, 0.1, 0.0]]), truth)
-        >>> found.ranks, found.lowest, found.highest
+        >>> ranks = reference_ranks(np.array([[0.5, 0.5, 0.1, 0.0]]), truth)
+        >>> ranks.ranks, ranks.lowest, ranks.highest
         (array([3]), array([2]), array([3]))
     """
     starts, columns = [0], []

@@ -18,7 +18,7 @@ from torch import Tensor
 from reidkit.evaluation.ranking.memory import empty
 from reidkit.structures import Embedding
 
-LOOK = 32  # numbers of an image that are looked at first
+LOOK = 8  # numbers of an image that are looked at first
 PART = 4096  # columns that are copied together
 BITS = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # integers as long as a float, in bytes
 
@@ -33,8 +33,8 @@ class Repeats:
 
     Example:
         >>> rows = torch.tensor([[1.0, 2.0], [3.0, 4.0], [1.0, 2.0], [1.0, 2.0]])
-        >>> found = Repeats.of(Embedding(rows[:, None]))
-        >>> found.later.tolist(), found.first.tolist()
+        >>> repeats = Repeats.of(Embedding(rows[:, None]))
+        >>> repeats.later.tolist(), repeats.first.tolist()
         ([2, 3], [0, 0])
     """
 
@@ -134,7 +134,7 @@ def _shared(keys: Tensor) -> Tensor:
 def _verified(tables: list[Tensor], rows: Tensor, keys: Tensor) -> Repeats:
     """Repeats among rows with shared keys, each compared with the first row of its key."""
     _, group = keys.unique(return_inverse=True)
-    found: list[tuple[Tensor, Tensor]] = []
+    pairs: list[tuple[Tensor, Tensor]] = []
     while len(rows):
         first = rows.new_full((int(group.max()) + 1,), len(tables[0]))
         first = first.scatter_reduce(0, group, rows, "amin")[group]
@@ -142,9 +142,9 @@ def _verified(tables: list[Tensor], rows: Tensor, keys: Tensor) -> Repeats:
         for table in tables:
             for some in torch.arange(len(rows), device=rows.device).split(PART):
                 equal[some] &= (table[rows[some]] == table[first[some]]).all(1)
-        found.append((rows[equal & (rows != first)], first[equal & (rows != first)]))
+        pairs.append((rows[equal & (rows != first)], first[equal & (rows != first)]))
         left = ~equal & (rows != first)  # another image with the same key by chance, or no number
         rows, group = rows[left], group[left]
-    later, first = (torch.cat(part) for part in zip(*found, strict=True))
+    later, first = (torch.cat(part) for part in zip(*pairs, strict=True))
     later, turn = later.sort()
     return Repeats(later, first[turn])

@@ -80,12 +80,12 @@ def count_in_tiles(
     work = _Tiles(query, gallery, truth, matcher, block_mb, len(queries), repeats)
     left = np.flatnonzero(truth.n_positives[queries])
     while len(left) and work.rows > work.whole_rows:
-        found = work.gather(queries[left])
-        done, left = left[: len(found.queries)], left[len(found.queries) :]
-        complete = found.complete
-        counted = np.repeat(complete, truth.n_positives[found.queries])
-        yield done[complete], found.count()[0][:, counted]
-        del found  # before the next ones are gathered
+        negatives = work.gather(queries[left])
+        done, left = left[: len(negatives.queries)], left[len(negatives.queries) :]
+        complete = negatives.complete
+        counted = np.repeat(complete, truth.n_positives[negatives.queries])
+        yield done[complete], negatives.count()[0][:, counted]
+        del negatives  # before the next ones are gathered
 
 
 class _Tiles:
@@ -120,7 +120,7 @@ class _Tiles:
         together = queries[-1] - queries[0] + 1 == len(queries)  # no copy of them then
         chosen = slice(queries[0], queries[-1] + 1) if together else torch.from_numpy(queries)
         part = self.matcher.prepare(self.query[chosen].to(self.ready.device), "query")
-        found = CloserNegatives(queries, self.truth, self.positive_limits(part, queries))
+        negatives = CloserNegatives(queries, self.truth, self.positive_limits(part, queries))
         for number, span in enumerate(self.spans, 1):
             shape = len(part), span.stop - span.start
             out = self.memory[: shape[0] * shape[1]].view(shape)
@@ -128,13 +128,13 @@ class _Tiles:
             check(values, shape, self.matcher)
             values = values.contiguous()
             self.level.apply(values, span.start)
-            found.take(values.numpy(), span.start, self.matcher)
-            expected = found.kept.sum() / number * len(self.spans)
+            negatives.take(values.numpy(), span.start, self.matcher)
+            expected = negatives.kept.sum() / number * len(self.spans)
             self.rows = max(1, min(self.most, int(len(part) * self.room / max(1, expected))))
             if self.rows < len(part):
                 part = part[: self.rows]
-                found.keep_rows(self.rows)
-        return found
+                negatives.keep_rows(self.rows)
+        return negatives
 
     def positive_limits(self, part: Prepared, queries: NDArray) -> NDArray[np.float32]:
         """A little farther than the farthest positive of each query (b,)."""

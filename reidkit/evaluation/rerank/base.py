@@ -58,7 +58,7 @@ class Reranker:
 
 def build_rerankers(
     configs: Mapping[str, dict] | None, block_mb: float, settings: Mapping | None = None
-) -> dict[str, Any]:
+) -> dict[str, Reranker]:
     """The steps of ``evaluation.rerank`` by their label, in order.
 
     Args:

@@ -119,8 +119,8 @@ def _nearest(
     query: Embedding, gallery: Embedding, matcher: nn.Module, k: int, block_mb: float
 ) -> Tensor:
     """(Q, k) gallery rows."""
-    found = [smallest(v, k)[1] for _, v in blocks(query, gallery, matcher, block_mb)]
-    return torch.cat(found)
+    lists = [smallest(v, k)[1] for _, v in blocks(query, gallery, matcher, block_mb)]
+    return torch.cat(lists)
 
 
 def _mean(images: Embedding, of: Embedding, near: Tensor, alpha: float, own: bool) -> Embedding:

@@ -106,9 +106,9 @@ class KReciprocal(Reranker):
             inner = UnitRange(inner, self.scale)
         images = Embedding.cat([query.to(device), gallery])
         near, distance = self.search(images, inner, len(query))
-        found = self.matcher(near, distance, len(query))
+        jaccard = self.matcher(near, distance, len(query))
         rows, columns = (RowIds.arange(len(side), device=device) for side in (query, gallery))
-        return rows, columns, found
+        return rows, columns, jaccard
 
     def search(
         self, images: Embedding, matcher: Matcher, n_query: int
@@ -128,9 +128,9 @@ class KReciprocal(Reranker):
         if apart and size <= self.keep_mb * MEGABYTE:
             kept = Kept(torch.empty(n_asked, len(rows) - n_asked, device=rows.device))
         k = max(self.k1 + 1, self.k2)
-        found = nearest_distinct(distinct, matcher, k, self.block_mb, kept, n_asked)
-        distance = OriginalDistances(distinct, matcher, found, places, n_query, kept)
-        return with_repeats(found, rows, places, k), distance
+        lists = nearest_distinct(distinct, matcher, k, self.block_mb, kept, n_asked)
+        distance = OriginalDistances(distinct, matcher, lists, places, n_query, kept)
+        return with_repeats(lists, rows, places, k), distance
 
     def matcher(
         self, near: Neighbours, distance: OriginalDistances, n_query: int

@@ -66,11 +66,11 @@ def nearest_distinct(
     k, size = min(k, count), max(1, min(count, int((block_mb * MEGABYTE / 4) ** 0.5)))
     exact, bf16 = _Exact(images, matcher), bf16_prefilter(images, matcher, k)
     memory = empty(size * size, device=device)
-    found: NearestLists | BF16Lists | _Merged
+    lists: NearestLists | BF16Lists | _Merged
     if bf16 is not None:
-        found = BF16Lists(bf16, k)
+        lists = BF16Lists(bf16, k)
     else:
-        found = NearestLists(count, k) if device.type == "cpu" else _Merged(count, k, device)
+        lists = NearestLists(count, k) if device.type == "cpu" else _Merged(count, k, device)
     for rows, columns in _spans(count, size, n_visited, matcher.symmetric):
         visited = visit is not None and rows.stop <= n_visited <= columns.start
         source = exact if visited or bf16 is None else bf16
@@ -83,8 +83,8 @@ def nearest_distinct(
             tile = source.compare(rows, columns, tile)
         if visit is not None and visited:
             visit(rows, columns, tile)
-        found.add(rows, columns, tile, matcher.symmetric and not mirrored)
-    return found.result()
+        lists.add(rows, columns, tile, matcher.symmetric and not mirrored)
+    return lists.result()
 
 
 def _spans(count: int, size: int, first: int, symmetric: bool) -> Iterator[tuple[slice, slice]]:
@@ -151,11 +151,11 @@ class _Merged:
         return Neighbours(self.index, self.distance, self.farthest)
 
 
-def with_repeats(found: Neighbours, rows: Tensor, places: Tensor, k: int) -> Neighbours:
+def with_repeats(lists: Neighbours, rows: Tensor, places: Tensor, k: int) -> Neighbours:
     """The lists of N images from those of the U distinct ones among them.
 
     Args:
-        found: lists of the distinct images, of length k, or U where that is less.
+        lists: lists of the distinct images, of length k, or U where that is less.
         rows: (U,) where the distinct images stand among all, ascending.
         places: (N,) which of the distinct images each image is equal to.
         k: length of the lists; N if there are fewer images.
@@ -164,16 +164,16 @@ def with_repeats(found: Neighbours, rows: Tensor, places: Tensor, k: int) -> Nei
     members, counts = places.argsort(stable=True), places.bincount()  # equal ones by index
     begins = counts.cumsum(0) - counts
     index = rows.new_empty(len(rows), k)
-    distance = found.distance.new_empty(len(rows), k)
-    if found.index.shape[1] == k:  # else every list changes below
-        index, distance = rows[found.index], found.distance.clone()
+    distance = lists.distance.new_empty(len(rows), k)
+    if lists.index.shape[1] == k:  # else every list changes below
+        index, distance = rows[lists.index], lists.distance.clone()
     nth = torch.arange(min(k, int(counts.max())), device=places.device)
-    touched = (counts[found.index] > 1).any(1).nonzero().flatten()
+    touched = (counts[lists.index] > 1).any(1).nonzero().flatten()
     for some in touched.split(max(1, LOOKED // (k * len(nth)))):
-        near = found.index[some][..., None]  # (s, k, 1)
+        near = lists.index[some][..., None]  # (s, k, 1)
         there = nth < counts[near]
         member = members[torch.where(there, begins[near] + nth, 0)].where(there, count)
-        far = found.distance[some][..., None].where(there, torch.nan)  # NaN stands last
+        far = lists.distance[some][..., None].where(there, torch.nan)  # NaN stands last
         ordered = sorted_rows(far.flatten(1), member.flatten(1))
         distance[some], index[some] = (x[:, :k] for x in ordered)
-    return Neighbours(index[places], distance[places], found.farthest[places])
+    return Neighbours(index[places], distance[places], lists.farthest[places])

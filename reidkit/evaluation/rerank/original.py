@@ -76,15 +76,15 @@ class OriginalDistances:
         key, turn = (own * count + self.near.index).flatten().sort()
         wanted = rows * count + columns
         at = torch.searchsorted(key, wanted).clamp_max(len(key) - 1)
-        found = self.near.distance.flatten()[turn[at]]
+        values = self.near.distance.flatten()[turn[at]]
         missing = (key[at] != wanted).nonzero().flatten()
         if len(missing):
             if count < len(self.places):
                 pairs, back = wanted[missing].unique(return_inverse=True)
-                found[missing] = self._pairs(pairs // count, pairs % count)[back]
+                values[missing] = self._pairs(pairs // count, pairs % count)[back]
             else:
-                found[missing] = self._pairs(rows[missing], columns[missing])
-        return self._scaled(found, self.scale[rows])
+                values[missing] = self._pairs(rows[missing], columns[missing])
+        return self._scaled(values, self.scale[rows])
 
     def block(self, rows: Tensor, out: Tensor | None) -> Tensor:
         """(rows, G) of some of the queries to the gallery, in ``out`` where that can be."""
@@ -112,8 +112,10 @@ class OriginalDistances:
         asked, counts = rows.unique_consecutive(return_counts=True)
         queries = matcher.prepare(self.images[asked], "query")
         parts = columns.split(counts.tolist())
-        found = [matcher.compare(queries[[i]], self.ready[part])[0] for i, part in enumerate(parts)]
-        return torch.cat(found)
+        distances = [
+            matcher.compare(queries[[i]], self.ready[part])[0] for i, part in enumerate(parts)
+        ]
+        return torch.cat(distances)
 
     def _scaled(self, values: Tensor, scale: Tensor) -> Tensor:
         return (values if self.power == 1 else values.square_()).mul_(scale)
