@@ -40,6 +40,10 @@ class Kind:
     optional: bool = False
 
 
+SAMPLER_SUPPLIES = (
+    "num_samples", "identities", "cameras", "batch_size", "seed", "rank", "world_size", "settings",
+)  # fmt: skip
+
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
@@ -95,16 +99,7 @@ KINDS: dict[str, Kind] = {
             "samplers",
             "sampler",
             ("train.sampler",),
-            (
-                "num_samples",
-                "identities",
-                "cameras",
-                "batch_size",
-                "seed",
-                "rank",
-                "world_size",
-                "settings",
-            ),
+            SAMPLER_SUPPLIES,
             "Iterates lists of indices, a pure function of (seed, epoch, rank) and of what "
             "refresh(model) gave; __len__, set_epoch(int), state_dict, load_state_dict. The "
             "constructor may declare identities, cameras (M,), batch_size, seed, rank, "

@@ -7,9 +7,10 @@ import torch
 
 from reidkit.config import prepare_config
 from reidkit.engine.build import TrainingSet, build_model
-from reidkit.engine.dry_run import IDENTITIES, dry_run_problems, sample_batch
+from reidkit.engine.dry_run import dry_run_problems
 from reidkit.engine.label_plan import plan_of
 from reidkit.engine.optim import build_optim
+from reidkit.engine.sample_batch import IDENTITIES, sample_batch
 
 pytest.importorskip("timm")
 pytestmark = pytest.mark.slow

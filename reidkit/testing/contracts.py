@@ -22,7 +22,6 @@ from reidkit.testing.data_contracts import (
     check_transform,
 )
 from reidkit.testing.documentation import documentation_problems
-from reidkit.testing.fakes import fake_supply
 from reidkit.testing.network_contracts import (
     check_backbone,
     check_head,
@@ -32,6 +31,7 @@ from reidkit.testing.network_contracts import (
     check_reranker,
 )
 from reidkit.testing.requirements import Build, ContractError, require
+from reidkit.testing.supply import fake_supply
 
 # kind -> check; every kind has one
 CHECKS: dict[str, Callable[[Build], str]] = {

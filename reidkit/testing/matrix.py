@@ -29,7 +29,8 @@ from reidkit.structures import (
     ReIDBatch,
 )
 from reidkit.testing.contracts import options_needed
-from reidkit.testing.fakes import FakeLiveModel, fake_batch, fake_split, fake_supply, labelled
+from reidkit.testing.fakes import FakeLiveModel, fake_batch, fake_split, labelled
+from reidkit.testing.supply import fake_supply
 
 SIZE = (192, 64)
 IMAGES, IDENTITIES = 8, 4

@@ -27,9 +27,9 @@ from reidkit.testing.fakes import (
     fake_embedding,
     fake_features,
     fake_images,
-    fake_supply,
 )
 from reidkit.testing.requirements import Build, finite, reached, require
+from reidkit.testing.supply import fake_supply
 
 IDENTITIES = 5  # as few heads have parts, so that logits the wrong way round are seen
 

@@ -4,7 +4,7 @@ import pytest
 
 from reidkit.config import check_config, load_config
 from reidkit.registry import SAMPLERS
-from reidkit.testing.fakes import fake_supply
+from reidkit.testing.supply import fake_supply
 from reidkit_plugins.dgnet.losses import PUBLISHED, read_terms
 
 JOINT = ("dgnet", "dgnet_no_fine", "dgnet_no_prim")

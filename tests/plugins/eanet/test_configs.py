@@ -7,12 +7,12 @@ from torch import nn
 
 from reidkit.config import check_config, load_config, stage_configs
 from reidkit.engine.build import classifier_names
-from reidkit.engine.dry_run import sample_batch
 from reidkit.engine.label_plan import plan_of
 from reidkit.engine.optim import lr_factors
 from reidkit.engine.param_groups import freeze
+from reidkit.engine.sample_batch import sample_batch
 from reidkit.registry import MODELS
-from reidkit.testing.fakes import fake_supply
+from reidkit.testing.supply import fake_supply
 
 FOLDER = Path(__file__).parents[3] / "configs" / "eanet"
 

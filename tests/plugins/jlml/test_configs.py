@@ -6,7 +6,7 @@ import pytest
 
 from reidkit.config import check_config, load_config, stage_configs
 from reidkit.registry import MODELS
-from reidkit.testing.fakes import fake_supply
+from reidkit.testing.supply import fake_supply
 
 FOLDER = Path(__file__).parents[3] / "configs" / "jlml"
 SPARSE = {"sparse_global", "sparse_local"}

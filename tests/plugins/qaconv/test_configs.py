@@ -6,7 +6,7 @@ import torch
 from reidkit.config import check_config, load_config
 from reidkit.registry import MODELS
 from reidkit.structures import ReIDBatch
-from reidkit.testing.fakes import fake_supply
+from reidkit.testing.supply import fake_supply
 
 VARIANTS = ("qaconv_gs", "qaconv_gs_pk", "qaconv_memory", "pooled_cosine")
 

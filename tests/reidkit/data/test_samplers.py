@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from reidkit.data import PKSampler, ShuffleSampler
 from reidkit.errors import UserError
 from reidkit.registry import SAMPLERS
-from reidkit.testing.fakes import fake_supply
+from reidkit.testing.supply import fake_supply
 
 FAST = settings(max_examples=60, deadline=None)
 WORLD = st.integers(1, 4)

@@ -7,7 +7,7 @@ from reidkit.config import check_config, load_config
 from reidkit.errors import UserError
 from reidkit.models.adapters import MMPretrainBackbone, TorchvisionBackbone
 from reidkit.registry import BACKBONES
-from reidkit.testing.fakes import fake_supply
+from reidkit.testing.supply import fake_supply
 
 SIZE = (128, 64)
 

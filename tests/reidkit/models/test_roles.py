@@ -8,7 +8,8 @@ from reidkit.errors import UserError
 from reidkit.models.roles import LossRole, learned
 from reidkit.registry import LOSSES
 from reidkit.structures import Embedding, Field, HeadOutput, ReIDBatch
-from reidkit.testing.fakes import FakeMatcher, UnitMatcher, fake_supply
+from reidkit.testing.fakes import FakeMatcher, UnitMatcher
+from reidkit.testing.supply import fake_supply
 
 
 def batch_of(count: int = 4, **known) -> ReIDBatch:

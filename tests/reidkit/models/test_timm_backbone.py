@@ -10,7 +10,7 @@ from reidkit.models.timm_backbone import TimmBackbone
 from reidkit.registry import BACKBONES
 from reidkit.structures import FeatureSpec
 from reidkit.testing import check_component
-from reidkit.testing.fakes import fake_supply
+from reidkit.testing.supply import fake_supply
 
 timm = pytest.importorskip("timm")
 SIZE = (128, 64)
