@@ -68,7 +68,7 @@ def dry_run_problems(cfg: Config) -> list[Problem]:
     with torch.random.fork_rng(devices=[]):
         models: list[Any] = []
         try:
-            models.append(build_model(cfg, TrainingSet(IDENTITIES, (0, 1)), starting_weights=False))
+            models.append(build_model(cfg, TrainingSet(IDENTITIES, (0, 1))))
         except Exception as error:
             return [_problem(error, cfg, None)]
         model = models[0]
@@ -91,36 +91,35 @@ def input_problems(cfg: Config, model: ReIDModel) -> Iterator[Problem]:
         cfg: resolved, checked, with its plugins loaded.
         model: built from it.
     """
-    plan, labeller = plan_of(model), cfg.data.get("labeller")
-    wanted = {**plan.train, **{domain: plan.test for domain in cfg.data.tests}}
-    for domain, names in wanted.items():
-        reader = DATASETS.get(cfg.data.domains[domain]["type"])
-        brought = set(getattr(reader, "labels", ()))
-        for name in sorted(set(names) - brought):
-            if name in STORED and labeller:
+    plan = plan_of(model)
+    wanted: list[tuple[str | None, str, tuple[str, ...]]] = [
+        (domain, domain, names) for domain, names in plan.train.items()
+    ]
+    wanted += [(None, domain, plan.test) for domain in cfg.data.tests]
+    for domain, of, names in wanted:
+        brought = getattr(DATASETS.get(cfg.data.domains[of]["type"]), "labels", ())
+        for name in sorted(set(names) - set(brought)):
+            if name in STORED and cfg.data.get("labeller"):
                 continue
             if name in STORED:
                 yield Problem("data.labeller", f"missing, but {name} are asked for")
                 continue
-            place, asking = _asking(model, domain if domain in plan.train else None, name)
-            yield Problem(
-                place,
-                f"{asking} asks for {name!r} on domain '{domain}', and nothing gives it",
-                who_gives(name),
-            )
+            place, asking = _asking(model, domain, name)
+            where = f"in training on '{of}'" if domain else f"in the test on '{of}'"
+            what = f"{asking} asks for {name!r} {where}, and nothing gives it"
+            yield Problem(place, what, who_gives(name))
 
 
 def _asking(model: ReIDModel, domain: str | None, name: str) -> tuple[str, str]:
-    """The key and class of the first component that asks for a name."""
-    for role_name, role in model.roles().items():
+    """The key and class of the first component that asks for a name; None: at the test."""
+    for role_name, role in model.roles().items() if domain else ():
         if role.domain == domain and name in role.required:
             return f"model.losses.{role_name}.loss", type(role.loss).__name__
-    for place, module in (("model.backbone", model.backbone), ("model.head", model.head)):
-        if name in asks_of(module):
-            return place, type(module).__name__
-    for aux, head in model.aux_heads.items():
-        if name in asks_of(head):
-            return f"model.aux_heads.{aux}", type(head).__name__
+    parts = {"model.backbone": model.backbone, "model.head": model.head}
+    parts |= {f"model.aux_heads.{aux}": head for aux, head in model.aux_heads.items()}
+    for place, part in parts.items():
+        if name in asks_of(part):
+            return place, type(part).__name__
     return "model.transforms", "a transform"
 
 

@@ -7,7 +7,7 @@ import torch
 from reidkit.plugin import load_plugins
 from reidkit.registry import LOSSES
 from reidkit.testing import check_plugin, train_and_test
-from reidkit.testing.fakes import fake_supply
+from reidkit.testing.supply import fake_supply
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from reidkit.engine.optim import build_optim
 from reidkit.plugin import load_plugins
 from reidkit.registry import MODELS, import_core
 from reidkit.structures import ReIDBatch
-from reidkit.testing.fakes import fake_supply
+from reidkit.testing.supply import fake_supply
 
 import_core()
 load_plugins(["dgnet"])

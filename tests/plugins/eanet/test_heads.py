@@ -6,7 +6,7 @@ from torch import nn
 
 from reidkit.registry import HEADS
 from reidkit.structures import FeatureSpec, Field, ReIDBatch
-from reidkit.testing.fakes import fake_supply
+from reidkit.testing.supply import fake_supply
 from reidkit_plugins.eanet.embedding import PartEmbedding, PartLinear
 from reidkit_plugins.eanet.heads import GlobalHead, PAPHead, PartSegHead, PCBHead
 from reidkit_plugins.eanet.pooling import masked_max, masked_mean, stripe_pool

@@ -6,7 +6,7 @@ import torch
 import reidkit.data  # noqa: F401  (registers RandomFlip)
 from reidkit.registry import TRANSFORMS
 from reidkit.structures import Field, ReIDBatch
-from reidkit.testing.fakes import fake_supply
+from reidkit.testing.supply import fake_supply
 from reidkit_plugins.eanet.regions import region_masks
 from reidkit_plugins.eanet.transforms import CutLower, RegionMasks, ShuffledPartMaps, StripeMasks
 

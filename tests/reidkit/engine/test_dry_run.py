@@ -1,6 +1,5 @@
 """Parts that do not run on each other are refused before data is opened, at their place."""
 
-# ruff: noqa: E501  (messages are compared whole)
 from __future__ import annotations
 
 import pytest
@@ -10,7 +9,7 @@ from reidkit.config import prepare_config
 from reidkit.engine.dry_run import dry_run_problems
 
 SMALL = ["model.backbone.depth=10", "model.backbone.width=8"]
-MAPS = "images of 192x64 give maps (C, h, w): layer1 (8, 48, 16), layer2 (16, 24, 8), layer3 (32, 24, 8)"
+MAPS = "images of 192x64 give features: layer1 (8, 48, 16), layer2 (16, 24, 8), layer3 (32, 24, 8)"
 
 
 def said(name: str, *overrides: str) -> list[str]:
@@ -29,9 +28,11 @@ def test_stripes_on_a_map_with_too_few_rows():
     ]
 
 
-def test_a_loss_without_its_labels():
+def test_a_label_is_there_because_a_loss_asks_for_it():
     (line,) = said("eanet/pcb", "model.losses.id.loss=eanet/PartSegLoss")
-    assert line.startswith("model.losses.id: PartSegLoss on domain 'source' needs ['part_map']")
+    assert line.startswith("model.losses.id.loss: part_map must be (N, H, W)"), "it has come"
+    (line,) = said("eanet/pcb", "model.losses.id.loss=eanet/PartSegLoss", "data.labeller=None")
+    assert line == "data.labeller: missing, but part_map are asked for"
 
 
 def test_a_loss_on_another_shape():
@@ -41,8 +42,13 @@ def test_a_loss_on_another_shape():
 
 def test_a_head_without_the_transforms_it_needs():
     gone = "~model.transforms.train.regions", "~model.transforms.test.regions"
-    train, test = said("eanet/pap", *gone)[:2] * 2
-    assert train == test and train.startswith("model.head: PAPHead: the batch has no region masks")
+    lines = said("eanet/pap", *gone, "data=market1501")
+    where = [("masks", "in training"), ("visibility", "in training")]
+    where += [("masks", "in the test"), ("visibility", "in the test")]
+    assert len(lines) == len(where)
+    for line, (name, when) in zip(lines, where, strict=True):
+        assert line.startswith(f"model.head: PAPHead asks for {name!r} {when} on 'source'")
+        assert "eanet/RegionMasks, eanet/StripeMasks adds it (model.transforms)" in line
 
 
 def test_a_head_that_gives_no_embedding():
@@ -55,7 +61,7 @@ def test_training_and_test_and_the_rest_are_all_told():
         "eanet/pcb", "model.losses.id.loss=eanet/PartSegLoss", "train.sampler=PKSampler",
         "train.sampler.p=5",
     )  # fmt: skip
-    assert [line.split(":")[0] for line in lines] == ["model.losses.id", "train.sampler"]
+    assert [line.split(":")[0] for line in lines] == ["model.losses.id.loss", "train.sampler"]
 
 
 def test_weights_that_are_missing(tmp_path):
