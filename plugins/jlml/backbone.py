@@ -90,7 +90,7 @@ class JLMLNet(nn.Module):
         >>> {name: tuple(x.shape) for name, x in net(torch.zeros(1, 3, 64, 32)).items()}
         {'local': (1, 64, 4, 1), 'global': (1, 128, 2, 1)}
         >>> net.specs["local"]
-        StripedSpec(channels=64, stride=(16, 32), stripes=4)
+        StripedSpec(channels=64, stride=(16, 32), kind='map', stripes=4)
     """
 
     def __init__(

@@ -30,6 +30,7 @@ class BranchLoss(nn.Module):
         JLML, arXiv 1705.04724, 3.2: two losses of weight 1 on the same identities.
 
     Example:
+        >>> import torch
         >>> logits = torch.tensor([[[2.0, 0.0], [0.0, 0.0]]])
         >>> BranchLoss(0)(logits, torch.tensor([0])), BranchLoss(1)(logits, torch.tensor([0]))
         (tensor(0.1269), tensor(0.6931))
@@ -92,6 +93,7 @@ class GroupLasso(LayerLoss):
         JLML, arXiv 1705.04724, 3.3; its weight, 5e-4, was not checked against the text.
 
     Example:
+        >>> import torch
         >>> GroupLasso("global")({"global": torch.tensor([[[1.0, 2.0]], [[2.0, 0.0]]])})
         tensor(4.2361)
     """
@@ -123,6 +125,7 @@ class ExclusiveGroupLasso(LayerLoss):
         JLML, arXiv 1705.04724, 3.3; its weight, 5e-4, was not checked against the text.
 
     Example:
+        >>> import torch
         >>> ExclusiveGroupLasso("local")({"local": torch.tensor([[[1.0, 2.0]], [[2.0, 0.0]]])})
         tensor(13.)
     """
@@ -155,6 +158,7 @@ class ElementLasso(LayerLoss):
         A control: descriptions of JLML as "l1" suggest it. Not the paper's norm.
 
     Example:
+        >>> import torch
         >>> ElementLasso("local")({"local": torch.tensor([[[1.0, -2.0]], [[2.0, 0.0]]])})
         tensor(5.)
     """
