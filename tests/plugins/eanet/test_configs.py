@@ -8,8 +8,7 @@ from torch import nn
 from reidkit.config import check_config, load_config, stage_configs
 from reidkit.engine.build import classifier_names
 from reidkit.engine.label_plan import plan_of
-from reidkit.engine.optim import lr_factors
-from reidkit.engine.param_groups import freeze
+from reidkit.engine.param_groups import factors, freeze
 from reidkit.engine.sample_batch import sample_batch
 from reidkit.registry import MODELS
 from reidkit.testing.supply import fake_supply
@@ -103,11 +102,11 @@ def test_clusters_are_learned_by_new_classifiers_first(recipe, lr):
     assert cfg.train.optimizer.lr == lr and cfg.train.schedule is None
     first, second = stage_configs(cfg)
     model = built(cfg)
-    factors = lr_factors(model, first.train.lr_mult)
+    rates = factors(model, first.train.lr_mult, "lr_mult")
     freeze(model, first.train["freeze"])
     classifiers = classifier_names(model)
     for name, parameter in model.named_parameters():
         assert parameter.requires_grad == (name in classifiers)
-        assert factors[id(parameter)] == (2.0 if name in classifiers else 1.0)
+        assert rates[id(parameter)] == (2.0 if name in classifiers else 1.0)
     assert not any(m.train().training for m in model.modules() if isinstance(m, nn.BatchNorm2d))
     assert second.train["freeze"] == []

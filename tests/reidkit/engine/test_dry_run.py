@@ -6,7 +6,12 @@ import pytest
 import torch
 
 from reidkit.config import prepare_config
+from reidkit.engine.build import TrainingSet, build_model
+from reidkit.engine.domains import PART_MAP
 from reidkit.engine.dry_run import dry_run_problems
+from reidkit.engine.label_plan import plan_of
+from reidkit.engine.sample_batch import sample_batch
+from reidkit.registry import HEADS, LOSSES
 
 SMALL = ["model.backbone.depth=10", "model.backbone.width=8"]
 MAPS = "images of 192x64 give features: layer1 (8, 48, 16), layer2 (16, 24, 8), layer3 (32, 24, 8)"
@@ -33,6 +38,48 @@ def test_a_label_is_there_because_a_loss_asks_for_it():
     assert line.startswith("model.losses.id.loss: part_map must be (N, H, W)"), "it has come"
     (line,) = said("eanet/pcb", "model.losses.id.loss=eanet/PartSegLoss", "data.labeller=None")
     assert line == "data.labeller: missing, but part_map are asked for"
+
+
+@pytest.mark.parametrize(
+    "name, override",
+    [
+        ("eanet/pap_st_ps", "input.size=(256,128)"),
+        ("eanet/pap_s_ps", "model.backbone=torchvision/resnet18"),
+    ],
+)
+def test_part_maps_come_in_the_size_that_the_head_learns_from(name, override):
+    cfg = prepare_config(name, ["settings.data_root=/nowhere", override])
+    assert dry_run_problems(cfg) == []
+    model = build_model(cfg, TrainingSet(2, (0, 1)))
+    rows, columns = model.aux_heads["ps"].label_sizes["part_map"]
+    plan = plan_of(model)
+    assert plan.sizes["source"] == {"part_map": (rows, columns)} != {"part_map": PART_MAP}
+    assert "part_map" in plan.train["source"]
+    batch = sample_batch(cfg, plan.train["source"], plan.sizes["source"])
+    assert batch["part_map"].shape[1:] == (rows, columns)
+
+
+def test_a_name_that_nothing_gives_is_told_with_who_could(monkeypatch):
+    class Phase(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+
+        def forward(self, logits, moon):
+            return logits.mean() * moon.mean()
+
+    class Moonlight(torch.nn.Module):
+        gives = ("vectors", "moon")
+
+        def __init__(self):
+            super().__init__()
+
+    monkeypatch.setitem(LOSSES.module_dict, "Phase", Phase)
+    (line,) = said("eanet/pcb", "model.losses.id.loss=Phase")
+    assert line.startswith("model.losses.id.loss: Phase asks for 'moon'") and "'source'" in line
+    assert "no registered head, transform or dataset gives it" in line
+    monkeypatch.setitem(HEADS.module_dict, "Moonlight", Moonlight)
+    (line,) = said("eanet/pcb", "model.losses.id.loss=Phase")
+    assert "Moonlight gives it (model.head, model.aux_heads)" in line
 
 
 def test_a_loss_on_another_shape():
