@@ -17,6 +17,7 @@ train = dict(
     # match, the longest counts
     lr_mult=dict(),
     decay_mult=dict(),  # the same for weight decay: {"*.bias": 0.0}
+    loss_mult=dict(),  # the same for losses, by a pattern of their roles; 0: not computed
     layer_decay=None,  # factor of the rate from a layer of the backbone to the one before: 0.75
     schedule=None,  # dict(type="step" or "one_cycle", ...), or a list of mmengine's schedulers
     clip_grad=None,  # largest gradient norm
@@ -24,7 +25,6 @@ train = dict(
     checkpoint_every=1,  # epochs
     load_from=None,  # another run's checkpoint to start from
     freeze=[],  # names of modules that are not trained, or patterns of names
-    loss_mult=dict(),  # the same for losses, by role; 0: not computed
     # changes to these keys by stage, in order; each stage starts from the weights of the one before
     stages=dict(),
 )

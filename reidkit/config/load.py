@@ -159,7 +159,12 @@ def _with_recipe(layers: Sequence[Layer], recipe: str) -> Iterator[Layer]:
     """Each file's keys, then those it keeps for the recipe."""
     for one in layers:
         yield Layer(one.path, {k: v for k, v in one.keys.items() if k != "recipes"})
-        if values := one.keys.get("recipes", {}).get(recipe):
+        values = one.keys.get("recipes", {}).get(recipe, {})
+        if not isinstance(values, dict):
+            raise UserError(
+                f"{one.label}: recipes.{recipe}: expected a dict of keys, got {values!r}"
+            )
+        if values:
             yield Layer(one.path, values, f"(recipes: {recipe})")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from reidkit.errors import UserError
+from reidkit.utils.patterns import factors_by_name
 
 
 def parameter_groups(
@@ -63,17 +64,14 @@ def factors(model: nn.Module, patterns: Mapping[str, float], key: str) -> dict[i
     Raises:
         UserError: a pattern that matches no parameter.
     """
-    values, used = {}, set()
-    for name, parameter in model.named_parameters():
-        matching = [pattern for pattern in patterns if fnmatchcase(name, pattern)]
-        used.update(matching)
-        values[id(parameter)] = patterns[max(matching, key=len)] if matching else 1.0
-    unused = [pattern for pattern in patterns if pattern not in used]
-    if unused:
+    parameters = dict(model.named_parameters())
+    try:
+        values = factors_by_name(parameters, patterns)
+    except KeyError as error:
         raise UserError(
-            f"train.{key}: no parameter matches {unused[0]!r}; modules: {_children(model)}"
-        )
-    return values
+            f"train.{key}: no parameter matches {error.args[0]!r}; modules: {_children(model)}"
+        ) from None
+    return {id(parameters[name]): value for name, value in values.items()}
 
 
 def layer_factors(model: nn.Module, decay: float) -> dict[int, float]:

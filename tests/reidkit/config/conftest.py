@@ -170,6 +170,8 @@ WORLD = {
 @pytest.fixture
 def components(monkeypatch):
     """Registries that hold exactly the classes above."""
+    for registry in REGISTRIES.values():
+        registry.names()  # now, lest the core's components are lost in the closed ones
     for kind, classes in WORLD.items():
         closed = {one.__name__: one for one in classes}
         monkeypatch.setattr(REGISTRIES[kind], "_module_dict", closed)

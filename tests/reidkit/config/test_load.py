@@ -91,6 +91,11 @@ def test_a_recipe_that_only_the_config_knows(tree):
     assert "recipes" not in load_config(own)
 
 
+def test_what_is_kept_for_a_recipe_is_a_dict(tree):
+    own = tree_method(tree, "recipes = dict(quick=3)\n")
+    assert refused(own) == f"{own}: recipes.quick: expected a dict of keys, got 3"
+
+
 def test_none_leaves_a_role_out(tree):
     own = tree_method(tree, "model = dict(losses=dict(ps=None), matcher=None)\n")
     model = load_config(own).model
@@ -191,6 +196,17 @@ def test_saved_config_on_other_data(tree, tmp_path):
     assert refused(str(saved), "recipe=paper") == (
         "recipe=paper: a saved config is resolved already; start from configs/foo/method.py"
     )
+
+
+def test_a_saved_config_needs_no_original(tree, tmp_path):
+    own = tree_method(tree, "train = dict(epochs=5)\n")
+    saved = tmp_path / "config.py"
+    saved.write_text(render(load_config(own)))
+    (tmp_path / own).unlink()
+    assert load_config(saved).train.epochs == 5
+    assert load_config(saved, ["data=toy"]).data.name == "toy"
+    tree.write(**{"_base_/data/other": 'data = dict(domains=dict(x=dict(type="A")), tests=[])'})
+    assert load_config(saved, ["data=other"]).data.name == "other"
 
 
 def test_settings_are_completed(tree):
