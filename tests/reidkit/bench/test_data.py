@@ -21,7 +21,7 @@ def test_the_benchmark_reports_every_way_with_its_ratio(tmp_path):
     rows = measure(write_crops(tmp_path, 6), repeats=1, batch_size=3)
     assert len(rows) == 3 and len({row.baseline for row in rows}) == 1
     assert all(row.ratio == pytest.approx(row.ours / row.baseline) for row in rows)
-    assert all(row.ours > 0 and row.unit == "img/s" for row in rows)
+    assert {row.unit for row in rows} == {"img/s"}
 
 
 def test_the_table_aligns_and_titles():

@@ -1,4 +1,4 @@
-"""CUHK03 classic, CUHK01 and Market's multi-query images, made of SynthPed crops and read back."""
+"""CUHK03's .mat file, its twenty test sets, one gallery image a person."""
 
 import sys
 from pathlib import Path
@@ -6,20 +6,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
 
-from reidkit.data import CUHK01, CUHK03, Market1501
+from reidkit.data import CUHK03
 from reidkit.errors import UserError
-from reidkit.evaluation import EuclideanMatcher, LabelledEmbeddings, RankingEvaluator
-from reidkit.structures import Embedding
-from reidkit.testing.fakes import labelled
-
-Crops = dict[int, list[np.ndarray]]  # identity -> RGB crops (H, W, 3)
-
-
-def save(path: Path, pixels: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    assert cv2.imwrite(str(path), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+from reidkit.evaluation import EuclideanMatcher, RankingEvaluator
 
 
 def load(split, row: int) -> np.ndarray:
@@ -70,23 +60,10 @@ def write_cuhk03(path: Path, pairs: dict[str, list[list[list]]], testsets: list[
         file.write(b"MATLAB 7.3 MAT-file".ljust(512))
 
 
-def write_cuhk01(root: Path, crops: Crops) -> None:
-    for number, images in enumerate(crops.values(), 1):
-        for image in range(4):
-            save(root / f"campus/{number:04d}{image + 1:03d}.png", images[image % len(images)])
-
-
 def ids(split):
     return split.identities.tolist()
 
 
-def random_sides(query, gallery, dims=8, seed=0):
-    random = torch.Generator().manual_seed(seed)
-    both = (query, gallery)
-    return labelled([Embedding(torch.randn(len(s), 2, dims, generator=random)) for s in both], both)
-
-
-# -- CUHK03 classic -------------------------------------------------------------------------------
 def cuhk03_people(crops, sizes, drop=()):
     """Camera pairs of people of ten cells; ``drop``: (pair, person, image) that are empty."""
     people = list(crops.values())
@@ -145,7 +122,7 @@ def test_cuhk03_test_sets_count_from_one_and_the_rest_is_learned(tmp_path, peopl
         CUHK03(str(tmp_path), split=2).prepare()
 
 
-def test_cuhk03_single_shot_gallery_holds_100(tmp_path, people):
+def test_cuhk03_single_shot_gallery_holds_100(tmp_path, people, random_sides):
     tiny = {i: [image[:6, :4] for image in images] for i, images in people.items()}
     rng = np.random.default_rng(0)
     every = np.array([(p, n) for p in (1, 2) for n in range(1, 61)])
@@ -188,58 +165,3 @@ def test_cuhk03_refuses_another_file_and_missing_people(tmp_path, people, monkey
         CUHK03(str(tmp_path), part="labeled").prepare()
     with pytest.raises(UserError, match=r"CUHK03 \(detected\): not found in"):
         CUHK03(str(tmp_path / "nowhere")).prepare()
-
-
-# -- CUHK01 and Market multi-query ----------------------------------------------------------------
-def test_cuhk01_views_partitions_and_pooled_queries(tmp_path, people):
-    write_cuhk01(tmp_path / "cuhk01", people)
-    reader = CUHK01(str(tmp_path), test_people=2, split=3)
-    reader.prepare()
-    splits = reader.splits()
-    assert len(splits["query"]) == len(splits["gallery"]) == 4  # two people, two images each
-    assert len(splits["train"]) == 4 * (len(people) - 2)
-    assert {p[-7:-4] for p in splits["query"].paths} == {"001", "002"}
-    assert {p[-7:-4] for p in splits["gallery"].paths} == {"003", "004"}
-    assert splits["multi_query"].paths == splits["query"].paths
-    assert (tmp_path / "cuhk01/reidkit_splits_2.json").is_file()
-    counts = CUHK01(str(tmp_path)).counts
-    assert counts["train"] == (1940, 485) and counts["query"] == (972, 486)
-    assert CUHK01(str(tmp_path), test_people=100).counts["train"] == (3484, 871)
-    save(tmp_path / "cuhk01/campus/0001005.png", people[next(iter(people))][0])
-    with pytest.raises(UserError, match="images of a person are numbered 001 to 004"):
-        CUHK01(str(tmp_path)).prepare()
-
-
-def write_market_boxes(root, crops, names):
-    for name in names:
-        save(root / "gt_bbox" / name, crops[next(iter(crops))][0])
-
-
-def test_market_multi_query_takes_the_querys_person_and_camera(market, people):
-    root = market / "market1501"
-    kept = ["0001_c1s1_001051_00.jpg", "0001_c1s2_000100_01.jpg", "0003_c4s6_015641_00.jpg"]
-    others = ["0001_c2s1_000401_00.jpg", "0002_c1s1_000451_00.jpg"]  # other camera, training person
-    write_market_boxes(root, people, kept + others)
-    (root / "gt_bbox/Thumbs.db").write_bytes(b"x")
-    splits = Market1501(str(market)).splits()
-    assert splits["multi_query"].paths == tuple(f"gt_bbox/{name}" for name in kept)
-    assert len(splits["query"]) == 2  # as many queries as without
-    pooled, single = (
-        RankingEvaluator(protocol).extra_splits() for protocol in ("multi-query", "market")
-    )
-    assert pooled == ("multi_query",) and single == ()
-
-
-def test_one_box_equal_to_the_query_gives_the_single_query_result(market, people):
-    write_market_boxes(
-        market / "market1501", people, ["0001_c1s1_001051_00.jpg", "0003_c4s6_015641_00.jpg"]
-    )
-    splits = Market1501(str(market)).splits()
-    query, gallery, boxes = (splits[name] for name in ("query", "gallery", "multi_query"))
-    sides = random_sides(query, gallery)
-    single = RankingEvaluator("market").evaluate(*sides, EuclideanMatcher(True))
-    pooled = LabelledEmbeddings.of(sides[0].embedding, boxes, "multi_query")
-    multi = RankingEvaluator("multi-query").evaluate(
-        *sides, EuclideanMatcher(True), multi_query=pooled
-    )
-    assert multi.metrics == pytest.approx(single.metrics) and multi.n_query == single.n_query
