@@ -9,7 +9,7 @@ pytestmark = pytest.mark.slow
 
 def test_small_run():
     rows = dgnet.run(steps=1, full=False)
-    assert all(row.ours > 0 and row.baseline > 0 for row in rows)
+    assert {row.unit for row in rows} == {"it/s", "MB"}
     memory = {row.name: row for row in rows if row.unit == "MB"}
     name = next(name for name in memory if "checkpointed" in name)
     assert memory[name].ratio > 2  # activations are computed again instead of kept

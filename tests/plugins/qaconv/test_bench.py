@@ -11,7 +11,6 @@ def test_a_small_run(capsys):
         "einsum, max with places",
         "einsum, max with places",
     ]
-    assert all(row.baseline > 0 and row.ours > 0 for row in rows)
     out = capsys.readouterr().out
     assert "of the top 50 places as in float32" in out
     assert "shortlist of 32 of 64: keeps" in out
