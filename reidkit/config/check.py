@@ -53,8 +53,8 @@ def prepare_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
 def prepare(path: str | Path, overrides: Sequence[str] = ()) -> Resolved:
     """As ``prepare_config``, with the making of the config: origins of values, notices."""
     resolved = resolve(path, overrides)
-    found = [problem.marked(resolved.typed) for problem in check_config(resolved.cfg)]
-    if problems := list(dict.fromkeys([*resolved.problems, *found])):
+    problems = [problem.marked(resolved.overridden) for problem in check_config(resolved.cfg)]
+    if problems := list(dict.fromkeys([*resolved.problems, *problems])):
         raise ConfigError(resolved.source, problems)
     return resolved
 
@@ -132,8 +132,11 @@ def _stage_problems(tree: Node) -> Iterator[Problem]:
         if isinstance(change, Mapping):
             stage = {key: value for key, value in merge(train, change).items() if key in change}
             plugins = names_of(tree.get("plugins"))
-            found = [*component_problems(stage, ("train",), plugins)]
-            for problem in [*found, *_schedule_problems(stage, "train", plugins)]:
+            problems = [
+                *component_problems(stage, ("train",), plugins),
+                *_schedule_problems(stage, "train", plugins),
+            ]
+            for problem in problems:
                 where = problem.where.replace("train", f"train.stages.{name}", 1)
                 yield replace(problem, where=where)
 
@@ -221,8 +224,7 @@ def _component(kind: Kind, name: str, plugins: Sequence[str]) -> Any:
 def _unknown(kind: Kind, name: str, where: str, plugins: Sequence[str]) -> Iterator[Problem]:
     """The refusal of a name: of a plugin that is not loaded, of another kind, or misspelt."""
     plugin = name.partition("/")[0] if "/" in name else ""
-    found = discover()
-    absent = found.plugins.get(plugin) if plugin not in plugins else None
+    absent = discover().plugins.get(plugin) if plugin not in plugins else None
     if absent is not None and (kind.name, name) in absent.components():
         yield Problem(
             f"{where}.type",

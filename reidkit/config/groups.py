@@ -80,9 +80,9 @@ def group_layers(near: Path, group: str, value: str, others: Sequence[str] = ())
     Raises:
         UserError: no such value, with the nearest one and all there are.
     """
-    found = _file(near, group, value)
-    if found is not None:
-        layers = [one for one in read_layers(found) if not is_default(one.path)]
+    path = _file(near, group, value)
+    if path is not None:
+        layers = [one for one in read_layers(path) if not is_default(one.path)]
         return _as_data(layers, value) if group == "data" else layers
     if group == "data" and ("_to_" in value or "+" in value):
         return [Layer(folders(near, group)[-1], composed(near, value), value)]
@@ -146,11 +146,11 @@ def composed(near: Path, value: str) -> dict[str, Any]:
 
 
 def _set(near: Path, name: str) -> dict[str, Any]:
-    found = _file(near, "data", name)
-    if found is None:
+    path = _file(near, "data", name)
+    if path is None:
         known = _known(near, "data")
         raise UserError(f"data: no data set named {name!r}; {suggest(name, known, 'data sets')}")
-    return join(read_layers(found))
+    return join(read_layers(path))
 
 
 def _target(keys: Mapping[str, Any]) -> dict[str, Any]:

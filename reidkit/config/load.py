@@ -48,7 +48,7 @@ class Resolved:
         cfg: the tree; its ``settings`` are a frozen yacs node.
         source: the file, as shown to people.
         layers: what was merged, lowest first.
-        typed: keys that the command line set.
+        overridden: keys that the command line set.
         notices: one line for each component swapped on the command line.
         problems: overrides that were refused and not applied, and settings that do not fit.
     """
@@ -56,7 +56,7 @@ class Resolved:
     cfg: Config
     source: str
     layers: list[Layer] = field(default_factory=list)
-    typed: frozenset[tuple[str, ...]] = frozenset()
+    overridden: frozenset[tuple[str, ...]] = frozenset()
     notices: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
@@ -64,18 +64,18 @@ class Resolved:
         """Where the value of a key comes from: "command line", a file, or "default"."""
         if path[0] in ("resolved", "source"):
             return ""
-        if any(path[: len(one)] == one for one in self.typed):
+        if any(path[: len(one)] == one for one in self.overridden):
             return "command line"
         layer = next((one for one in reversed(self.layers) if _has(one.keys, path)), None)
         return "default" if layer is None else layer.label
 
     def summary(self) -> str:
         """What the config is made of, a line each, lowest first."""
-        made = list(dict.fromkeys(layer.label for layer in self.layers))
-        typed = sorted(".".join(path) for path in self.typed)
-        if typed:
-            made.append(f"command line: {', '.join(typed)}")
-        return "\n".join(f"  {one}" for one in made)
+        parts = list(dict.fromkeys(layer.label for layer in self.layers))
+        keys = sorted(".".join(path) for path in self.overridden)
+        if keys:
+            parts.append(f"command line: {', '.join(keys)}")
+        return "\n".join(f"  {one}" for one in parts)
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
@@ -109,12 +109,13 @@ def resolve(path: str | Path, overrides: Sequence[str] = ()) -> Resolved:
     plugins = tree.get("plugins", [])
     names = [p for p in plugins if isinstance(p, str)] if isinstance(plugins, list) else []
     settings, problems = resolve_settings(tree.pop("settings", {}), names)
-    typed = frozenset(applied.paths | {("groups", one) for one in groups if _typed(one, parsed)})
-    marked = [problem.marked(typed) for problem in problems]
+    chosen = {("groups", group) for group in groups if _is_chosen(group, parsed)}
+    overridden = frozenset(applied.paths | chosen)
+    marked = [problem.marked(overridden) for problem in problems]
     tree.update(resolved=True, source=tree["source"] if saved else _source(file))
     cfg = Config(_ordered(dict(without_none(tree), settings=settings)))
     source = display_path(file)
-    return Resolved(cfg, source, layers, typed, applied.notices, [*applied.problems, *marked])
+    return Resolved(cfg, source, layers, overridden, applied.notices, [*applied.problems, *marked])
 
 
 def with_keys(cfg: Config, **keys: Any) -> Config:
@@ -122,7 +123,7 @@ def with_keys(cfg: Config, **keys: Any) -> Config:
     return Config({**dict(cfg.items()), **keys})
 
 
-def _typed(group: str, overrides: Sequence[Override]) -> bool:
+def _is_chosen(group: str, overrides: Sequence[Override]) -> bool:
     """Whether the command line chose a group's value."""
     names = (group, f"groups.{group}", f"{group}.source", f"{group}.target")
     return any(one.action == "set" and one.key in names for one in overrides)

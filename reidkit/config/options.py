@@ -47,15 +47,15 @@ def option_problems(
 
 def options_text(parameters: Any, hints: Mapping[str, Any]) -> str:
     """The options as in a signature: ``options: regions: int = 9, pool: str = "max"``."""
-    shown = []
+    parts = []
     for p in parameters:
         wanted = expected(p, hints)
         text = p.name if wanted is Any else f"{p.name}: {type_text(wanted)}"
         if p.default is not p.empty:
             default = f'"{p.default}"' if isinstance(p.default, str) else repr(p.default)
             text += f" = {default}"
-        shown.append(text)
-    return f"options: {', '.join(shown) or 'none'}"
+        parts.append(text)
+    return f"options: {', '.join(parts) or 'none'}"
 
 
 def type_hints(component: Callable) -> dict[str, Any]:

@@ -30,9 +30,9 @@ class Problem:
     hint: str = ""
     command_line: bool = False
 
-    def marked(self, typed: Iterable[tuple[str, ...]]) -> Problem:
+    def marked(self, overridden: Iterable[tuple[str, ...]]) -> Problem:
         """The problem, with the command line named where the key or one above it comes from it."""
-        keys = (".".join(path) for path in typed)
+        keys = (".".join(path) for path in overridden)
         from_there = any(f"{self.where}.".startswith(f"{key}.") for key in keys)
         return replace(self, command_line=self.command_line or from_there)
 

@@ -36,8 +36,8 @@ def known_settings(plugins: Iterable[str]) -> dict[str, dict[str, Setting]]:
     Args:
         plugins: names; those that are not found bring none.
     """
-    found = discover().plugins
-    nodes = {name: found[name].settings for name in plugins if name in found}
+    installed = discover().plugins
+    nodes = {name: installed[name].settings for name in plugins if name in installed}
     return {"": CORE, **{name: node for name, node in nodes.items() if node}}
 
 

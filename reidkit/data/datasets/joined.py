@@ -119,8 +119,10 @@ class JoinedSets:
         """How the sets are tested, where all of them are tested in one way."""
         protocols = {reader.name: reader.protocol for reader in self.readers}
         if len(set(protocols.values())) > 1:
-            told = ", ".join(f"{name}: {protocol}" for name, protocol in protocols.items())
-            raise UserError(f"{self.name}: tested in different ways ({told}); test on one of them")
+            listing = ", ".join(f"{name}: {protocol}" for name, protocol in protocols.items())
+            raise UserError(
+                f"{self.name}: tested in different ways ({listing}); test on one of them"
+            )
         return str(next(iter(protocols.values())))
 
     def prepare(self) -> None:

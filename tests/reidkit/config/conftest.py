@@ -73,16 +73,16 @@ class Tree:
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
     """``configs`` with default, a data group, two recipes and the method ``foo/method``."""
-    made = Tree(tmp_path)
-    made.write(foo__method=METHOD)
+    tree = Tree(tmp_path)
+    tree.write(foo__method=METHOD)
     base = {"default": DEFAULT, "data/toy": TOY, "recipe/quick": QUICK, "recipe/paper": PAPER}
     for name, text in base.items():
-        made.write(**{f"_base_/{name}": text})
+        tree.write(**{f"_base_/{name}": text})
     for module in ("files", "load", "groups"):
         monkeypatch.setattr(f"reidkit.config.{module}.configs_folder", lambda: tmp_path / "configs")
     monkeypatch.delenv("REIDKIT_PLUGIN_PATH", raising=False)
     monkeypatch.chdir(tmp_path)
-    return made
+    return tree
 
 
 class ResNet:

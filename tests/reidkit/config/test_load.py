@@ -283,7 +283,7 @@ def test_a_saved_config_is_not_executed(tree, tmp_path, line):
 
 def test_where_each_value_comes_from(tree):
     own = tree_method(tree, "train = dict(batch_size=8)\n")
-    made = resolve(own, ["train.epochs=5", "model.backbone=OSNet"])
+    resolved = resolve(own, ["train.epochs=5", "model.backbone=OSNet"])
     places = {
         "train.epochs": "command line",
         "train.batch_size": "configs/foo/own.py",
@@ -293,11 +293,11 @@ def test_where_each_value_comes_from(tree):
         "model.head.dim": "configs/foo/method.py (recipes: quick)",
         "settings.seed": "default",
     }
-    assert {key: made.origin(tuple(key.split("."))) for key in places} == places
-    text = render(made.cfg, made.origin)
+    assert {key: resolved.origin(tuple(key.split("."))) for key in places} == places
+    text = render(resolved.cfg, resolved.origin)
     assert "    epochs=5,  # command line\n" in text
     assert 'type="OSNet"' in text and text.index("type=") < text.index("backbone=")
-    assert "command line: model.backbone, train.epochs" in made.summary()
+    assert "command line: model.backbone, train.epochs" in resolved.summary()
 
 
 def test_settings_are_a_frozen_node_that_survives_copying(tree):
