@@ -310,11 +310,16 @@ def test_settings_are_a_frozen_node_that_survives_copying(tree):
 
 
 def test_a_stage_of_another_optimiser_keeps_nothing_of_the_first(tree):
-    stages = dict(one={}, two=dict(optimizer=dict(type="AdamW", lr=0.1), batch_size=4))
+    stages = dict(
+        one={},
+        two=dict(optimizer=dict(type="AdamW", lr=0.1), batch_size=4),
+        three=dict(optimizer=dict(lr=0.5)),
+    )
     own = tree_method(tree, f"train = dict(optimizer=dict(momentum=0.9), stages={stages!r})\n")
-    one, two = stage_configs(load_config(own))
+    one, two, three = stage_configs(load_config(own))
     assert one.train.optimizer == dict(type="SGD", lr=0.1, momentum=0.9)
     assert two.train.optimizer == dict(type="AdamW", lr=0.1)
+    assert three.train.optimizer == dict(type="SGD", lr=0.5, momentum=0.9)  # of the first, not two
     assert (one.train.batch_size, two.train.batch_size, two.train.epochs) == (32, 4, 2)
 
 
