@@ -1,7 +1,8 @@
 """For tests, ours and other people's.
 
 - ``fake_images``, ``fake_batch`` (with part labels), ``fake_video``, ``fake_domains``,
-  ``fake_features``, ``fake_embedding``, ``fake_split``: seeded inputs of every kind.
+  ``fake_features``, ``fake_embedding``, ``fake_split``: seeded inputs of every kind;
+  ``fake_supply``: what the framework supplies to a kind of component.
 - ``check_component``: one component against the contract of its kind.
 - ``check_plugin``: manifest, components, configs and documentation of a whole plugin.
 - ``train_and_test``: a config trained and tested on the tiny SynthPed, in about a minute.
@@ -22,6 +23,7 @@ from reidkit.testing.fakes import (
 from reidkit.testing.plugins import Report, check_plugin, use_plugin
 from reidkit.testing.requirements import ContractError
 from reidkit.testing.short_run import ShortRun, train_and_test
+from reidkit.testing.supply import fake_supply
 
 __all__ = [
     "ContractError",
@@ -36,6 +38,7 @@ __all__ = [
     "fake_features",
     "fake_images",
     "fake_split",
+    "fake_supply",
     "fake_video",
     "train_and_test",
     "use_plugin",
