@@ -29,7 +29,7 @@ class DiversityLoss(nn.Module):
             "batch_sqrt": sqrt of the sum over the whole batch + 1e-5, which grows with the batch.
 
     Shape:
-        attention (M, K, L), logarithms of maps that sum to 1; returns (), in float32 or wider.
+        attention (M, K, L), logarithms of maps that sum to 1; returns ().
 
     Raises:
         ValueError: unknown penalty or reduction.
@@ -56,13 +56,12 @@ class DiversityLoss(nn.Module):
 
     def forward(self, attention: Tensor) -> Tensor:
         """The loss of one batch."""
-        with torch.autocast(attention.device.type, enabled=False):
-            per_frame = overlap(attention, 0.5 if self.penalty == "Q" else 1.0)
-            if self.reduction == "frame_sq":
-                return per_frame.mean()
-            if self.reduction == "frame_sqrt":
-                return (per_frame + EPS).sqrt().mean()
-            return (per_frame.sum() + EPS).sqrt()
+        per_frame = overlap(attention, 0.5 if self.penalty == "Q" else 1.0)
+        if self.reduction == "frame_sq":
+            return per_frame.mean()
+        if self.reduction == "frame_sqrt":
+            return (per_frame + EPS).sqrt().mean()
+        return (per_frame.sum() + EPS).sqrt()
 
 
 def overlap(attention: Tensor, power: float = 0.5) -> Tensor:
@@ -82,9 +81,8 @@ def overlap(attention: Tensor, power: float = 0.5) -> Tensor:
         >>> overlap(torch.full((1, 6, 32), 1 / 32).log())
         tensor([30.0000])
     """
-    wide = attention if attention.dtype == torch.float64 else attention.float()
-    roots = (power * wide).exp()
-    eye = torch.eye(attention.shape[1], dtype=wide.dtype, device=wide.device)
+    roots = (power * attention).exp()
+    eye = torch.eye(attention.shape[1], dtype=attention.dtype, device=attention.device)
     return (torch.bmm(roots, roots.transpose(1, 2)) - eye).square().sum((1, 2))
 
 
