@@ -120,7 +120,7 @@ def _built(matrix: Matrix, kind: str, **known: Any) -> dict[str, Callable[..., A
         if needed:
             matrix.build[kind, name] = f"{name} needs option {', '.join(map(repr, needed))}"
         else:
-            builders[name] = lambda name=name, **more: _build(kind, name, **known, **more)
+            builders[name] = lambda name=name, **more: _build(kind, name, **{**known, **more})
     return builders
 
 
