@@ -215,10 +215,9 @@ KINDS: dict[str, Kind] = {
             "hook",
             ("hooks.*",),
             ("settings",),
-            "an mmengine Hook.",
+            "methods of an mmengine Hook, as before_train(runner) or after_train_epoch(runner), "
+            "and ``priority``. It may be one; importing that class costs more than torch.",
             (
-                "reidkit.engine.hooks",
-                "reidkit.engine.refresh",
                 "reidkit.engine.products.image_quality_hook",
                 "reidkit.engine.products.samples",
             ),

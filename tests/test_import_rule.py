@@ -163,7 +163,9 @@ def dear_modules(code: str) -> set[str]:
     return set(done.stdout.splitlines()[-1].split())
 
 
-@pytest.mark.parametrize("name", ["eanet/pap_st_ps", "dgnet/teacher"])
+@pytest.mark.parametrize(
+    "name", ["eanet/pap_st_ps", "jlml/jlml", "qaconv/qaconv_gs", "dgnet/dgnet", "drsa/drsa"]
+)
 def test_a_check_imports_nothing_dear(name):
     assert dear_modules(CHECK.format(name=name)) == set()
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import torch
 from mmengine.dist import is_main_process
-from mmengine.hooks import Hook
 from torch import Tensor, nn
 
 from reidkit.errors import UserError
@@ -35,7 +34,7 @@ def _head(runner) -> nn.Module:
 
 
 @HOOKS.register_module()
-class SelectionLog(Hook):
+class SelectionLog:
     """Logs after every epoch which features are selected, and draws it at the end of the run.
 
     For each feature layer: the share of input dimensions that are off (column norm below a tenth of
@@ -98,7 +97,7 @@ def selection(weights: dict[str, Tensor]) -> dict[str, float]:
 
 
 @HOOKS.register_module()
-class ProximalStep(Hook):
+class ProximalStep:
     """Structured sparsity by a proximal step after every optimiser step: exact zeros.
 
     Takes the place of the roles of ``jlml/GroupLasso`` and ``jlml/ExclusiveGroupLasso``, whose

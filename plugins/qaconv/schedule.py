@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import torch
 from mmengine.dist import all_reduce
-from mmengine.hooks import Hook
 
 from reidkit.errors import UserError
 from reidkit.registry import HOOKS
 
 
 @HOOKS.register_module()
-class AdaptiveSchedule(Hook):
+class AdaptiveSchedule:
     """Drops the rate after the first epoch whose loss is well below the second's; ends soon after.
 
     The mean loss of the second epoch is the reference. After the first epoch e (from 1) with a

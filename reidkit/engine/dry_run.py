@@ -164,10 +164,11 @@ def _rest(cfg: Config, model: Any) -> None:
     EVALUATORS.build(dict(cfg.evaluation), supply)
     for hook in cfg.get("hooks", {}).values():
         HOOKS.build(dict(hook), supply)
+    split = _training_split(cfg, model)
     for stage in stage_configs(cfg):
         train = stage.train
         _schedule(train, build_optimizers(model, train, light=True))
-        _sampler(cfg, train, _training_split(cfg, model))
+        _sampler(cfg, train, split)
 
 
 def _schedule(train: Mapping[str, Any], optimizers: Mapping[str, torch.optim.Optimizer]) -> None:

@@ -8,6 +8,7 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,6 @@ from mmengine.hooks import Hook, LoggerHook
 from reidkit.engine.build import TrainingSet
 from reidkit.engine.runner import plain_history
 from reidkit.errors import UserError
-from reidkit.registry import HOOKS
 from reidkit.utils.progress import clock
 
 
@@ -36,7 +36,22 @@ def _number(value: torch.Tensor | float) -> float:
     return float(value.detach()) if isinstance(value, torch.Tensor) else float(value)
 
 
-@HOOKS.register_module()
+class ComponentHook(Hook):
+    """A component that has some of a hook's methods, as mmengine's Runner takes it.
+
+    Args:
+        component: has methods such as ``before_train(runner)`` and ``after_train_epoch(runner)``,
+            and may have a ``priority``. It need not be a ``mmengine.hooks.Hook``, whose import
+            costs more than torch.
+    """
+
+    def __init__(self, component: Any):
+        self.priority = getattr(component, "priority", "NORMAL")
+        for name in dir(component):
+            if name.startswith(("before_", "after_")):
+                setattr(self, name, getattr(component, name))
+
+
 class RandomnessHook(Hook):
     """Randomness by (seed, rank, step): a resumed run draws what an unbroken one would.
 
@@ -67,7 +82,6 @@ class RandomnessHook(Hook):
             batch.generator = torch.Generator().manual_seed(word)
 
 
-@HOOKS.register_module()
 class LastCheckpointHook(Hook):
     """Keeps ``checkpoints/last.pth``, replaced whole every few epochs and at the end.
 
@@ -109,7 +123,6 @@ class OpenLoggerHook(LoggerHook):
         """Nothing: the run closes the visualiser when it has recorded its numbers."""
 
 
-@HOOKS.register_module()
 class FiniteLossHook(Hook):
     """Stops a run whose loss is not a number, naming the part and the last checkpoint."""
 
@@ -132,7 +145,6 @@ class FiniteLossHook(Hook):
         )
 
 
-@HOOKS.register_module()
 class ProgressHook(Hook):
     """One line per epoch, moving on a terminal: loss with its parts, learning rate, images/s, ETA.
 

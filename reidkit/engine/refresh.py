@@ -11,7 +11,6 @@ from torch import nn
 from reidkit.data.crops import CropDataset
 from reidkit.engine.build import unwrapped
 from reidkit.engine.extract import embed_rows
-from reidkit.registry import HOOKS
 from reidkit.structures import Embedding
 
 
@@ -39,7 +38,6 @@ class LiveModel:
         return embed_rows(self._model, self._dataset, np.asarray(rows), 64, workers, label)
 
 
-@HOOKS.register_module()
 class RefreshSamplerHook(Hook):
     """Calls ``refresh`` of the first domain's sampler before each epoch, and saves its state.
 

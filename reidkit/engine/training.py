@@ -23,6 +23,7 @@ from reidkit.engine.domains import Domains
 from reidkit.engine.evaluate import TestRun, evaluate
 from reidkit.engine.folder import CHECKPOINT
 from reidkit.engine.hooks import (
+    ComponentHook,
     FiniteLossHook,
     LastCheckpointHook,
     OpenLoggerHook,
@@ -158,7 +159,8 @@ def custom_hooks(cfg: Config, domains: Domains, training_set: TrainingSet) -> li
 
         hooks.append(EMAHook(momentum=0.001))
     supply = dict(settings=cfg.settings)
-    return hooks + [HOOKS.build(dict(hook), supply) for hook in cfg.get("hooks", {}).values()]
+    named = (HOOKS.build(dict(hook), supply) for hook in cfg.get("hooks", {}).values())
+    return hooks + [hook if isinstance(hook, Hook) else ComponentHook(hook) for hook in named]
 
 
 class EvaluateHook(Hook):

@@ -131,14 +131,8 @@ def _length(rng: np.random.Generator, sizes: VideoSizes) -> int:
     return sizes.shortest + round((sizes.longest - sizes.shortest) * float(rng.beta(1.1, 2.3)))
 
 
-def contents(preset: str, domain: str, seed: int = 0, style: str | None = None) -> layout.Contents:
-    """Everything a video domain's folder holds.
-
-    Args:
-        preset: name of the difficulty.
-        domain: "A", "B" or "P".
-        seed: of the benchmark.
-        style: whose cameras render it.
+def check_names(preset: str, domain: str, style: str | None = None) -> None:
+    """Refuse what no video domain is named by.
 
     Raises:
         ValueError: unknown preset, domain or style.
@@ -153,6 +147,21 @@ def contents(preset: str, domain: str, seed: int = 0, style: str | None = None) 
             raise ValueError(
                 f"SynthPed video: {option} must be one of {tuple(names)}, got {value!r}"
             )
+
+
+def contents(preset: str, domain: str, seed: int = 0, style: str | None = None) -> layout.Contents:
+    """Everything a video domain's folder holds.
+
+    Args:
+        preset: name of the difficulty.
+        domain: "A", "B" or "P".
+        seed: of the benchmark.
+        style: whose cameras render it.
+
+    Raises:
+        ValueError: unknown preset, domain or style.
+    """
+    check_names(preset, domain, style)
     items: list[Item] = []
     tables: dict[str, bytes] = {}
     for sub, part, rows in zip(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from reidkit.data.datasets.mars import MARS
 from reidkit.registry import DATASETS
 from reidkit.synthped import layout
-from reidkit.synthped.video_plan import contents, video_folder
+from reidkit.synthped.video_plan import check_names, contents, video_folder
 
 
 @DATASETS.register_module()
@@ -45,10 +46,16 @@ class SynthPedVideo(MARS):
         gallery: str = "all",
     ):
         style = None if style == domain else style
-        self.contents = contents(preset, domain, seed, style)
+        check_names(preset, domain, style)
+        self._names = preset, domain, seed, style
         folder = video_folder(data_root, preset, domain, seed, style)
         super().__init__(data_root, folder.relative_to(data_root).as_posix(), gallery)
         self.name = folder.relative_to(data_root).as_posix()
+
+    @cached_property
+    def contents(self) -> layout.Contents:
+        """Every file that the domain holds, planned but not rendered."""
+        return contents(*self._names)
 
     @property
     def folder(self) -> Path:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.hooks import Hook
 from torch import Tensor
 
 from reidkit.data.split import Split
@@ -208,7 +207,8 @@ def _scores(result: Any) -> dict[str, float]:
 
 
 def check_hook(build: Build) -> str:
-    """A hook of mmengine."""
+    """It has methods that mmengine's Runner calls."""
     hook = build()
-    require(isinstance(hook, Hook), f"expected an mmengine Hook, got {type(hook).__name__}")
-    return "a hook of mmengine"
+    methods = [n for n in dir(hook) if n.startswith(("before_", "after_"))]
+    require(methods, f"{type(hook).__name__} has no method such as after_train_epoch(runner)")
+    return "methods of a hook"

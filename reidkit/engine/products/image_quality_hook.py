@@ -7,7 +7,6 @@ import io
 from pathlib import Path
 
 from mmengine.dist import is_main_process
-from mmengine.hooks import Hook
 
 from reidkit.engine.build import unwrapped
 from reidkit.engine.products.composites import Composer
@@ -18,7 +17,7 @@ from reidkit.viz import panels
 
 
 @HOOKS.register_module()
-class ImageQualityHook(Hook):
+class ImageQualityHook:
     """Measures a generative model's composites of the training crops every few epochs.
 
     Each measurement is a row of ``image_quality.csv`` in the run folder, a point of

@@ -7,7 +7,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 from mmengine.dist import is_main_process
-from mmengine.hooks import Hook
 
 from reidkit.engine.build import unwrapped
 from reidkit.errors import UserError
@@ -16,7 +15,7 @@ from reidkit.utils.io import atomic_write
 
 
 @HOOKS.register_module()
-class SampleHook(Hook):
+class SampleHook:
     """Gives a model's own pictures of a few fixed training crops to the visualiser and to a folder.
 
     The crops are of different identities, the same ones every time, so that pictures of different
