@@ -72,8 +72,8 @@ def rounding_by_place(monkeypatch):
 @pytest.fixture(params=["tiles", "rows"])
 def way(request, monkeypatch):
     """Megabytes of a block for tiles and for whole rows."""
-    monkeypatch.setattr(tiles, "ROWS", 16)
-    monkeypatch.setattr(tiles, "COLUMNS", 50)
+    monkeypatch.setattr(tiles, "ROWS", 32)
+    monkeypatch.setattr(tiles, "COLUMNS", 20)
     monkeypatch.setattr(neighbours, "STEP", 7)
     return 3000 * 4 / 2**20 if request.param == "tiles" else 4.0
 
@@ -112,6 +112,8 @@ def case(request):
 
 def test_ranks(case, way):
     matcher, query, gallery, _, truth, table = case
+    in_tiles = tiles.tiled(gallery, matcher, way, len(truth.valid), DISTINCT)
+    assert in_tiles == (way < 1)  # megabytes
     found = rank_positives(query, gallery, truth, matcher, way)
     places = RowIds.arange(len(query)), RowIds.arange(len(gallery))
     wanted = rank_positives(*places, truth, PrecomputedMatcher(table))
