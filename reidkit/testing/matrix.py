@@ -212,11 +212,12 @@ def _run_head(
 
 def _loss_for(build: Callable, known: dict) -> Any:
     """The loss for a head; one that keeps vectors wants the head to say how wide they are."""
-    loss = build(**known)
-    keeps = inspect.signature(type(loss)).parameters.get("width")
-    if known.get("width") is None and keeps is not None and keeps.default is keeps.empty:
-        raise ValueError("the loss keeps vectors, and the head does not say its width")
-    return loss
+    if known.get("width") is None:
+        kind = type(build(**{**known, "width": 1}))  # of any width: only its class is looked at
+        keeps = inspect.signature(kind).parameters.get("width")
+        if keeps is not None and keeps.default is keeps.empty:
+            raise ValueError("the loss keeps vectors, and the head does not say its width")
+    return build(**known)
 
 
 def _asks_for_scores(build: Callable, derived: dict) -> str:
