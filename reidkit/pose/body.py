@@ -66,7 +66,7 @@ class Body:
 
 
 BODY = Body()
-# said in label stores, so that maps painted otherwise are painted anew; raise the number with
+# kept in label stores, so that maps painted otherwise are painted anew; raise the number with
 # every change of this module's rules
 PAINTER = f"capsules 2 {hashlib.sha256(repr(BODY).encode()).hexdigest()[:12]}"
 

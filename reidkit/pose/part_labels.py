@@ -21,7 +21,7 @@ class PartLabels:
     Args:
         files: one PNG per crop, single channel, classes 0..7, any resolution.
         bilinear: as in ``resize_part_labels``.
-        source: said in the store, so that other files make another store.
+        source: kept in the store, so that other files make another store.
     """
 
     files: tuple[Path, ...]

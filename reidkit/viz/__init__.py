@@ -2,7 +2,7 @@
 
 `rank_sheet` shows queries with what was found, `part_sheet` crops with their part labels,
 `match_sheet` the local matches behind a distance, `curve` numbers over iterations, `panels` those
-that are measured now and then. Sheets are drawn with OpenCV and PIL on a plain `Canvas`.
+that are measured at irregular intervals. Sheets are drawn with OpenCV and PIL on a plain `Canvas`.
 """
 
 from reidkit.viz.canvas import Canvas

@@ -69,7 +69,7 @@ def panels(
     iterations: Sequence[float],
     groups: Mapping[str, Mapping[str, Sequence[float]]],
 ) -> None:
-    """Draw series that were measured now and then, a panel for each kind of number.
+    """Draw series that were measured at irregular intervals, a panel for each kind of number.
 
     Args:
         path: of the PNG file.
