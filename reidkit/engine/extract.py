@@ -57,9 +57,9 @@ def extract(
         raise ValueError(f"{split.dataset}/{split.name} has tracklets: name a frame sampler")
     batches = list(fixed_clips(frames, split.lengths, batch_size))
     clips = ClipDataset(split, size, resize, labels=labels)
-    found = _embed(model, clips, batches, workers, label)
+    embedding = _embed(model, clips, batches, workers, label)
     owners = torch.tensor([row for batch in batches for row, _ in batch])
-    return found if len(owners) == len(split) else found.join(owners)
+    return embedding if len(owners) == len(split) else embedding.join(owners)
 
 
 def embed_rows(

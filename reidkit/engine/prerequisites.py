@@ -81,10 +81,10 @@ def _finished(folder: Path) -> bool:
 
 def _check(role: str, wanted: Config, folder: Path) -> None:
     """Refuse a run that was trained on other identities or another input size."""
-    found = prepare_config(folder / "config.py")
+    trained = prepare_config(folder / "config.py")
     for key, value in (("data.domains", "domains"), ("input.size", "size")):
         part = key.split(".")[0]
-        mine, theirs = (json.dumps(c[part].to_dict()[value]) for c in (wanted, found))
+        mine, theirs = (json.dumps(c[part].to_dict()[value]) for c in (wanted, trained))
         if mine != theirs:
             raise UserError(
                 f"prerequisites.{role}: {folder} was trained with another {key}: {theirs}, not "

@@ -88,5 +88,5 @@ def _harmless() -> list:
 def _named(error: Exception) -> str:
     """The offending global in torch's message, or the message's first line."""
     text = str(error)
-    found = re.search(r"GLOBAL (\S+)", text)
-    return found.group(1) if found else text.splitlines()[0]
+    match = re.search(r"GLOBAL (\S+)", text)
+    return match.group(1) if match else text.splitlines()[0]

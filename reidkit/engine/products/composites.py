@@ -89,11 +89,11 @@ class Composer:
         """Every crop's appearance (rows) in every crop's structure (columns)."""
         batch = self.load(rows)
         appearance, structure = self.model.appearance(batch), self.model.structure(batch)
-        made = [
+        images = [
             _pixels(self.model.generate(code.expand_as(appearance), structure))
             for code in appearance[:, None]
         ]
-        return swap_grid(_pixels(batch.images), _pixels(batch.images), np.stack(made))
+        return swap_grid(_pixels(batch.images), _pixels(batch.images), np.stack(images))
 
     def interpolation(self, first: int, second: int, steps: int = 11) -> NDArray[np.uint8]:
         """Two crops: appearance moves under a fixed structure, then structure under an appearance.

@@ -84,10 +84,10 @@ def frechet(features: nn.Module | str | Path) -> Any:
 def ssim(first: Tensor, second: Tensor) -> Tensor:
     """Structural similarity of pairs of images (N, 3, H, W) uint8, per pair; 1 is equal."""
     image = _torchmetrics("torchmetrics.functional.image")
-    found = image.structural_similarity_index_measure(
+    similarity = image.structural_similarity_index_measure(
         first.float(), second.float(), data_range=255.0, reduction="none"
     )
-    return torch.atleast_1d(found)
+    return torch.atleast_1d(similarity)
 
 
 class LPIPS(nn.Module):
@@ -167,7 +167,7 @@ class ImageQuality:
         """
         own = np.arange(len(composer.split))
         mates = within_identity(composer.split.identities, np.random.default_rng(self.seed))
-        made = torch.cat(list(composer.composites(composer.pairs(self.copies, self.seed))))
+        composites = torch.cat(list(composer.composites(composer.pairs(self.copies, self.seed))))
         real = torch.cat(list(_crops(composer, own)))
         rebuilt = torch.cat(list(composer.composites(np.stack([own, own], 1), label="rebuilding")))
         if not self._real:
@@ -177,11 +177,11 @@ class ImageQuality:
                 self._real[name] = _mean(measured, real[mates[:, 0]], real[mates[:, 1]])
         numbers = {}
         for name, metric in self.distances.items():
-            _update(metric, made, False)
+            _update(metric, composites, False)
             numbers[name] = float(metric.compute())
             metric.reset()  # the real crops stay
         for name, measured in self.similarities.items():
-            pairs = made[mates[:, 0]], made[mates[:, 1]]
+            pairs = composites[mates[:, 0]], composites[mates[:, 1]]
             numbers[f"{name} within identity, composites"] = _mean(measured, *pairs)
             numbers[f"{name} within identity, real"] = self._real[name]
             numbers[f"{name} self-reconstruction"] = _mean(measured, rebuilt, real)
@@ -205,11 +205,11 @@ def within_identity(identities: NDArray[np.int64], rng: np.random.Generator) -> 
         >>> sorted(sorted(pair) for pair in pairs.tolist())
         [[0, 2], [1, 3]]
     """
-    found = []
+    pairs = []
     for person in np.unique(identities[identities > 0]):
         rows = rng.permutation(np.flatnonzero(identities == person))
-        found.append(rows[: len(rows) // 2 * 2].reshape(-1, 2))
-    return np.concatenate(found) if found else np.empty((0, 2), np.int64)
+        pairs.append(rows[: len(rows) // 2 * 2].reshape(-1, 2))
+    return np.concatenate(pairs) if pairs else np.empty((0, 2), np.int64)
 
 
 def _crops(composer: Composer, rows: NDArray[np.int64], size: int = 64) -> Iterator[Tensor]:
