@@ -68,7 +68,7 @@ class SlidingPatches(PatchEmbed):
 
 @BACKBONES.register_module()
 class SIETransformer(nn.Module):
-    """A vision transformer of timm on overlapping patches, told under which camera an image was taken.
+    """A vision transformer of timm on overlapping patches, told the camera of every image.
 
     The camera's vector, times ``strength``, is added to all tokens after the position embeddings.
     The global feature is the class token after the last block. For heads that end in a block of

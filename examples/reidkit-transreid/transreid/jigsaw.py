@@ -72,11 +72,11 @@ class JigsawHead(nn.Module):
         He et al., arXiv 2102.04378, 3.2, k = 4 and shift 5. BNNeck: Luo et al., arXiv 1903.07071.
 
     Example:
-        >>> specs = {"tokens": FeatureSpec(64, kind="tokens"), "class": FeatureSpec(64, kind="vector")}
-        >>> head = JigsawHead(specs, num_identities=5)
+        >>> tokens, token = FeatureSpec(64, kind="tokens"), FeatureSpec(64, kind="vector")
+        >>> head = JigsawHead({"tokens": tokens, "class": token}, num_identities=5)
         >>> out = head({"tokens": torch.rand(2, 8, 64), "class": torch.rand(2, 64)}, None)
-        >>> {name: tuple(one.shape) for name, one in out.known().items()}
-        {'vectors': (2, 1, 64), 'logits': (2, 1, 5), 'local_vectors': (2, 4, 64), 'local_logits': (2, 4, 5)}
+        >>> {name: tuple(one.shape) for name, one in out.outputs.items()}
+        {'logits': (2, 1, 5), 'local_vectors': (2, 4, 64), 'local_logits': (2, 4, 5)}
     """
 
     gives = ("vectors", "logits", "local_vectors", "local_logits")

@@ -11,11 +11,11 @@ model = dict(
     ),
 )
 train = dict(
-    epochs=20,
+    epochs=30,
     batch_size=32,
-    optimizer=dict(type="AdamW", lr=5e-4, weight_decay=0.05),
+    optimizer=dict(type="AdamW", lr=1e-3, weight_decay=0.05),
     schedule=[
         dict(type="LinearLR", start_factor=0.1, begin=0, end=3),
-        dict(type="CosineAnnealingLR", T_max=17, begin=3, end=20),
+        dict(type="CosineAnnealingLR", T_max=27, begin=3, end=30),
     ],
 )
