@@ -97,8 +97,7 @@ def input_problems(cfg: Config, model: ReIDModel) -> Iterator[Problem]:
     ]
     wanted += [(None, domain, plan.test) for domain in cfg.data.tests]
     for domain, of, names in wanted:
-        brought = getattr(DATASETS.get(cfg.data.domains[of]["type"]), "labels", ())
-        for name in sorted(set(names) - set(brought)):
+        for name in sorted(set(names) - _brought(cfg, of)):
             if name in STORED and cfg.data.get("labeller"):
                 continue
             if name in STORED:
@@ -108,6 +107,16 @@ def input_problems(cfg: Config, model: ReIDModel) -> Iterator[Problem]:
             where = f"in training on '{of}'" if domain else f"in the test on '{of}'"
             what = f"{asking} asks for {name!r} {where}, and nothing gives it"
             yield Problem(place, what, who_gives(name))
+
+
+def _brought(cfg: Config, domain: str) -> set[str]:
+    """Names of the labels that a domain's data set brings."""
+    node = dict(cfg.data.domains[domain])
+    brought = getattr(DATASETS.get(node["type"]), "labels", ())
+    if isinstance(brought, property):  # known once it is built with its options
+        supply = dict(data_root=cfg.settings.data_root, settings=cfg.settings)
+        brought = DATASETS.build(node, supply).labels
+    return set(brought)
 
 
 def _asking(model: ReIDModel, domain: str | None, name: str) -> tuple[str, str]:

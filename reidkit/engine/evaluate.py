@@ -111,5 +111,6 @@ def _embed(
         workers=cfg.settings.workers,
         label=f"testing {split.dataset}/{split.name}",
         frames=domains.frame_sampler("test"),
+        domain=domain,
     )
     return embedding, split

@@ -28,6 +28,7 @@ def extract(
     workers: int = 0,
     label: str = "",
     frames: FrameSampler | None = None,
+    domain: str = "",
 ) -> Embedding:
     """Embedding of every crop or tracklet of a split, in its order, float32, in main memory.
 
@@ -42,6 +43,8 @@ def extract(
         label: what the progress line calls it.
         frames: which frames of a tracklet, for a split of tracklets. The embeddings of several
             clips of one are joined (``Embedding.join``).
+        domain: name of the domain, copied into every batch: cameras are numbered anew in each data
+            set, and only the domain tells a model whether they are those that it learned.
 
     Shape:
         returns vectors (M, P, D) float32 and what else the head gives.
@@ -51,12 +54,12 @@ def extract(
     """
     label = label or split.name
     if not isinstance(split, TrackletSplit):
-        dataset = CropDataset(split, size, resize, labels=labels)
+        dataset = CropDataset(split, size, resize, labels=labels, domain=domain)
         return embed_rows(model, dataset, np.arange(len(split)), batch_size, workers, label)
     if frames is None:
         raise ValueError(f"{split.dataset}/{split.name} has tracklets: name a frame sampler")
     batches = list(fixed_clips(frames, split.lengths, batch_size))
-    clips = ClipDataset(split, size, resize, labels=labels)
+    clips = ClipDataset(split, size, resize, labels=labels, domain=domain)
     embedding = _embed(model, clips, batches, workers, label)
     owners = torch.tensor([row for batch in batches for row, _ in batch])
     return embedding if len(owners) == len(split) else embedding.join(owners)

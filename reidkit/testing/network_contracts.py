@@ -16,7 +16,7 @@ from torch import Tensor
 from reidkit.evaluation.matchers.base import Matcher
 from reidkit.evaluation.matchers.prepared import Prepared
 from reidkit.models.preprocess import ReIDPreprocessor
-from reidkit.registry import HEADS
+from reidkit.registry import DATASETS, HEADS
 from reidkit.structures import BATCH_TENSORS, Embedding, HeadOutput, ImageMeta, ReIDBatch
 from reidkit.testing.fakes import (
     REGIONS,
@@ -109,13 +109,16 @@ def _tensors(values: Iterable[Any]) -> Iterator[Tensor]:
 def check_loss(build: Build) -> str:
     """A finite scalar; gradients reach the inputs; float64 agrees.
 
-    What the fakes do not have is taken from a registered head that gives it.
+    What the fakes do not have is taken from a registered head that gives it, or is a label that a
+    registered data set brings: class 0 of every image.
     """
     specs, _ = fake_features()
     loss = build(num_identities=IDENTITIES)
     parameters = inspect.signature(loss.forward).parameters
     inputs = _loss_inputs("part_map" in parameters)
     unknown = {n for n, p in parameters.items() if n not in inputs and p.default is p.empty}
+    inputs |= {n: torch.zeros(8, dtype=torch.int64) for n in unknown & _labels()}
+    unknown -= set(inputs)
     inputs |= _of_heads(unknown, type(loss).__module__)
     unknown -= set(inputs)
     if unknown:
@@ -180,6 +183,12 @@ def _of_heads(names: set[str], module: str) -> dict[str, Any]:
             outputs = built.train()(features, fake_batch(identities=IDENTITIES)).outputs
             return {n: _leaf(outputs[n]) for n in names}
     return {}
+
+
+def _labels() -> set[str]:
+    """Names of the labels that registered data sets bring."""
+    listed = [getattr(DATASETS.get(name), "labels", ()) for name in DATASETS.names()]
+    return {name for names in listed if isinstance(names, tuple) for name in names}
 
 
 def _required(component: Any) -> list[str]:

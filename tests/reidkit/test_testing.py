@@ -332,6 +332,27 @@ def test_each_check_sees_its_fault(kind, component, said, monkeypatch):
     assert broken(kind, component, monkeypatch) == said
 
 
+class Moods(Everything):
+    """A data set that brings a label."""
+
+    labels = ("mood",)
+
+
+class OfMoods(Detached):
+    """A loss that asks for the label."""
+
+    def forward(self, vectors, mood):
+        return vectors[mood == 0].mean()
+
+
+def test_a_loss_gets_labels_of_data_sets(monkeypatch):
+    monkeypatch.setitem(REGISTRIES["losses"].module_dict, "OfMoods", OfMoods)
+    assert "not run: it asks for mood" in check_component("losses", "OfMoods")
+    monkeypatch.setitem(REGISTRIES["datasets"].module_dict, "Moods", Moods)
+    done = check_component("losses", "OfMoods")
+    assert done == "documented, built, scalar, gradients and float64 checked"
+
+
 def test_no_docstring():
     assert documentation_problems(type("Bare", (), {})) == ["there is no docstring"]
 

@@ -125,6 +125,12 @@ class JoinedSets:
             )
         return str(next(iter(protocols.values())))
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the labels that all sets bring."""
+        first, *others = [getattr(reader, "labels", ()) for reader in self.readers]
+        return tuple(name for name in first if all(name in names for names in others))
+
     def prepare(self) -> None:
         """Prepare every set; see ``Reader.prepare``."""
         for reader in self.readers:
@@ -199,6 +205,8 @@ def _joined(
         arrays = [getattr(one, field_name) for one in parts]
         if all(one is not None for one in arrays):
             own[field_name] = np.concatenate(arrays)
+    shared = [n for n in parts[0].labels if all(n in one.labels for one in parts)]
+    own["labels"] = {name: np.concatenate([one.labels[name] for one in parts]) for name in shared}
     if not all(videos):
         return JoinedSplit(**own)
     tracklets: Sequence[Any] = parts

@@ -8,10 +8,10 @@ import torch
 from reidkit.config import prepare_config
 from reidkit.engine.build import TrainingSet, build_model
 from reidkit.engine.domains import PART_MAP
-from reidkit.engine.dry_run import dry_run_problems
+from reidkit.engine.dry_run import _brought, dry_run_problems
 from reidkit.engine.label_plan import plan_of
 from reidkit.engine.sample_batch import sample_batch
-from reidkit.registry import HEADS, LOSSES
+from reidkit.registry import DATASETS, HEADS, LOSSES
 
 SMALL = ["model.backbone.depth=10", "model.backbone.width=8"]
 MAPS = "images of 192x64 give features: layer1 (8, 48, 16), layer2 (16, 24, 8), layer3 (32, 24, 8)"
@@ -152,3 +152,14 @@ def test_random_numbers_are_as_before():
     before = torch.get_rng_state()
     said("eanet/pcb")
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_joined_sets_bring_the_labels_that_all_of_them_bring(monkeypatch):
+    """Known once they are built, and not from the class alone."""
+    market = DATASETS.get("Market1501")
+    moody = type("Moody", (market,), {"labels": ("mood",)})
+    monkeypatch.setitem(DATASETS.module_dict, "Moody", moody)
+    sets = [dict(type="Moody"), dict(type="Moody")]
+    cfg = prepare_config("eanet/pcb", [*SMALL, "settings.data_root=/nowhere"])
+    cfg.data.domains.source = dict(type="JoinedSets", sets=sets)
+    assert _brought(cfg, "source") == {"mood"} and _brought(cfg, "target") == set()

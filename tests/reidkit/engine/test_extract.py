@@ -1,4 +1,4 @@
-"""Shares of several processes are put together in order."""
+"""Shares of several processes are put together in order; what batches of the test carry."""
 
 import numpy as np
 import pytest
@@ -36,3 +36,21 @@ def test_rows_come_back_in_order(monkeypatch, world, count):
         except IndexError:  # not all shares are known yet
             continue
     assert found.vectors.flatten().tolist() == rows.tolist()
+
+
+class Recorder:
+    """A model that keeps the batches it embeds."""
+
+    def __init__(self):
+        self.batches = []
+
+    def embed(self, batch):
+        self.batches.append(batch)
+        return Embedding(torch.zeros(len(batch), 1, 2))
+
+
+def test_batches_carry_the_domain_and_the_cameras_of_the_split(crops):
+    model, split = Recorder(), crops(5)
+    extract.extract(model, split, (32, 16), domain="target")
+    assert [batch.domain for batch in model.batches] == ["target"]
+    assert model.batches[0].cameras.tolist() == split.cameras.tolist()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from mmengine.config import Config
 
-from reidkit.data import JoinedSets
+from reidkit.data import JoinedSets, Market1501
 from reidkit.data.datasets.joined import JoinedLabels, _joined, _shifted
 from reidkit.data.tracklets import TrackletSplit
 from reidkit.engine import domains as domains_module
@@ -99,3 +100,25 @@ def test_sets_that_are_tested_differently_are_not_tested_together():
     joined = JoinedSets([dict(type="Market1501"), dict(type="CUHK03NP")], data_root="data")
     with pytest.raises(UserError, match="market1501\\+.*: tested in different ways"):
         assert joined.protocol
+
+
+class Moody(Market1501):
+    """Market-1501 whose training crops have a mood."""
+
+    labels = ("mood",)
+
+    def read(self, folder):
+        splits = super().read(folder)
+        moods = splits["train"].identities * 10
+        return {**splits, "train": replace(splits["train"], labels={"mood": moods})}
+
+
+def test_labels_that_all_sets_bring_are_joined(data, monkeypatch):
+    monkeypatch.setitem(DATASETS.module_dict, "Moody", Moody)
+    twice = [dict(type="Moody", root="one"), dict(type="Moody", root="one")]
+    both = JoinedSets(twice, data_root=str(data))
+    assert both.labels == ("mood",)
+    alone = Moody(str(data), root="one").splits()["train"]
+    assert both.splits()["train"].labels["mood"].tolist() == [*alone.identities * 10] * 2
+    one = JoinedSets([twice[0], SETS[1]], data_root=str(data))
+    assert one.labels == () and not one.splits()["train"].labels
