@@ -1,4 +1,4 @@
-"""An example project as a stranger gets it: an environment to install it in, and what it imports."""
+"""An example project as a stranger gets it: where it is installed, and what it may import."""
 
 from __future__ import annotations
 
