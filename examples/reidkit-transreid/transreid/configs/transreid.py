@@ -23,7 +23,7 @@ model = dict(
         test=dict(normalize=dict(type="Normalize", mean=[0.5, 0.5, 0.5], std=[0.5, 0.5, 0.5])),
     ),
 )
-train = dict(sampler=dict(type="PKSampler", k=4, epoch="images"))
+train = dict(sampler=dict(type="PKSampler", k=4, epoch_length="images"))
 # from random weights the soft margin on vectors of any length draws all of them to one point
 _unit = dict(margin=0.3, normalize=True)
 recipes = dict(
