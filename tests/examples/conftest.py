@@ -49,6 +49,7 @@ def uses_public_api_only():
 def env(tmp_path_factory):
     """A fresh environment that sees reidkit and what it needs, but no plugin but the shipped ones.
 
+    ``env(*command, status=0)`` gives what a command prints, or what it says where it is to fail.
     Without network: the packages of this environment are linked, not installed again.
     """
     folder = tmp_path_factory.mktemp("env")
@@ -65,7 +66,7 @@ def env(tmp_path_factory):
             command, capture_output=True, text=True, env=kept, cwd=folder, timeout=600
         )
         assert done.returncode == status, done.stdout[-3000:] + done.stderr[-3000:]
-        return done.stdout
+        return done.stdout if status == 0 else done.stderr
 
     return run
 

