@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import timm
 import torch
 
+from reidkit.errors import UserError
 from reidkit.plugin import load_plugins
 from reidkit.registry import BACKBONES, HEADS, LOSSES
 from reidkit.structures import FeatureSpec, ReIDBatch
@@ -88,6 +90,17 @@ def test_patches_overlap_and_lie_where_the_paper_says():
     assert touched.any(1).tolist() == [True, True, False, False, False]
     with pytest.raises(ValueError, match="stride must be 1 to 16"):
         backbone(stride=17)
+
+
+def test_weights_of_a_whole_network_fit_other_sizes_and_strides(tmp_path):
+    whole = timm.create_model("vit_tiny_patch16_224", depth=2)
+    torch.save(whole.state_dict(), tmp_path / "whole.pth")
+    net = backbone(pretrained=str(tmp_path / "whole.pth"))
+    for one, other in zip(net.body.blocks.parameters(), whole.blocks.parameters(), strict=True):
+        assert torch.equal(one, other)
+    assert net.body.pos_embed.shape[1] == 1 + 5 * 2
+    with pytest.raises(UserError, match="give the path of a file with its weights"):
+        backbone(pretrained=str(tmp_path / "none.pth"))
 
 
 def test_parameters_from_input_to_output():

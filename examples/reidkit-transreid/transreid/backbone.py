@@ -77,7 +77,8 @@ class SIETransformer(nn.Module):
     Args:
         name: of a plain transformer in timm with a class token and learned positions, e.g.
             "vit_base_patch16_224.augreg_in21k_ft_in1k", "deit_small_patch16_224".
-        depth: number of blocks, at least 2; None takes all that the network has.
+        depth: number of blocks, at least 2; None takes all that the network has. Fewer take the
+            weights of the first ones.
         stride: pixels from one patch to the next, 1 to the size of a patch; None: that size.
         strength: lambda, factor on the camera's vector; 0 leaves the camera out.
         unknown: what cameras get that training did not see: "mean" of the table, or "zero".
@@ -180,7 +181,11 @@ def _transformer(name: str, options: dict[str, Any], pretrained: str | None) -> 
     except (RuntimeError, OSError) as error:
         if pretrained is None:
             raise
-        raise UserError(f"{name}, pretrained={pretrained!r}: {error}") from error
+        cause = str(error).partition("\n")[0] or type(error).__name__
+        raise UserError(
+            f"{name}, pretrained={pretrained!r}: {cause}\n  give the path of a file with its "
+            "weights, or pretrained=None for random ones"
+        ) from error
     plain = isinstance(body, VisionTransformer) and body.cls_token is not None
     if not plain or body.num_prefix_tokens != 1 or body.no_embed_class or body.pos_embed is None:
         raise UserError(
