@@ -69,7 +69,8 @@ def factors(model: nn.Module, patterns: Mapping[str, float], key: str) -> dict[i
         values = factors_by_name(parameters, patterns)
     except KeyError as error:
         raise UserError(
-            f"train.{key}: no parameter matches {error.args[0]!r}; modules: {_children(model)}"
+            f"train.{key}: no parameter matches {error.args[0]!r}; modules: {_children(model)} "
+            f"(~train.{key} takes all patterns away)"
         ) from None
     return {id(parameters[name]): value for name, value in values.items()}
 
