@@ -72,7 +72,7 @@ def test_a_cosine_classifier_gives_cosines():
         (dict(feature="tokens", pool="max"), lambda f: f["tokens"].amax(1)),
         (dict(feature="class", pool="max"), lambda f: f["class"]),
     ],
-    ids=str,
+    ids=["mean", "max", "other map", "tokens", "largest tokens", "class token"],
 )
 def test_a_feature_of_any_kind_becomes_one_vector(options, expected):
     specs, features = fake_features(4)
