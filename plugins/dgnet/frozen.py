@@ -10,7 +10,6 @@ from contextlib import contextmanager
 
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.utils.checkpoint import checkpoint
 
 from .appearance import AppearanceEncoder
 
@@ -57,4 +56,6 @@ def recomputed(function: Callable, *inputs: Tensor, active: bool = True):
     """
     if not active:
         return function(*inputs)
+    from torch.utils.checkpoint import checkpoint  # imports sympy with some versions of torch
+
     return checkpoint(function, *inputs, use_reentrant=False)

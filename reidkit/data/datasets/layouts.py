@@ -9,7 +9,7 @@ from typing import Any
 from reidkit.data.datasets.image_folder import SPLITS
 from reidkit.data.datasets.reader import Reader, list_images
 from reidkit.errors import UserError
-from reidkit.registry import DATASETS
+from reidkit.registry import DATASETS, signature
 
 LEVELS = 3  # down which data sets are looked for, to name them
 
@@ -111,9 +111,10 @@ def _below(folder: Path, readers: list[Reader], levels: int) -> list[Path]:
 
 
 def _build(name: str, folder: Path) -> Reader:
-    options: dict[str, Any] = dict(type=name, root=folder.name)
-    given = dict(data_root=str(folder.parent), check_counts="never")
-    return DATASETS.build({**options, **given})
+    options: dict[str, Any] = dict(type=name, root=folder.name, data_root=str(folder.parent))
+    if "check_counts" in signature(DATASETS.get(name)):
+        options["check_counts"] = "never"
+    return DATASETS.build(options)
 
 
 def _is_image_folder(folder: Path) -> bool:
