@@ -39,6 +39,10 @@ def registering(prefix: str) -> Iterator[None]:
         _prefix = before
 
 
+def _has_own_constructor(module) -> bool:
+    return not isinstance(module, type) or "__init__" in vars(module)
+
+
 def _prefix_of(component: Callable) -> str:
     """What its registered name starts with; the core's own names have no prefix.
 
@@ -100,9 +104,14 @@ class Registry(_MMRegistry):
         names = [module_name] if isinstance(module_name, str) else module_name or [module.__name__]
         for parameter in signature(module).values():
             if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+                do = (
+                    "name every option"
+                    if _has_own_constructor(module)
+                    else ("that is inherited; write one of its own that names every option")
+                )
                 raise TypeError(
-                    f"{self.kind} {names[0]}: the constructor takes *{parameter.name}; name every "
-                    "option, or misspelt options cannot be found"
+                    f"{self.kind} {names[0]}: the constructor takes *{parameter.name}; {do}, or "
+                    "misspelt options cannot be found"
                 )
         for name in names:
             full = _prefix_of(module) + name

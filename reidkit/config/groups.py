@@ -88,7 +88,10 @@ def group_layers(near: Path, group: str, value: str, others: Sequence[str] = ())
         return [Layer(folders(near, group)[-1], composed(near, value), value)]
     known = _known(near, group)
     also = "; <a>_to_<b> joins two of them" if group == "data" else ""
-    raise UserError(f"{group}={value}: no such {group}; {suggest(value, known | {*others})}{also}")
+    found_none = "" if known else f"\n  looked for as {folders(near, group)[0] / value}.py"
+    raise UserError(
+        f"{group}={value}: no such {group}; {suggest(value, known | {*others})}{also}{found_none}"
+    )
 
 
 def _file(near: Path, group: str, value: str) -> Path | None:

@@ -187,7 +187,7 @@ def _set(parent: dict | list, override: Override, done: Applied, tree: Any) -> N
         _swap(old, override.key, value, done)
     else:
         what = mismatch(old, value)
-        if what:
+        if what and not _is_schedule(override.path, value):
             done.refuse(override, *what)
             return
         parent[place] = _fit(old, value)
@@ -195,6 +195,11 @@ def _set(parent: dict | list, override: Override, done: Applied, tree: Any) -> N
             done.paths.update(leaf_paths(value, override.path))
             return
     done.paths.add(override.path)
+
+
+def _is_schedule(path: Path, value: Any) -> bool:
+    """The one key that holds a component or a list of them: either replaces the other."""
+    return path == ("train", "schedule") and isinstance(value, (dict, list, tuple))
 
 
 def _is_component(path: Path, old: Any) -> bool:

@@ -7,6 +7,7 @@ finds out after it has rendered, labelled and loaded its data has wasted its use
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import traceback
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,7 @@ from reidkit.data.datasets.reader import Reader
 from reidkit.engine.build import TrainingSet, build_model
 from reidkit.engine.label_plan import plan_of
 from reidkit.engine.optim import build_optimizers, build_schedule
+from reidkit.engine.param_groups import freeze
 from reidkit.engine.sample_batch import IDENTITIES, IMAGES, sample_batch
 from reidkit.errors import UserError
 from reidkit.models.inputs import asks_of, who_gives
@@ -75,7 +77,7 @@ def dry_run_problems(cfg: Config) -> list[Problem]:
         whole = isinstance(model, ReIDModel)
         problems += input_problems(cfg, model) if whole else []
         # without an input nothing runs: the rest would only say the same again
-        attempts = (_train, _test, _rest) if whole and not problems else (_rest,)
+        attempts = (_train, _test, _rest, _names) if whole and not problems else (_rest, _names)
         for attempt in attempts:
             try:
                 attempt(cfg, model)
@@ -180,6 +182,21 @@ def _rest(cfg: Config, model: Any) -> None:
         _sampler(cfg, train, split)
 
 
+def _names(cfg: Config, model: Any) -> None:
+    """Trackers that are installed; modules to freeze and losses to scale, last of all."""
+    for number, one in enumerate(cfg.visualizers):
+        package = one["type"].removesuffix("VisBackend").lower()
+        known = package in ("aim", "clearml", "dvclive", "mlflow", "neptune", "wandb")
+        if known and importlib.util.find_spec(package) is None:
+            raise UserError(
+                f"visualizers.{number}: {one['type']} needs {package}: pip install {package}"
+            )
+    for stage in stage_configs(cfg):
+        freeze(model, stage.train.get("freeze") or [])
+        if stage.train.get("loss_mult"):
+            model.scale_losses(stage.train.loss_mult)
+
+
 def _schedule(train: Mapping[str, Any], optimizers: Mapping[str, torch.optim.Optimizer]) -> None:
     """Build a schedule; mmengine's own schedulers on the optimisers that they would change.
 
@@ -192,10 +209,13 @@ def _schedule(train: Mapping[str, Any], optimizers: Mapping[str, torch.optim.Opt
     from mmengine.registry import PARAM_SCHEDULERS
 
     for optimizer in optimizers.values():
-        for options in schedulers:
+        for number, options in enumerate(schedulers):
             options = dict(options, optimizer=optimizer)
             options.pop("convert_to_iter_based", None)  # the Runner's, once it knows the epochs
-            PARAM_SCHEDULERS.build(options)
+            try:
+                PARAM_SCHEDULERS.build(options)
+            except TypeError as error:
+                raise UserError(f"train.schedule.{number}: {options['type']}: {error}") from None
 
 
 def _training_split(cfg: Config, model: Any) -> tuple[int, int] | None:
@@ -230,6 +250,10 @@ def _problem(error: Exception, cfg: Config, model: ReIDModel | None) -> Problem:
     """What went wrong, at the component whose code was running."""
     what = format_error(error, folders()).replace("\n", "\n      ")
     place, hint = _place(error, cfg, model), ""
+    if isinstance(error, UserError) and what.startswith(
+        ("train.", "visualizers.")
+    ):  # it says where itself
+        place, _, what = what.partition(": ")
     of_shapes = isinstance(error, (ValueError, RuntimeError, LookupError))
     if isinstance(model, ReIDModel) and of_shapes and place.startswith("model."):
         size = tuple(cfg.input.size)

@@ -150,7 +150,7 @@ def freeze(model: nn.Module, patterns: Sequence[str]) -> None:
         params = [p for name, p in model.named_parameters() if fnmatchcase(name, pattern)]
         if not modules and not params:
             raise UserError(
-                f"train.freeze: the model has no module {pattern!r}; it has: {_children(model)}"
+                f"train.freeze: the model has no module {pattern!r}; {_near(model, pattern)}"
             )
         for parameter in params:
             parameter.requires_grad_(False)
@@ -163,6 +163,19 @@ def freeze(model: nn.Module, patterns: Sequence[str]) -> None:
 def _keep_in_eval(module: nn.Module) -> None:
     module.training = False
     module.train = lambda mode=True: module  # type: ignore[method-assign]
+
+
+def _near(model: nn.Module, name: str) -> str:
+    """Where a module of that last name is, else what the deepest module on the way to it has."""
+    modules = dict(model.named_modules())
+    last = name.rpartition(".")[2]
+    same = [one for one in modules if one.rpartition(".")[2] == last]
+    if same:
+        return f"did you mean {same[0]!r}?"
+    while name and name not in modules:
+        name = name.rpartition(".")[0]
+    known = ", ".join(one for one, _ in modules[name].named_children())
+    return f"{name or 'it'} has: {known or 'none'}"
 
 
 def _children(model: nn.Module) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from torch import nn
 
 from reidkit.registry import REGISTRIES, Registry, registering
 
@@ -81,6 +82,14 @@ def test_open_signatures_are_refused(greetings, star):
         "cannot be found"
     )
     assert greetings.names() == []
+
+
+def test_an_inherited_open_constructor_says_so(greetings):
+    class Bare(nn.Module):
+        pass
+
+    with pytest.raises(TypeError, match=r"takes \*args; that is inherited; write one of its own"):
+        greetings.register_module(module=Bare)
 
 
 def test_unknown_names_suggest_and_are_never_imported(greetings):

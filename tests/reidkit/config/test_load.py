@@ -118,6 +118,12 @@ def test_unknown_group_value(tree):
     )
 
 
+def test_without_any_recipe_the_message_says_where_one_would_lie(tmp_path):
+    (tmp_path / "alone.py").write_text("model = dict()\n")
+    with pytest.raises(UserError, match=r"available: none\n  looked for as .*recipe/quick\.py"):
+        load_config(tmp_path / "alone.py")
+
+
 def test_another_type_in_a_higher_layer_drops_the_options(tree):
     own = tree_method(tree, 'model = dict(backbone=dict(type="OSNet"))\n')
     assert load_config(own).model.backbone == dict(type="OSNet")

@@ -111,6 +111,14 @@ def test_a_dict_replaces_a_component():
     assert tree["model"]["backbone"] == dict(type="OSNet", width=2)
 
 
+def test_a_schedule_is_a_component_or_a_list():
+    one, several = dict(type="one_cycle"), [dict(type="LinearLR", end=5)]
+    for old, new in ((one, several), (several, one)):
+        tree = dict(train=dict(schedule=old))
+        done = apply_overrides(tree, [parse_override(f"train.schedule={new}")])
+        assert not done.problems and tree["train"]["schedule"] == new
+
+
 def test_a_dict_of_the_same_type_is_merged():
     tree, done = run("model.backbone=dict(depth=50)", "model.losses.id.loss=dict(type='Triplet')")
     assert tree["model"]["backbone"] == dict(type="ResNet", depth=50, last_stride=1)

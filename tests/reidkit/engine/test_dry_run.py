@@ -103,6 +103,30 @@ def test_a_head_that_gives_no_embedding():
     assert any("PartSegHead gives no embedding: not a `head`" in line for line in lines)
 
 
+@pytest.mark.parametrize(
+    "override, text",
+    [
+        (
+            'train.freeze=["backbone","layer1"]',
+            "train.freeze: the model has no module 'layer1'; did",
+        ),
+        ('train.freeze=["backbone.stam"]', "module 'backbone.stam'; backbone has: "),
+        ("train.loss_mult={'ps':0.5}", "train.loss_mult: the model has no loss 'ps'; it has: id"),
+        (
+            'train.schedule=[dict(type="CosineAnnealingLR",T_maxx=3)]',
+            "train.schedule.0: CosineAnnealingLR: ",
+        ),
+        (
+            '+visualizers.1=dict(type="AimVisBackend")',
+            "visualizers.1: AimVisBackend needs aim: pip",
+        ),
+    ],
+)
+def test_names_that_training_would_not_find(override, text):
+    (line,) = said("eanet/pcb", override)
+    assert text in line and line.startswith(("train.", "visualizers."))
+
+
 def test_training_and_test_and_the_rest_are_all_told():
     lines = said(
         "eanet/pcb", "model.losses.id.loss=eanet/PartSegLoss", "train.sampler=PKSampler",
