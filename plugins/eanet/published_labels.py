@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import io
 import pickle
 from pathlib import Path, PurePosixPath
@@ -12,18 +11,7 @@ import numpy as np
 
 from reidkit.data.split import Split
 from reidkit.errors import UserError
-
-_multiarray = np._core.multiarray  # type: ignore[attr-defined]
-ALLOWED: dict[tuple[str, str], Any] = {
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-    ("_codecs", "encode"): codecs.encode,
-    **{
-        (f"numpy.{core}.multiarray", name): getattr(_multiarray, name)
-        for core in ("core", "_core")
-        for name in ("_reconstruct", "scalar")
-    },
-}
+from reidkit.utils.arrays import GLOBALS, NotPlain, plain
 
 
 class _Refused(Exception):
@@ -35,12 +23,21 @@ class _ArraysOnly(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         try:
-            return ALLOWED[module, name]
+            return (
+                _encode if (module, name) == ("_codecs", "encode") else GLOBALS[f"{module}.{name}"]
+            )
         except KeyError:
             raise _Refused(f"{module}.{name}") from None
 
     def persistent_load(self, pid: Any) -> Any:
         raise _Refused("persistent objects")
+
+
+def _encode(text: str, encoding: str) -> bytes:
+    """What pickles of protocol 2 write bytes with."""
+    if encoding != "latin1":
+        raise _Refused(f"bytes in {encoding!r}")
+    return text.encode("latin1")
 
 
 def load_arrays(path: Path | str) -> Any:
@@ -58,7 +55,9 @@ def load_arrays(path: Path | str) -> Any:
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
     try:
-        return _ArraysOnly(io.BytesIO(data), encoding="latin1").load()
+        return plain(_ArraysOnly(io.BytesIO(data), encoding="latin1").load())
+    except NotPlain as error:
+        raise UserError(f"{path}: refused: the pickle holds {error}") from None
     except _Refused as refused:
         raise UserError(
             f"{path}: refused: the pickle asks for {refused}, and only numbers, text, lists, dicts "

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from reidkit.errors import UserError
+from reidkit.utils.arrays import GLOBALS, NotPlain, plain
 
 
 def load_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict:
@@ -21,7 +22,8 @@ def load_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict:
         The stored dict.
 
     Raises:
-        UserError: no such file, not a checkpoint, truncated, or it asks for code to be run.
+        UserError: no such file, not a checkpoint, truncated, it asks for code to be run, or it
+            holds arrays of anything but numbers.
     """
     path = Path(path)
     if not path.is_file():
@@ -36,19 +38,27 @@ def load_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict:
     import torch
 
     try:
-        with torch.serialization.safe_globals(_harmless()):
-            return torch.load(path, map_location=map_location, weights_only=True)
+        with torch.serialization.safe_globals([(what, name) for name, what in GLOBALS.items()]):
+            content = plain(torch.load(path, map_location=map_location, weights_only=True))
+    except NotPlain as error:
+        raise UserError(
+            f"{path}: refused, because it holds {error}; export the weights as a plain state dict "
+            "or as safetensors"
+        ) from None
     except pickle.UnpicklingError as error:
+        raise UserError(f"{path}: {_refusal(error)}") from error
+    except Exception as error:  # a damaged pickle can raise almost anything
+        reason = (str(error).splitlines() or [""])[0] or type(error).__name__
         raise UserError(
-            f"{path}: refused, because loading it would run code: {_named(error)}. "
-            "Only tensors, numbers, text and arrays are read; "
-            "export the weights as a plain state dict or as safetensors."
-        ) from error
-    except (RuntimeError, EOFError, OSError, ValueError) as error:
-        raise UserError(
-            f"{path}: not a complete checkpoint ({str(error).splitlines()[0]}); "
+            f"{path}: not a complete checkpoint ({reason}); "
             "copy it again, or resume from an earlier one"
         ) from error
+    if not isinstance(content, dict):
+        raise UserError(
+            f"{path}: holds a {type(content).__name__}; a checkpoint is a dict, as torch.save "
+            "writes a model's state_dict()"
+        )
+    return content
 
 
 def load_state(path: str | Path) -> dict:
@@ -68,25 +78,13 @@ def load_state(path: str | Path) -> dict:
     return content
 
 
-def _harmless() -> list:
-    """Numpy's arrays and numbers; none of them runs code when rebuilt."""
-    import numpy as np
-    from numpy._core import multiarray  # numpy >= 2; where pickles of arrays point
-
-    return [
-        np.ndarray,
-        np.dtype,
-        multiarray._reconstruct,
-        multiarray.scalar,
-        # numpy 1 wrote the older module path
-        (multiarray._reconstruct, "numpy.core.multiarray._reconstruct"),
-        (multiarray.scalar, "numpy.core.multiarray.scalar"),
-        *(type(np.dtype(code)) for code in ("f4", "f8", "i4", "i8", "u1", "?", "O")),
-    ]
-
-
-def _named(error: Exception) -> str:
-    """The offending global in torch's message, or the message's first line."""
-    text = str(error)
-    match = re.search(r"GLOBAL (\S+)", text)
-    return match.group(1) if match else text.splitlines()[0]
+def _refusal(error: Exception) -> str:
+    """Why torch refused a pickle: what it asks for, or that it is none."""
+    asked = re.search(r"GLOBAL (\S+)", str(error))
+    if asked is None:
+        return "not a checkpoint as torch.save writes it; is it another file, or damaged?"
+    return (
+        f"refused, because loading it would run code: {asked.group(1)}. "
+        "Only tensors, numbers, text and arrays are read; "
+        "export the weights as a plain state dict or as safetensors."
+    )

@@ -46,14 +46,15 @@ class _Evil:
 
 def test_a_pickle_that_runs_code_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for content in ({"a": _Evil()}, np.array([_Evil()], dtype=object)):
+    asked = f"asks for {os.system.__module__}.system, and only numbers, text, lists, dicts and"
+    for content, text in (
+        ({"a": _Evil()}, asked),
+        (np.array([_Evil()], dtype=object), "holds an array of dtype 'O8'; arrays hold"),
+    ):
         (tmp_path / "bad.pkl").write_bytes(pickle.dumps(content))
         with pytest.raises(UserError) as caught:
             load_arrays("bad.pkl")
-        assert str(caught.value) == (
-            f"bad.pkl: refused: the pickle asks for {os.system.__module__}.system, and only "
-            "numbers, text, lists, dicts and numpy arrays are read"
-        )
+        assert str(caught.value).startswith(f"bad.pkl: refused: the pickle {text}")
     assert not (tmp_path / "evil_was_here").exists()
 
 
