@@ -18,6 +18,7 @@ from reidkit.config.merge import merge
 from reidkit.config.options import option_problems
 from reidkit.config.places import MARKS, TOP_LEVEL
 from reidkit.config.problems import ConfigError, Problem, nearest, suggest
+from reidkit.config.ranges import range_problems
 from reidkit.config.references import Node, names_of, node_of, reference_problems, shorten
 from reidkit.kinds import MMENGINE_KINDS, Kind, kind_of
 from reidkit.plugin.discover import discover
@@ -79,6 +80,8 @@ def check_config(cfg: Config) -> list[Problem]:
         *_stage_problems(tree),
         *reference_problems(tree),
     ]
+    known = {problem.where for problem in problems}  # a value of a wrong type is said once
+    problems += [one for one in range_problems(tree) if one.where not in known]
     return list(dict.fromkeys(problems))
 
 

@@ -34,6 +34,7 @@ from reidkit.engine.optim import build_optim, build_schedule
 from reidkit.engine.param_groups import freeze
 from reidkit.engine.refresh import RefreshSamplerHook
 from reidkit.engine.runner import ReIDRunner
+from reidkit.errors import UserError
 from reidkit.registry import HOOKS
 
 HEADLINES = ("mAP", "R1")  # what trackers plot while a model is trained
@@ -118,9 +119,13 @@ def build_runner(
         precision: "fp32", "bf16" or "fp16".
         launcher: mmengine's name for what started the processes.
         resume: go on from the checkpoint in the stage's folder if there is one.
+
+    Raises:
+        UserError: ``train.accumulate`` batches for a step, and fewer in all of the training.
     """
     cfg, train, settings = stage.cfg, stage.cfg.train, stage.cfg.settings
     loader = domains.train_loader(model.domains, train)
+    _refuse_no_step(train, len(loader))
     schedule = build_schedule(train.get("schedule"), train.epochs, len(loader))
     last = stage.folder / CHECKPOINT
     goes_on = resume and last.exists()
@@ -144,6 +149,16 @@ def build_runner(
         experiment_name=str(stage.folder),  # mmengine shares trackers and logs by this name
         cfg=cfg,
     )
+
+
+def _refuse_no_step(train: Mapping[str, Any], batches: int) -> None:
+    total = train["epochs"] * batches
+    if train.get("accumulate", 1) > total:
+        raise UserError(
+            f"train.accumulate={train['accumulate']}: {train['epochs']} epochs of {batches} "
+            f"batches are {total}, fewer than one step takes, so that nothing would be learned; "
+            f"accumulate at most {batches}, a step per epoch"
+        )
 
 
 def custom_hooks(cfg: Config, domains: Domains, training_set: TrainingSet) -> list[Hook]:

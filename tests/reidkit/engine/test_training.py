@@ -12,6 +12,7 @@ from reidkit.engine import training
 from reidkit.engine.build import TrainingSet, build_model
 from reidkit.engine.dry_run import dry_run_problems
 from reidkit.engine.optim import build_optim
+from reidkit.errors import UserError
 
 
 @VISBACKENDS.register_module()
@@ -89,8 +90,8 @@ def test_a_stage_with_another_optimiser_drops_the_options_of_the_first(tmp_path)
 def test_the_check_builds_the_optimiser_and_schedule_of_every_stage():
     assert dry_run_problems(prepare_config("eanet/pcb", [SGD, SWAP])) == []
     for change, text in (
-        ("optimizer=dict(lr=-1.0)", "Invalid learning rate: -1.0"),
-        ("schedule=dict(type='step', milestones=3)", "'int' object is not iterable"),
+        ("optimizer=dict(foreach=True, fused=True)", "cannot be `True` together"),
+        ("schedule=[dict(type='MultiStepLR', milestones=3)]", "'int' object is not iterable"),
         (
             "schedule=[dict(type='CosineAnnealingLR', T_max=3, begin=5, end=2)]",
             "end should be larger than begin",
@@ -101,3 +102,8 @@ def test_the_check_builds_the_optimiser_and_schedule_of_every_stage():
         )
         (problem,) = dry_run_problems(cfg)
         assert text in str(problem)
+
+
+def test_a_step_of_more_batches_than_the_training_has_is_refused(tiny_run):
+    with pytest.raises(UserError, match="train.accumulate=100000: 1 epochs of 3 batches are 3"):
+        tiny_run("eanet/pcb", "train.accumulate=100000")
