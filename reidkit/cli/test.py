@@ -31,7 +31,7 @@ def main(argv: list[str]) -> int:
     from reidkit.engine.run import Run
 
     run = Run.open(args.run, overrides, args.launcher)
-    for line in resolve(run.folder / "config.py", overrides).notices:
+    for line in resolve(run.folder / "config.py", overrides, run=True).notices:
         print(line)
     from mmengine.dist import is_main_process
 

@@ -1,6 +1,6 @@
 """Configs: found, merged, overridden, checked as a whole, and written back as Python."""
 
-from reidkit.config.check import check_config, prepare, prepare_config
+from reidkit.config.check import check_config, prepare, prepare_config, read_run_config
 from reidkit.config.files import config_names, config_path
 from reidkit.config.load import Resolved, load_config, resolve, with_keys
 from reidkit.config.problems import ConfigError, Problem, problems_text
@@ -19,6 +19,7 @@ __all__ = [
     "prepare",
     "prepare_config",
     "problems_text",
+    "read_run_config",
     "render",
     "resolve",
     "resolve_settings",

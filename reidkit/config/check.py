@@ -20,6 +20,8 @@ from reidkit.config.places import MARKS, TOP_LEVEL
 from reidkit.config.problems import ConfigError, Problem, nearest, suggest
 from reidkit.config.ranges import range_problems
 from reidkit.config.references import Node, names_of, node_of, reference_problems, shorten
+from reidkit.config.saved import python_files
+from reidkit.errors import UserError
 from reidkit.kinds import MMENGINE_KINDS, Kind, kind_of
 from reidkit.plugin.discover import discover
 from reidkit.plugin.errors import PluginError
@@ -51,13 +53,44 @@ def prepare_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     return prepare(path, overrides).cfg
 
 
-def prepare(path: str | Path, overrides: Sequence[str] = ()) -> Resolved:
-    """As ``prepare_config``, with the making of the config: origins of values, notices."""
-    resolved = resolve(path, overrides)
+def prepare(path: str | Path, overrides: Sequence[str] = (), run: bool = False) -> Resolved:
+    """As ``prepare_config``, with the making of the config: origins of values, notices.
+
+    Args:
+        path: as ``prepare_config``.
+        overrides: as ``prepare_config``.
+        run: as ``resolve``.
+    """
+    resolved = resolve(path, overrides, run)
     problems = [problem.marked(resolved.overridden) for problem in check_config(resolved.cfg)]
     if problems := list(dict.fromkeys([*resolved.problems, *problems])):
         raise ConfigError(resolved.source, problems)
     return resolved
+
+
+def read_run_config(folder: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """The config of a run folder, to build from: nothing out of the folder is executed by it.
+
+    Args:
+        folder: the run folder.
+        overrides: as on the command line; the only place for names of Python files.
+
+    Raises:
+        UserError: as ``prepare_config``; a config that is no saved one; or one that names a
+            Python file, such as a pose config, which would be executed.
+    """
+    file = Path(folder, "config.py")
+    resolved = prepare(file, overrides, run=True)
+    for path, value in python_files(resolved.cfg.to_dict()):
+        given = any(path[: len(one)] == one for one in resolved.overridden)
+        # what it was started from is a note, and runs that it built on are there already
+        if not given and path[0] not in ("source", "prerequisites"):
+            key = ".".join(path)
+            raise UserError(
+                f"{file}: {key}={value}: a Python file, which would be executed; a run folder is "
+                f"data, so name it yourself if you trust it: {key}={value}"
+            )
+    return resolved.cfg
 
 
 def check_config(cfg: Config) -> list[Problem]:

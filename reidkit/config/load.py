@@ -17,6 +17,7 @@ from mmengine.config import Config
 from yacs.config import CfgNode
 
 from reidkit.config.files import (
+    DEFAULT,
     Layer,
     config_path,
     configs_folder,
@@ -32,6 +33,7 @@ from reidkit.config.problems import ConfigError, Problem
 from reidkit.config.saved import is_saved, read_saved
 from reidkit.config.settings import resolve_settings
 from reidkit.errors import UserError
+from reidkit.plugin.discover import discover
 from reidkit.plugin.errors import display_path
 
 ORDER = (
@@ -97,12 +99,24 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     return resolved.cfg
 
 
-def resolve(path: str | Path, overrides: Sequence[str] = ()) -> Resolved:
-    """As ``load_config``, with the making; refused overrides are listed, not raised."""
+def resolve(path: str | Path, overrides: Sequence[str] = (), run: bool = False) -> Resolved:
+    """As ``load_config``, with the making; refused overrides are listed, not raised.
+
+    Args:
+        path: as ``load_config``.
+        overrides: as ``load_config``.
+        run: the file lies in a run folder, which is data: it is read as a saved config or not at
+            all, and files that it names are not executed for a group either.
+    """
     file = config_path(str(path))
     parsed = [_parsed(text) for text in overrides]
     saved = is_saved(file)
-    layers, groups, rest = (_saved if saved else _layered)(file, parsed)
+    if run and not saved:
+        raise UserError(
+            f"{file}: not a config as a run saves it (literals, and resolved = True); what else a "
+            "run folder holds is not executed"
+        )
+    layers, groups, rest = _saved(file, parsed, run) if saved else _layered(file, parsed)
     tree = without_none({k: v for k, v in join(layers).items() if k != "recipes"})
     tree["groups"] = groups
     applied = apply_overrides(tree, rest)
@@ -170,10 +184,13 @@ def _with_recipe(layers: Sequence[Layer], recipe: str) -> Iterator[Layer]:
 
 
 def _saved(
-    file: Path, overrides: list[Override]
+    file: Path, overrides: list[Override], run: bool
 ) -> tuple[list[Layer], dict[str, str], list[Override]]:
     """A saved config, perhaps tested on other data; its recipe has been used up."""
     keys = read_saved(file)
+    if not isinstance(keys.get("source"), str):
+        got = keys.get("source")
+        raise UserError(f"{file}: source: expected the name of a config, got {got!r:.80}")
     before = dict(keys.get("groups", {}))
     groups, rest = choose(before, overrides)
     layers = [Layer(file, keys)]
@@ -184,16 +201,25 @@ def _saved(
                 f"{keys['source']}"
             )
         keys.pop("data", None)
-        layers += group_layers(_near(keys["source"]), group, groups[group])
+        layers += group_layers(_near(keys["source"], run), group, groups[group])
     return layers, groups, rest
 
 
-def _near(source: str) -> Path:
-    """The config that a run was started from, or a file in its place where it is gone."""
+def _near(source: str, run: bool) -> Path:
+    """The config that a run was started from, or a file in its place where it is gone.
+
+    A run folder may name any file; beside one that is not installed nothing is looked for.
+    """
     try:
-        return config_path(source)
+        file = config_path(source)
     except UserError:
-        return Path(source)
+        file = Path(source)
+    if not run:
+        return file
+    shipped = configs_folder()
+    installed = [shipped, *(m.location / "configs" for m in discover().plugins.values())]
+    inside = any(file.resolve().is_relative_to(one.resolve()) for one in installed if one)
+    return file if inside else (shipped or Path("/")) / DEFAULT
 
 
 def has_recipe(name: str, recipe: str) -> bool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import keyword
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from reidkit.errors import UserError
 
 WIDTH = 100
+_UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)  # what ast raises
 Origin = Callable[[tuple[str, ...]], str]
 
 
@@ -100,10 +101,13 @@ def is_saved(path: Path) -> bool:
     """Whether a file is a config that a run has saved: it says ``resolved = True``."""
     try:
         body = ast.parse(path.read_text(encoding="utf-8")).body
-    except (SyntaxError, ValueError):
+    except _UNREADABLE:
         return False
     return any(
-        isinstance(node, ast.Assign) and ast.unparse(node) == "resolved = True" for node in body
+        isinstance(node, ast.Assign)
+        and getattr(node.targets[0], "id", "") == "resolved"
+        and getattr(node.value, "value", None) is True
+        for node in body
     )
 
 
@@ -111,20 +115,47 @@ def read_saved(path: Path) -> dict[str, Any]:
     """The keys of a config that a run has saved: literals, so that nothing in it is executed.
 
     Raises:
-        UserError: anything but assignments of literals, with the line.
+        UserError: anything but assignments of literals, with the line; groups that are no names.
     """
-    keys = {}
-    for node in ast.parse(path.read_text(encoding="utf-8"), str(path)).body:
+    keys: dict[str, Any] = {}
+    text = path.read_text(encoding="utf-8")
+    for node in ast.parse(text, str(path)).body:
         try:
             if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name):
                 raise ValueError
             keys[node.targets[0].id] = literal(node.value)
-        except ValueError:
+        except (TypeError, *_UNREADABLE):
+            got = ast.get_source_segment(text, node) or ""
             raise UserError(
                 f"{path}, line {node.lineno}: a saved config holds literals only and is not "
-                f"executed; got: {ast.unparse(node)[:60]}"
+                f"executed; got: {got[:60]}"
             ) from None
+    groups = keys.get("groups", {})
+    if not isinstance(groups, dict) or not all(map(_is_name, groups.values())):
+        raise UserError(f"{path}: groups: expected names of recipe and data, got {groups!r:.80}")
     return keys
+
+
+def _is_name(value: Any) -> bool:
+    """Whether a group's value is a name, and no path of a file that would be executed."""
+    return isinstance(value, str) and not set(value) & set("/\\:")
+
+
+def python_files(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """(path, file) of every value of a tree that names a Python file.
+
+    Example:
+        >>> list(python_files(dict(data=dict(labeller=dict(config="pose.py", flip=True)))))
+        [(('data', 'labeller', 'config'), 'pose.py')]
+    """
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from python_files(item, (*path, str(key)))
+    elif isinstance(value, (list, tuple)):
+        for number, item in enumerate(value):
+            yield from python_files(item, (*path, str(number)))
+    elif isinstance(value, str) and Path(value).suffix == ".py":
+        yield path, value
 
 
 def literal(node: ast.expr) -> Any:

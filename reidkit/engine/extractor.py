@@ -19,7 +19,8 @@ class Extractor:
     """Embeddings of any crops by a finished run, equal to those of the run's own test.
 
     Args:
-        folder: the run folder.
+        folder: the run folder; nothing in it is executed.
+        overrides: of its config, as on the command line.
 
     Example:
         >>> extractor = Extractor("runs/eanet-pcb-synthped-quick-s0")  # doctest: +SKIP
@@ -27,8 +28,8 @@ class Extractor:
         torch.Size([8, 6, 64])
     """
 
-    def __init__(self, folder: str | Path):
-        self.run = Run.open(folder)
+    def __init__(self, folder: str | Path, overrides: Sequence[str] = ()):
+        self.run = Run.open(folder, overrides)
         self.cfg, self.model, self.matcher = self.run.cfg, self.run.model, self.run.model.matcher
 
     @cached_property

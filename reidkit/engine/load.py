@@ -9,7 +9,7 @@ from typing import Any
 from mmengine.config import Config
 from torch import Tensor, nn
 
-from reidkit.config import prepare_config
+from reidkit.config import read_run_config
 from reidkit.engine.build import TrainingSet, build_model
 from reidkit.engine.folder import CHECKPOINT
 from reidkit.errors import UserError
@@ -25,12 +25,12 @@ def read_config(folder: Path, overrides: Sequence[str] = ()) -> Config:
         overrides: as on the command line.
 
     Raises:
-        UserError: not a run folder.
+        UserError: not a run folder, or a config that would execute something.
     """
     for needed in ("config.py", CHECKPOINT):
         if not (folder / needed).is_file():
             raise UserError(f"{folder}: not a run folder, it has no {needed}")
-    return prepare_config(folder / "config.py", list(overrides))
+    return read_run_config(folder, list(overrides))
 
 
 def load_model(cfg: Config, folder: Path, overrides: Sequence[str] = ()) -> Any:

@@ -12,7 +12,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.dist import barrier, broadcast_object_list, is_main_process
 
-from reidkit.config import prepare_config, with_keys
+from reidkit.config import prepare, prepare_config, with_keys
 from reidkit.engine.folder import CHECKPOINT, run_name
 from reidkit.errors import UserError
 
@@ -81,7 +81,7 @@ def _finished(folder: Path) -> bool:
 
 def _check(role: str, wanted: Config, folder: Path) -> None:
     """Refuse a run that was trained on other identities or another input size."""
-    trained = prepare_config(folder / "config.py")
+    trained = prepare(folder / "config.py", run=True).cfg
     for key, value in (("data.domains", "domains"), ("input.size", "size")):
         part = key.split(".")[0]
         mine, theirs = (json.dumps(c[part].to_dict()[value]) for c in (wanted, trained))

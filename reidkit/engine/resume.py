@@ -9,7 +9,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from reidkit.config import prepare_config, stage_configs
+from reidkit.config import prepare, stage_configs
 from reidkit.engine.folder import CHECKPOINT, numbered
 from reidkit.errors import UserError
 from reidkit.utils.checkpoint import load_checkpoint
@@ -59,7 +59,8 @@ def changes(cfg: Config, folder: Path) -> list[str]:
     """
     if not (folder / "config.py").exists():
         return []
-    there, here = (dict(_leaves(c.to_dict())) for c in (prepare_config(folder / "config.py"), cfg))
+    trained = prepare(folder / "config.py", run=True).cfg
+    there, here = (dict(_leaves(c.to_dict())) for c in (trained, cfg))
     keys = [*there, *(key for key in here if key not in there)]
     return [
         f"{key}: {there.get(key, 'not set')} -> {here.get(key, 'not set')}"

@@ -1,0 +1,116 @@
+"""A run folder of a stranger is data: no door executes anything that lies in it."""
+
+import pytest
+import torch
+
+import reidkit
+from reidkit.cli import extract, generate, show_correspondences, test, train
+from reidkit.config import prepare_config, render
+from reidkit.engine.build import TrainingSet, build_model
+from reidkit.engine.folder import CHECKPOINT
+from reidkit.engine.prerequisites import train_prerequisites
+from reidkit.engine.resume import changes
+from reidkit.errors import UserError
+
+SMALL = ["model.backbone.depth=10", "model.backbone.width=8", "settings.device=cpu"]
+
+
+@pytest.fixture
+def hostile(tmp_path):
+    """A run folder with a finished run, code that leaves a mark, and the mark's place."""
+    cfg = prepare_config("eanet/pcb", SMALL)
+    folder = tmp_path / "run"
+    (folder / CHECKPOINT).parent.mkdir(parents=True)
+    (folder / "config.py").write_text(render(cfg))
+    (folder / "metrics.json").write_text("{}")
+    meta = dict(epoch=1, training_set=dict(num_identities=5, cameras=[]))
+    state = build_model(cfg, TrainingSet(5)).state_dict()
+    torch.save(dict(state_dict=state, meta=meta), folder / CHECKPOINT)
+    code = f"open({str(tmp_path / 'mark')!r}, 'w')\n"
+    return folder, code, tmp_path / "mark"
+
+
+def doors(folder, out, *more):
+    """Every way into a run folder."""
+    run = str(folder)
+    cfg = prepare_config("eanet/pcb", SMALL)
+    needs = prepare_config("eanet/pcb", SMALL)
+    needs["prerequisites"] = dict(teacher=dict(config="eanet/pcb", run=run, overrides=SMALL))
+    return {
+        "test": lambda: test.main([run, *more]),
+        "extract": lambda: extract.main([run, "--out", str(out), *more]),
+        "generate": lambda: generate.main([run, "--grid", str(out / "x.png"), *more]),
+        "show": lambda: show_correspondences.main([run, *more]),
+        "load": lambda: reidkit.load(run, more),
+        "resume": lambda: train.main(["eanet/pcb", *SMALL, "--work-dir", run, "--resume"]),
+        "changes": lambda: changes(cfg, folder),
+        "prerequisite": lambda: train_prerequisites(needs, lambda *args: None),
+    }
+
+
+def replace(folder, old, new):
+    text = (folder / "config.py").read_text()
+    assert old in text
+    (folder / "config.py").write_text(text.replace(old, new))
+
+
+DOORS = ["test", "extract", "generate", "show", "load", "resume", "changes", "prerequisite"]
+READING = ["test", "extract", "generate", "show", "load"]
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("saved", [True, False], ids=["resolved", "not resolved"])
+def test_code_in_the_config(hostile, door, saved, monkeypatch, tmp_path):
+    folder, code, mark = hostile
+    text = (folder / "config.py").read_text()
+    if not saved:
+        text = text.replace("resolved = True", "")
+    (folder / "config.py").write_text(text + code)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="literals"):
+        doors(folder, tmp_path / "out")[door]()
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("door", READING)
+@pytest.mark.parametrize("name", ["pose.py", "pose.py/", "pose.py/."])
+def test_a_python_file_that_the_config_names(hostile, door, name, tmp_path):
+    folder, code, mark = hostile
+    (folder / "pose.py").write_text(code)
+    replace(folder, 'config="synthped"', f'config="{folder}/{name}"')
+    with pytest.raises(UserError, match=r"data.labeller.config=.*pose.py.*: a Python file, which"):
+        doors(folder, tmp_path / "out")[door]()
+    assert not mark.exists()
+
+
+def test_the_person_may_name_it(hostile):
+    folder, code, mark = hostile
+    (folder / "pose.py").write_text(code)
+    named = f"data.labeller.config={folder}/pose.py"
+    assert reidkit.load(str(folder), [named]).cfg.data.labeller.config == f"{folder}/pose.py"
+
+
+@pytest.mark.parametrize("door", READING)
+def test_files_beside_the_config_that_a_run_names_as_its_source(hostile, door, tmp_path):
+    folder, code, mark = hostile
+    for place in ("data", "_base_/data"):
+        (folder / place).mkdir(parents=True)
+        (folder / place / "market1501.py").write_text(code)
+    (folder / "evil.py").write_text(code)
+    before = (folder / "config.py").read_text().splitlines()[-1]
+    assert before.startswith("source = ")
+    for source in (folder / "config.py", folder / "evil.py", folder / "evil", folder / "a" / "b"):
+        replace(folder, before, before := f'source = "{source}"')
+        with pytest.raises(UserError):
+            doors(folder, tmp_path / "out", "data=market1501", "settings.data_root=nowhere")[door]()
+            raise UserError("reidkit.load opens no data")
+        assert not mark.exists()
+
+
+def test_a_group_that_is_a_path(hostile):
+    folder, code, mark = hostile
+    (folder / "evil.py").write_text(code)
+    replace(folder, 'data="synthped"', f'data="market1501_to_{folder}/evil"')
+    with pytest.raises(UserError, match="groups: expected names of recipe and data"):
+        reidkit.load(str(folder), ["data.source=market1501"])
+    assert not mark.exists()
