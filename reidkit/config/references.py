@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -72,6 +73,10 @@ def _data_problems(tree: Node) -> Iterator[Problem]:
         if key not in DATA_KEYS:
             yield Problem(f"data.{key}", f"unknown key {key!r}", suggest(key, DATA_KEYS, "keys"))
     domains = list(node_of(data, "domains"))
+    for name in domains:
+        if not re.fullmatch(r"\w[\w.+-]*", str(name)):
+            hint = "letters, digits and _ . + - : files are named after domains"
+            yield Problem("data.domains", f"{name!r} cannot name a domain", hint)
     if "data" in tree and not domains:
         yield Problem("data.domains", "expected a data set per domain, found none")
     for number, name in enumerate(names_of(data.get("tests"))):

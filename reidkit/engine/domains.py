@@ -104,6 +104,8 @@ class Domains:
             split = split.crops()
         if parts := getattr(split, "parts", ()):
             return JoinedLabels.of([self.labels(part, names, sizes) for part in parts])
+        if not _inside(split.label_key):
+            raise UserError(f"{split.label_key!r} cannot name a label store: it leads elsewhere")
         if split.label_key not in self._stores:
             self._stores[split.label_key] = ensure_labels(
                 split,
@@ -209,3 +211,8 @@ class Domains:
                 self.test_labels(self.split(domain, name))
         for stage in stage_configs(self.cfg):
             self.train_loader(train_domains, stage.train)
+
+
+def _inside(key: str) -> bool:
+    """Whether a relative name stays in the folder below which it is made."""
+    return not Path(key).is_absolute() and ".." not in Path(key).parts

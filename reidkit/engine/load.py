@@ -46,9 +46,10 @@ def load_model(cfg: Config, folder: Path, overrides: Sequence[str] = ()) -> Any:
             did not train.
     """
     file = folder / CHECKPOINT
-    checkpoint = load_checkpoint(file)
+    checkpoint = run_checkpoint(file)
     state = checkpoint["state_dict"]
-    model = build_model(cfg, _training_set(checkpoint["meta"]), starting_weights=False)
+    training_set = _training_set(checkpoint["meta"], file)
+    model = build_model(cfg, training_set, starting_weights=False)
     state = _with_matcher(state, model, cfg, file)
     try:
         model.load_state_dict(state)
@@ -60,10 +61,32 @@ def load_model(cfg: Config, folder: Path, overrides: Sequence[str] = ()) -> Any:
     return model
 
 
-def _training_set(meta: Mapping[str, Any]) -> TrainingSet:
+def run_checkpoint(file: Path) -> dict[str, Any]:
+    """The checkpoint of a run: a ``state_dict`` of tensors, and ``meta`` with the ``epoch``.
+
+    Raises:
+        UserError: as ``load_checkpoint``, or a checkpoint of another kind.
+    """
+    content = load_checkpoint(file)
+    state, meta = content.get("state_dict"), content.get("meta")
+    tensors = isinstance(state, dict) and all(isinstance(v, Tensor) for v in state.values())
+    if not tensors or not isinstance(meta, dict) or type(meta.get("epoch", 0)) is not int:
+        raise UserError(
+            f"{file}: not the checkpoint of a run, which has state_dict (tensors) and meta with "
+            "the epoch; for weights of another kind: model.backbone.pretrained, train.load_from"
+        )
+    return content
+
+
+def _training_set(meta: Mapping[str, Any], file: Path) -> TrainingSet:
     """What the run had learned from, as its checkpoint keeps it."""
-    kept = meta["training_set"]
-    return TrainingSet(kept["num_identities"], tuple(kept["cameras"]))
+    kept = meta.get("training_set")
+    count = kept.get("num_identities") if isinstance(kept, dict) else None
+    cameras = kept.get("cameras") if isinstance(kept, dict) else None
+    numbers = [count, *cameras] if isinstance(cameras, (list, tuple)) else [None]
+    if not all(type(number) is int for number in numbers):
+        raise UserError(f"{file}: meta.training_set: expected num_identities and cameras")
+    return TrainingSet(count, tuple(cameras))
 
 
 def _unfit(state: dict[str, Tensor], model: nn.Module, folder: Path, changes: Sequence[str]) -> str:

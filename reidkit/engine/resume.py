@@ -11,8 +11,8 @@ from mmengine.config import Config
 
 from reidkit.config import prepare, stage_configs
 from reidkit.engine.folder import CHECKPOINT, numbered
+from reidkit.engine.load import run_checkpoint
 from reidkit.errors import UserError
-from reidkit.utils.checkpoint import load_checkpoint
 
 # what may differ between a run and its continuation: where and how it computes, and its tests
 FREE = ("evaluation", "data.tests", "groups", "source", "visualizers") + tuple(
@@ -80,7 +80,7 @@ def continuation(cfg: Config, folder: Path) -> str:
         stages = len(list(folder.glob(f"stage*/{CHECKPOINT}")))
         nothing = "resumes nothing: no epoch of that run was kept, it starts anew"
         return f"resumes in or after stage {stages}" if stages else nothing
-    trained = int(load_checkpoint(folder / CHECKPOINT)["meta"]["epoch"])
+    trained = run_checkpoint(folder / CHECKPOINT)["meta"]["epoch"]
     wanted = int(stage_configs(cfg)[-1].train.epochs)
     if trained > wanted:
         raise UserError(

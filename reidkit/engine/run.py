@@ -24,7 +24,7 @@ from reidkit.engine.report import closing, numbers, opening, table
 from reidkit.engine.resume import continuation
 from reidkit.evaluation.io.queries import write_queries
 from reidkit.utils.checkpoint import load_state
-from reidkit.utils.io import atomic_write
+from reidkit.utils.io import atomic_write, refuse_links
 
 
 class Run:
@@ -117,9 +117,10 @@ class Run:
         """Everything that training stands on: runs it needs, data, part labels, the config's file.
 
         Raises:
-            UserError: data that is missing, or batches that it cannot fill.
+            UserError: data that is missing, batches that it cannot fill, or links in the folder.
         """
         self._say(opening(self.cfg, self.folder, self.device, self.precision))
+        refuse_links(self.folder)
         if self.resume:
             self._say(continuation(self.cfg, self.folder))
         began = time.time()

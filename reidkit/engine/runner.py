@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import uuid
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,7 @@ class ReIDRunner(Runner):
     def load_checkpoint(self, filename, map_location="cpu", strict=False, revise_keys=()):
         """Load weights into the model; returns the whole checkpoint, read without running code."""
         checkpoint = load_checkpoint(filename, map_location)
+        checkpoint.get("meta", {}).pop("config", None)  # mmengine would execute it as Python
         self.call_hook("after_load_checkpoint", checkpoint=checkpoint)
         unwrapped(self.model).load_state_dict(checkpoint["state_dict"])
         self._has_loaded = True
@@ -75,11 +77,18 @@ class ReIDRunner(Runner):
 
     def save_checkpoint(self, out_dir, filename, **options) -> None:
         """Write beside and rename, so that a kill leaves the old checkpoint or the new one."""
-        unfinished = f".{filename}.tmp"
-        super().save_checkpoint(str(out_dir), unfinished, **options)
-        with open(Path(out_dir, unfinished), "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(Path(out_dir, unfinished), Path(out_dir, filename))
+        for left in Path(out_dir).glob(f".{filename}.*tmp"):  # by a process that was killed
+            left.unlink()
+        # a name that nobody can foresee, and so none at which a link waits
+        unfinished = Path(out_dir, f".{filename}.{uuid.uuid4().hex}.tmp")
+        try:
+            super().save_checkpoint(str(out_dir), unfinished.name, **options)
+            with open(unfinished, "rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(unfinished, Path(out_dir, filename))
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
 
 
 def plain_history(state: dict) -> dict:

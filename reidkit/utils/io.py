@@ -11,12 +11,37 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from reidkit.errors import UserError
+
 _MODES = ("w", "wb", "w+", "wb+", "w+b")
 
 
 def _beside(path: Path) -> Path:
     """A name no other process uses, hidden, in the folder of ``path``."""
     return path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
+
+
+def _new_file(path: str, flags: int) -> int:
+    """Open a file that does not exist yet; neither another file nor a link is written to."""
+    return os.open(path, flags | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o666)
+
+
+def refuse_links(folder: str | os.PathLike[str]) -> None:
+    """Refuse a folder to write into that holds links, which may lead anywhere.
+
+    The folder itself may be one: whoever names it means what it leads to.
+
+    Raises:
+        UserError: the first link found, with where it leads.
+    """
+    for place, folders, files in os.walk(folder):
+        for name in sorted([*folders, *files]):
+            path = Path(place, name)
+            if path.is_symlink():
+                raise UserError(
+                    f"{path}: a link to {os.readlink(path)}; links in a run folder are not "
+                    "followed for writing: put the file there itself, or remove the link"
+                )
 
 
 def _sync_folder(folder: Path) -> None:
@@ -65,7 +90,7 @@ def atomic_write(
     beside = _beside(final)
     text_encoding = None if "b" in mode else encoding or "utf-8"
     try:
-        with open(beside, mode, encoding=text_encoding) as file:
+        with open(beside, mode, encoding=text_encoding, opener=_new_file) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

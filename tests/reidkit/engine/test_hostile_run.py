@@ -10,6 +10,7 @@ from reidkit.engine.build import TrainingSet, build_model
 from reidkit.engine.folder import CHECKPOINT
 from reidkit.engine.prerequisites import train_prerequisites
 from reidkit.engine.resume import changes
+from reidkit.engine.run import complete_run
 from reidkit.errors import UserError
 
 SMALL = ["model.backbone.depth=10", "model.backbone.width=8", "settings.device=cpu"]
@@ -114,3 +115,54 @@ def test_a_group_that_is_a_path(hostile):
     with pytest.raises(UserError, match="groups: expected names of recipe and data"):
         reidkit.load(str(folder), ["data.source=market1501"])
     assert not mark.exists()
+
+
+def test_a_resumed_run_executes_and_overwrites_nothing(tiny_run, tmp_path):
+    """mmengine would execute ``meta["config"]``, and write where it wrote before."""
+    cfg = tiny_run("eanet/pcb", "train.epochs=2").cfg
+    folder, mark, precious = tmp_path / "run", tmp_path / "mark", tmp_path / "precious"
+    (folder / "metrics.json").unlink()
+    precious.write_text("mine")
+    file = folder / CHECKPOINT
+    content = torch.load(file, weights_only=False)
+    content["meta"] |= dict(epoch=1, iter=1, config=f"open({str(mark)!r}, 'w')\n")
+    torch.save(content, file)
+    plant = file.with_name(f".{file.name}.tmp")
+    plant.symlink_to(precious)
+    with pytest.raises(UserError, match=r"\.last\.pth\.tmp: a link to .*precious"):
+        complete_run(cfg, folder, resume=True)
+    plant.unlink()
+    plant.write_bytes(b"left by a killed process")
+    complete_run(cfg, folder, resume=True)
+    assert not mark.exists() and precious.read_text() == "mine"
+    assert [path.name for path in file.parent.glob(".*")] == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        dict(state_dict=None), dict(state_dict=[1]), dict(state_dict={"a": 1}), dict(meta=None),
+        dict(meta=dict(epoch="9")), dict(meta=dict(epoch=1)),
+        dict(meta=dict(epoch=1, training_set=dict(num_identities="x", cameras=[]))),
+        dict(meta=dict(epoch=1, training_set=dict(num_identities=5, cameras=3))),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_checkpoint_of_another_kind(hostile, change):
+    folder, _, _ = hostile
+    content = torch.load(folder / CHECKPOINT)
+    torch.save({**content, **change}, folder / CHECKPOINT)
+    with pytest.raises(UserError, match="last.pth: (not the checkpoint of a run|meta.training_s)"):
+        reidkit.load(str(folder))
+
+
+@pytest.mark.parametrize("name", ["../../../escaped", "/tmp/x", "a/b", "..", ".hidden", ""])
+def test_a_domain_is_a_name_and_no_path(hostile, name):
+    folder, _, _ = hostile
+    text = (folder / "config.py").read_text()
+    text += (
+        f"data = dict(name='x', domains={{{name!r}: dict(type='SynthPed')}}, tests=[{name!r}])\n"
+    )
+    (folder / "config.py").write_text(text)
+    with pytest.raises(UserError, match=f"'{name}' cannot name a domain"):
+        reidkit.load(str(folder))

@@ -10,6 +10,8 @@ import textwrap
 
 import pytest
 
+from reidkit.errors import UserError
+from reidkit.utils import io
 from reidkit.utils.io import atomic_folder, atomic_write, sha256_file
 
 
@@ -99,3 +101,35 @@ def test_sha256(tmp_path):
     whole = sha256_file(path)
     assert whole == sha256_file(path, block=7)
     assert whole.startswith("41edece42d63e8d9bf515a9ba6932e1c")
+
+
+def test_nothing_is_written_through_a_link_or_into_another_file(tmp_path, monkeypatch):
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    monkeypatch.setattr(io, "_beside", lambda path: path.with_name("foreseen"))
+    for plant in (os.symlink, os.link):
+        plant(precious, tmp_path / "foreseen")
+        with pytest.raises(OSError, match="File exists"), atomic_write(tmp_path / "x", "w") as file:
+            file.write("theirs")
+        assert precious.read_text() == "mine"
+
+
+def test_a_link_at_the_final_name_is_replaced(tmp_path):
+    (tmp_path / "precious").write_text("mine")
+    (tmp_path / "x").symlink_to(tmp_path / "precious")
+    with atomic_write(tmp_path / "x", "w") as file:
+        file.write("new")
+    assert (tmp_path / "precious").read_text() == "mine" and (tmp_path / "x").read_text() == "new"
+
+
+@pytest.mark.parametrize("place", ["log", "log/log.log", "checkpoints/.last.pth.tmp", "dangling"])
+def test_links_in_a_folder_to_write_into(tmp_path, place):
+    run = tmp_path / "run"
+    (run / place).parent.mkdir(parents=True)
+    io.refuse_links(run)
+    io.refuse_links(tmp_path / "not there")
+    (tmp_path / "alias").symlink_to(run)
+    io.refuse_links(tmp_path / "alias")
+    (run / place).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match=f"{place}: a link to .*elsewhere; links in a run folder"):
+        io.refuse_links(tmp_path / "alias")
