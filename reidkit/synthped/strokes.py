@@ -100,7 +100,14 @@ class Strokes:
         part: int,
         layers: tuple = LAYERS,
     ) -> None:
-        """An upright ellipse, lit as a ball."""
+        """An upright ellipse, lit as a ball.
+
+        Args:
+            centre: (2,) its middle.
+            rx, ry: half its width and half its height.
+            near, item, part: as in ``limb``.
+            layers: (width, shift, shade) of each polygon that is painted, outside to inside.
+        """
         for width, shift, shade in layers:
             middle = centre + np.array([self.light * shift * rx, -0.5 * shift * ry])
             polygon = middle + _CIRCLE * (width * np.array([rx, ry]))

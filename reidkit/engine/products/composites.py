@@ -86,7 +86,14 @@ class Composer:
         return [int(rng.choice(np.flatnonzero(self.split.identities == p))) for p in people]
 
     def grid(self, rows: Sequence[int]) -> NDArray[np.uint8]:
-        """Every crop's appearance (rows) in every crop's structure (columns)."""
+        """A sheet of composites: every crop's appearance, by rows, in every crop's structure.
+
+        Args:
+            rows: n rows of the split.
+
+        Shape:
+            returns (H, W, 3) uint8: n x n composites with the crops above and at the left.
+        """
         batch = self.load(rows)
         appearance, structure = self.model.appearance(batch), self.model.structure(batch)
         images = [
@@ -96,12 +103,18 @@ class Composer:
         return swap_grid(_pixels(batch.images), _pixels(batch.images), np.stack(images))
 
     def interpolation(self, first: int, second: int, steps: int = 11) -> NDArray[np.uint8]:
-        """Two crops: appearance moves under a fixed structure, then structure under an appearance.
+        """A sheet of three strips: two crops, and the way from the first to the second by one code.
+
+        In the second strip the appearance goes from the first crop's to the second's while the
+        structure stays that of the first; in the third strip the other way round.
 
         Args:
-            first: row of the crop that gives what is fixed, and where the moving code starts.
+            first: row of the crop where the way starts, and whose other code stays.
             second: row of the crop where it ends.
-            steps: images of each row, both ends included.
+            steps: images of each strip, both ends included.
+
+        Shape:
+            returns (H, W, 3) uint8.
         """
         batch = self.load([first, second])
         codes, maps = self.model.appearance(batch), self.model.structure(batch)

@@ -55,7 +55,9 @@ def test_rows_of_a_device_are_the_same_kind_on_a_cpu():
     data = bench.make_features(**SMALL)
     names = [row.name for row in bench.on_device(data, "cpu")]
     assert names == ["features -> metrics on cpu", "k-reciprocal on cpu"]
-    assert all(row.ours > 0 for row in bench.on_device(data, "cpu", ", small"))
+    small = bench.on_device(data, "cpu", ", small")
+    assert [row.name for row in small] == [f"{names[0]}, small"], "re-ranking only at full size"
+    assert {row.unit for row in small} == {"s"} and not any(row.higher_is_better for row in small)
 
 
 def test_a_small_run_gives_every_row(capsys):
