@@ -23,12 +23,12 @@ class BNNeckHead(nn.Module):
             tokens averaged, a vector (a class token) is taken as it is.
         pool: "avg" or "max" over a map or tokens.
         test: which vector the test compares: "after" the norm or "before" it.
-        classifier: "linear" gives logits; "cosine" cosines of vector and class weights, for losses
-            with an angular margin.
+        classifier: "linear" gives "logits"; "cosine" gives "cosines" of vector and class weights,
+            for losses with an angular margin, which ask for them by that name.
 
     Shape:
-        feature (N, C, h, w), (N, L, C) or (N, C) -> embedding.vectors (N, 1, C); logits (N, 1, K)
-        in training.
+        feature (N, C, h, w), (N, L, C) or (N, C) -> embedding.vectors (N, 1, C); logits or cosines
+        (N, 1, K) in training.
 
     Raises:
         ValueError: an option outside the above; no such feature.
@@ -43,7 +43,7 @@ class BNNeckHead(nn.Module):
         (torch.Size([4, 1, 8]), torch.Size([4, 1, 5]))
     """
 
-    gives = ("vectors", "logits")
+    gives: tuple[str, ...] = ("vectors", "logits")
 
     def __init__(
         self,
@@ -63,7 +63,9 @@ class BNNeckHead(nn.Module):
             if value not in known:
                 raise ValueError(f"BNNeckHead {option} must be one of {known}, got {value!r}")
         self.feature = pick_feature(features, "map", "tokens", "vector", name=feature)
-        self.pool, self.test, self.cosine = pool, test, classifier == "cosine"
+        self.pool, self.test = pool, test
+        self.output = "cosines" if classifier == "cosine" else "logits"
+        self.gives = ("vectors", self.output)
         channels = self.width = features[self.feature].channels
         self.neck = nn.BatchNorm1d(channels)
         self.neck.bias.requires_grad_(False)
@@ -80,11 +82,11 @@ class BNNeckHead(nn.Module):
         after = self.neck(before)
         if not self.training:
             return HeadOutput(Embedding((after if self.test == "after" else before).unsqueeze(1)))
-        if self.cosine:
-            logits = F.linear(F.normalize(after), F.normalize(self.classifier.weight))
+        if self.output == "cosines":
+            scores = F.linear(F.normalize(after), F.normalize(self.classifier.weight))
         else:
-            logits = self.classifier(after)
-        return HeadOutput(Embedding(before.unsqueeze(1)), {"logits": logits.unsqueeze(1)})
+            scores = self.classifier(after)
+        return HeadOutput(Embedding(before.unsqueeze(1)), {self.output: scores.unsqueeze(1)})
 
     def _pooled(self, feature: Tensor) -> Tensor:
         """A map, tokens or a vector as one vector (N, C)."""

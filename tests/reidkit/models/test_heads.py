@@ -52,14 +52,14 @@ def test_the_norm_has_no_offset_and_the_classifier_no_bias():
 
 def test_a_cosine_classifier_gives_cosines():
     head, (_, features) = head_of(classifier="cosine"), fake_features(4)
-    logits = head(features, BATCH).outputs["logits"][:, 0]
+    logits = head(features, BATCH).outputs["cosines"][:, 0]
     vectors = head.neck(features["deep"].mean((2, 3)))
     expected = F.cosine_similarity(vectors[:, None], head.classifier.weight[None], dim=2)
     torch.testing.assert_close(logits, expected)
     assert logits.abs().max() <= 1 + 1e-6
     with torch.no_grad():
         head.classifier.weight.mul_(7)
-    torch.testing.assert_close(head(features, BATCH).outputs["logits"][:, 0], expected)
+    torch.testing.assert_close(head(features, BATCH).outputs["cosines"][:, 0], expected)
 
 
 @pytest.mark.parametrize(
