@@ -37,6 +37,7 @@ class BNNeckHead(nn.Module):
         Luo et al., "Bag of Tricks", arXiv 1903.07071, section 3.5 (BNNeck).
 
     Example:
+        >>> import torch
         >>> head = BNNeckHead({"map": FeatureSpec(8, 16)}, num_identities=5)
         >>> out = head({"map": torch.rand(4, 8, 6, 2)}, ReIDBatch(torch.zeros(4, 3, 8, 8)))
         >>> out.embedding.vectors.shape, out.outputs["logits"].shape
