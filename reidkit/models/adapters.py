@@ -47,7 +47,7 @@ class TorchvisionBackbone(nn.Module):
 
     Example:
         >>> TorchvisionBackbone("squeezenet1_1").specs
-        {'map': FeatureSpec(channels=512, stride=16)}
+        {'map': FeatureSpec(channels=512, stride=16, kind='map')}
     """
 
     def __init__(

@@ -60,7 +60,7 @@ class ResNet(nn.Module):
         >>> {name: tuple(x.shape) for name, x in net(torch.zeros(1, 3, 192, 64)).items()}["layer3"]
         (1, 32, 24, 8)
         >>> net.specs["layer3"]
-        FeatureSpec(channels=32, stride=8)
+        FeatureSpec(channels=32, stride=8, kind='map')
     """
 
     def __init__(

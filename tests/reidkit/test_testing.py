@@ -299,7 +299,7 @@ class Still(nn.Module):
             Everything,
             "an empty folder gives splits ['train'] instead of a UserError",
         ),
-        ("hooks", Loose, "expected an mmengine Hook, got Loose"),
+        ("hooks", Loose, "Loose has no method such as after_train_epoch(runner)"),
         ("models", Still, "a step changes no weight"),
         ("matchers", NoBounds, "distances leave the bounds (0.0, 0.5)"),
         ("matchers", Similarity, "another image is closer than the same one"),
