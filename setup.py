@@ -64,5 +64,5 @@ setup(
         "quality": ["torchmetrics>=1.4", "torch-fidelity"],
         "timm": ["timm"],
     },
-    entry_points={"console_scripts": ["reidkit = reidkit.cli.main:main"]},
+    entry_points={"console_scripts": ["reidkit = reidkit.cli.main:program"]},
 )

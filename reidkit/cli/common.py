@@ -6,11 +6,13 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 from reidkit.errors import UserError
 from reidkit.utils.commands import examples
 
 Main = Callable[[list[str]], int | None]
+_was_in_group = False
 
 
 def run_cli(main: Main, argv: Sequence[str] | None = None) -> int:
@@ -52,15 +54,31 @@ def run_cli(main: Main, argv: Sequence[str] | None = None) -> int:
 
 
 def _leave_group() -> None:
-    """Leave torch's process group, if there is one: its threads may abort an ending process."""
+    """Leave torch's process group, if there is one, when all processes have come to their end."""
+    global _was_in_group
     distributed = sys.modules.get("torch.distributed")
     if distributed is not None and distributed.is_available() and distributed.is_initialized():
+        distributed.barrier()  # torchrun ends all as soon as one has ended in any other way
         distributed.destroy_process_group()
+        _was_in_group = True
 
 
 def entry_point(main: Main) -> None:
     """Run ``main`` on the command line's arguments and leave Python; for ``tools/*.py``."""
-    sys.exit(run_cli(main))
+    leave(run_cli(main))
+
+
+def leave(status: int) -> NoReturn:
+    """End the process.
+
+    One that was in a process group ends without taking Python down: threads that torch leaves
+    behind abort it there now and then, and torchrun takes that for a failed run.
+    """
+    if _was_in_group:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 def parser(prog: str, description: str, epilog: str = "") -> argparse.ArgumentParser:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import sys
 from collections.abc import Sequence
 
-from reidkit.cli.common import run_cli
+from reidkit.cli.common import leave, run_cli
 from reidkit.errors import UserError
 from reidkit.version import __version__
 
@@ -32,7 +31,7 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the console script ``reidkit`` calls this.
+    """Run one command, as the console script ``reidkit`` does.
 
     Args:
         argv: command and its arguments; those of the process by default.
@@ -73,5 +72,10 @@ def usage() -> str:
     )
 
 
+def program() -> None:
+    """The console script ``reidkit``."""
+    leave(main())
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    program()
