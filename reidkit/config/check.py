@@ -13,6 +13,7 @@ from typing import Any
 import mmengine.registry as _roots
 from mmengine.config import Config
 
+from reidkit.config.circles import circle_problems
 from reidkit.config.load import Resolved, resolve
 from reidkit.config.merge import merge
 from reidkit.config.options import option_problems
@@ -112,6 +113,7 @@ def check_config(cfg: Config) -> list[Problem]:
         *_schedule_problems(node_of(tree, "train"), "train", names_of(tree.get("plugins"))),
         *_stage_problems(tree),
         *reference_problems(tree),
+        *circle_problems(tree),
     ]
     known = {problem.where for problem in problems}  # a value of a wrong type is said once
     problems += [one for one in range_problems(tree) if one.where not in known]

@@ -14,6 +14,7 @@ from reidkit.data.clips import ClipDataset
 from reidkit.data.crops import CropDataset
 from reidkit.errors import UserError
 from reidkit.structures import ReIDBatch
+from reidkit.utils.handles import ensure_handles
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,10 @@ def make_loader(
         pin: hand batches out in page-locked memory (for a GPU).
 
     Raises:
-        UserError: while iterating, a damaged image (with its name) or a worker that died.
+        UserError: too few open files for the workers; while iterating, a damaged image (with its
+            name) or a worker that died.
     """
+    ensure_handles(workers)
     if batch_sampler is None:
         rows = range(len(dataset))
         batch_sampler = torch.utils.data.BatchSampler(rows, batch_size, drop_last=False)

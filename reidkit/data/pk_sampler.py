@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -25,6 +26,7 @@ class PKSampler(BatchSampler):
     Corner cases:
 
     - An identity with fewer than K crops gives each at least once and fills up with repetitions.
+      How many have a single crop is said: it is compared with itself.
     - Identities that do not fill a last batch are left out (``drop_last``), or some others come a
       second time.
     - An identity so frequent that it had to stand twice in one batch is visited less often.
@@ -76,6 +78,7 @@ class PKSampler(BatchSampler):
         labels = np.asarray(identities)
         order = np.argsort(labels, kind="stable")
         _, counts = np.unique(labels, return_counts=True)
+        self._say_repetitions(counts)
         self.groups = np.split(order, np.cumsum(counts)[:-1]) if len(labels) else []
         if batch_size in (None, self.p * self.k):
             self._visits, self.total = self._plan_visits(counts, self.p, self.k)
@@ -83,6 +86,19 @@ class PKSampler(BatchSampler):
                 return
         size = batch_size or self.p * self.k
         raise UserError("PKSampler: " + self._why_unfilled(counts, size, p is not None))
+
+    def _say_repetitions(self, counts: np.ndarray) -> None:
+        """Identities of one crop: it would stand in a batch K times, as its own positive."""
+        alone = int((counts == 1).sum())
+        if self.k == 1 or not alone or self.rank:
+            return
+        text = (
+            f"PKSampler: {alone} of {len(counts)} identities have one image, which stands "
+            f"k={self.k} times in a batch and is its own positive"
+        )
+        if alone == len(counts):
+            text += "; losses that compare images learn nothing about people from that"
+        _say_once(text)
 
     def _plan_visits(self, counts: np.ndarray, p: int, k: int) -> tuple[np.ndarray, int]:
         """Step 1: visits of each identity, and the batches of all processes; 0 batches: none fit.
@@ -172,3 +188,9 @@ class PKSampler(BatchSampler):
             chunks.append(pool[: self.k])
             pool = pool[self.k :]
         return chunks
+
+
+@functools.cache
+def _say_once(text: str) -> None:
+    """A sampler is built for a trial first, and once for each stage."""
+    print(text, flush=True)

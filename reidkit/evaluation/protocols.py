@@ -172,8 +172,7 @@ def match_labels(protocol: Protocol, query: Labels, gallery: Labels) -> GroundTr
     """Sort the gallery into positives, negatives and junk for every query, without a Q x G mask.
 
     Raises:
-        UserError: empty query or gallery.
-        ValueError: the single-camera protocol without paths.
+        UserError: an empty side; the single-camera protocol without paths.
 
     Example:
         >>> import numpy as np
@@ -212,9 +211,10 @@ def match_labels(protocol: Protocol, query: Labels, gallery: Labels) -> GroundTr
 
 def _same_file(query: Labels, gallery: Labels, rows: NDArray, own: NDArray) -> NDArray[np.bool_]:
     if query.paths is None or gallery.paths is None:
-        raise ValueError(
+        raise UserError(
             "protocol single-camera needs file names on both sides, to leave each query's own "
-            "file out of its ranking"
+            "file out of its ranking: give them as column `file` of a table, or as `paths` of a "
+            "feature file"
         )
     left, right = np.asarray(query.paths), np.asarray(gallery.paths)
     return left[rows] == right[own]

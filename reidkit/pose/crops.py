@@ -14,6 +14,7 @@ from reidkit.data.decode import decode_rgb, read_bytes
 from reidkit.data.split import Split
 from reidkit.errors import UserError
 from reidkit.pose.warp import pad_crops
+from reidkit.utils.handles import ensure_handles
 
 
 def read_crop(split: Split, index: int) -> np.ndarray:
@@ -73,9 +74,10 @@ def crop_batches(
         rows, crops (N, H, W, 3) uint8 padded to the largest, sizes (N, 2).
 
     Raises:
-        UserError: a damaged file.
+        UserError: a damaged file; too few open files for the workers.
     """
     workers = min(workers, len(batches) // 2)
+    ensure_handles(workers)
     loader = DataLoader(
         _Crops(split, batches), batch_size=None, num_workers=workers, collate_fn=_same,
         prefetch_factor=4 if workers else None,

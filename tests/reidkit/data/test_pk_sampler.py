@@ -169,3 +169,21 @@ def test_what_a_refusal_names_is_taken(people, k, batch_size, processes, per_ima
             if other:
                 make(k=int(other[1]), batch_size=batch_size)
             assert sizes or processes > people
+
+
+def test_batches_of_one_image_each_are_said(capsys):
+    PKSampler(range(5), k=1, batch_size=5)
+    assert capsys.readouterr().out == ""
+    PKSampler(range(5), k=4, batch_size=16)
+    said = capsys.readouterr().out
+    assert "5 of 5 identities have one image" in said and "learn nothing about people" in said
+
+
+def test_identities_of_one_image_are_counted_once(capsys):
+    labels = [1, 1, 2, 3, 3, 3, 4]
+    for _ in range(2):
+        PKSampler(labels, p=2, k=2)
+    assert capsys.readouterr().out == (
+        "PKSampler: 2 of 4 identities have one image, which stands k=2 times in a batch and is its "
+        "own positive\n"
+    )

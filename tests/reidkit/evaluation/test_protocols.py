@@ -40,7 +40,7 @@ def test_single_camera_leaves_out_only_the_query_file():
 
 
 def test_single_camera_needs_file_names():
-    with pytest.raises(ValueError, match="protocol single-camera needs file names on both"):
+    with pytest.raises(UserError, match="protocol single-camera needs .* on both .* column `file`"):
         match_labels(PROTOCOLS["single-camera"], labels([7], [1]), GALLERY)
 
 
