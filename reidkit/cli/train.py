@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reidkit.cli.common import parse_with_overrides, parser
-from reidkit.errors import UserError
 
 if TYPE_CHECKING:
     from mmengine.config import Config
+
+    from reidkit.engine.folder import Claim
 
 EXAMPLES = """examples:
   python tools/train.py CONFIG
@@ -43,8 +45,9 @@ def main(argv: list[str]) -> int:
         return 0
     from reidkit.engine.run import Run
 
+    run = None
     try:
-        run = Run.start(cfg, _folder(args, cfg), args.launcher, args.resume)
+        run = Run.start(cfg, partial(_claimed, args, cfg), args.launcher, args.resume)
         run.prepare()  # runs that this one needs, data, part labels
         run.train()
         run.test()
@@ -54,27 +57,29 @@ def main(argv: list[str]) -> int:
         if known is None:
             raise
         raise known from error
+    finally:
+        if run is not None:
+            run.release()
     return 0
 
 
-def _folder(args: argparse.Namespace, cfg: Config) -> Path:
-    """The run folder: the one named, the one to be resumed, or a new one.
+def _claimed(args: argparse.Namespace, cfg: Config) -> Claim:
+    """The run folder, held: the one named, the one to be resumed, or a new one.
 
     Raises:
-        UserError: it holds a finished run, or there is none to resume.
+        UserError: it holds a run that is not to be resumed, there is none to resume, or another
+            process trains there.
     """
-    from reidkit.engine.folder import new_folder, run_name
+    from reidkit.engine.folder import claim, claim_new, run_name
     from reidkit.engine.resume import resumable
 
     name = run_name(args.config, cfg.groups.data, cfg.groups.recipe, cfg.settings.seed)
     parent = Path(cfg.settings.work_dir)
     if args.work_dir:
-        folder = Path(args.work_dir)
-    else:
-        folder = resumable(parent, name, cfg) if args.resume else new_folder(parent, name)
-    if (folder / "metrics.json").exists() and not args.resume:
-        raise UserError(f"{folder}: holds a finished run; choose another --work-dir")
-    return folder
+        return claim(Path(args.work_dir), args.resume)
+    if args.resume:
+        return claim(resumable(parent, name, cfg), resume=True)
+    return claim_new(parent, name)
 
 
 def _arguments(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import weakref
+from contextlib import suppress
 from pathlib import Path
 
+from reidkit.errors import UserError
 from reidkit.utils.io import atomic_write
+from reidkit.utils.locks import hold, let_go
 
 CHECKPOINT = Path("checkpoints/last.pth")
 
@@ -34,6 +38,83 @@ def new_folder(parent: Path, name: str) -> Path:
     ends = [re.search(r"-(\d+)$", p.name[len(name) :]) for p in numbered(parent, name)]
     number = 1 + max((int(end.group(1)) if end else 1 for end in ends), default=0)
     return parent / (name if number == 1 else f"{name}-{number}")
+
+
+class Claim:
+    """A run folder that is one process's own until it is released or the process ends.
+
+    Args:
+        path: the folder; it exists.
+
+    Raises:
+        BlockingIOError: another process has it.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        handle = hold(path)
+        if handle is None:
+            raise BlockingIOError(f"{path} is another process's")
+        self._close = weakref.finalize(self, let_go, handle)
+
+    def release(self) -> None:
+        """Give the folder back; one in which nothing was written is removed."""
+        with suppress(OSError):  # it holds something, as it should
+            self.path.rmdir()
+        self._close()
+
+
+def claim_new(parent: Path, name: str) -> Claim:
+    """The next folder of a name, made and held; who comes second gets the one after it.
+
+    Args:
+        parent: where run folders lie; made if missing.
+        name: of the run, as ``run_name`` makes it.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        folder = new_folder(parent, name)
+        try:
+            folder.mkdir()
+            return Claim(folder)
+        except (FileExistsError, BlockingIOError):  # somebody was faster
+            continue
+
+
+def claim(folder: Path, resume: bool = False) -> Claim:
+    """Hold a folder for a run, made if missing.
+
+    Args:
+        folder: a new place, an empty folder, or with ``resume`` one that holds a run.
+        resume: whether the run in it is to be continued.
+
+    Raises:
+        UserError: another process trains there; it holds a run, finished or not, and no
+            ``resume``; it is no folder.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        held = Claim(folder)
+    except BlockingIOError:
+        raise UserError(
+            f"{folder}: another process is training there; wait for it, or choose another "
+            "--work-dir"
+        ) from None
+    except (FileExistsError, NotADirectoryError):
+        raise UserError(f"{folder}: is a file; choose a folder as --work-dir") from None
+    if not resume and (folder / "metrics.json").exists():
+        raise UserError(f"{folder}: holds a finished run; choose another --work-dir")
+    if not resume and _begun(folder):
+        raise UserError(
+            f"{folder}: holds an unfinished run; continue it with --resume, or choose another "
+            "--work-dir"
+        )
+    return held
+
+
+def _begun(folder: Path) -> bool:
+    """Whether a run has written anything: its config comes first."""
+    return (folder / "config.py").exists() or (folder / CHECKPOINT).exists()
 
 
 def write_json(path: Path, content: dict) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import copy
-import fcntl
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 from mmengine.config import Config
@@ -15,6 +14,7 @@ from mmengine.dist import barrier, broadcast_object_list, is_main_process
 from reidkit.config import prepare, prepare_config, with_keys
 from reidkit.engine.folder import CHECKPOINT, run_name
 from reidkit.errors import UserError
+from reidkit.utils.locks import alone, wait_for
 
 SHARED = ("data", "input", "settings")  # what the needed run takes from the one that needs it
 Train = Callable[[Config, Path, bool], None]  # config, folder, whether to resume
@@ -61,11 +61,14 @@ def needed_config(cfg: Config, need: dict) -> Config:
 
 def _ensure(role: str, wanted: Config, folder: Path, train: Train) -> None:
     """Train the run unless it is finished; the first process decides, the others follow."""
-    with _locked(folder) if is_main_process() else _nothing():
+    lock = alone(folder.with_name(f".{folder.name}.lock"))
+    with lock if is_main_process() else nullcontext():
+        if is_main_process():
+            wait_for(folder)  # in which somebody may be training it for its own sake
         state = ["finished" if _finished(folder) else "missing"]
         broadcast_object_list(state)
         if state[0] == "missing":
-            resume = (folder / CHECKPOINT).exists()
+            resume = (folder / "config.py").exists()
             if is_main_process():
                 how = "resumed" if resume else "trained first"
                 print(f"needs   {role}: {wanted.source}, {how} in {folder}\n", flush=True)
@@ -90,16 +93,3 @@ def _check(role: str, wanted: Config, folder: Path) -> None:
                 f"prerequisites.{role}: {folder} was trained with another {key}: {theirs}, not "
                 f"{mine}; name another run with prerequisites.{role}.run, or move that folder away"
             )
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with open(folder.with_name(f".{folder.name}.lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,14 @@ from reidkit.engine.build import TrainingSet, unwrapped
 from reidkit.engine.devices import choose_device, choose_precision, start_processes
 from reidkit.engine.domains import Domains
 from reidkit.engine.evaluate import TestRun, build_evaluator, evaluate
-from reidkit.engine.folder import CHECKPOINT, write_json
+from reidkit.engine.folder import CHECKPOINT, Claim, write_json
+from reidkit.engine.folder import claim as claim_folder
 from reidkit.engine.label_plan import plan_of
 from reidkit.engine.load import load_model, read_config
 from reidkit.engine.prerequisites import train_prerequisites
 from reidkit.engine.report import closing, numbers, opening, table
 from reidkit.engine.resume import continuation
+from reidkit.errors import UserError
 from reidkit.evaluation.io.queries import write_queries
 from reidkit.utils.checkpoint import load_state
 from reidkit.utils.io import atomic_write, refuse_links
@@ -66,24 +68,53 @@ class Run:
         self.logs: dict[str, float] = {}
         self.seconds: dict[str, float] = {}
         self._tracker: Any = None  # mmengine's visualiser of the last stage, still open
+        self._claim: Claim | None = None  # of the first process, while the run is being made
 
     @classmethod
     def start(
-        cls, cfg: Config, folder: str | Path, launcher: str = "auto", resume: bool = False
+        cls,
+        cfg: Config,
+        folder: str | Path | Callable[[], Claim],
+        launcher: str = "auto",
+        resume: bool = False,
     ) -> Run:
         """A new run on the device and in the precision that the settings name.
 
-        Under several processes all take the folder of the first one.
+        Its folder is this run's alone until ``release``. Under several processes the first one
+        claims it, and all take it.
+
+        Args:
+            cfg: as for the class.
+            folder: a run folder, or what claims one.
+            launcher: as ``start_processes``.
+            resume: as for the class.
 
         Raises:
-            UserError: a device or precision that is not to be had here.
+            UserError: a device or precision that is not to be had here; a folder that holds a
+                run which is not to be resumed, or in which another process trains.
         """
         device = choose_device(cfg.settings.device)
         precision = choose_precision(cfg.settings.precision, device)
         launcher = start_processes(launcher, device)
-        agreed = [str(folder)]
+        claim, agreed = None, [""]
+        if is_main_process():
+            try:
+                claim = folder() if callable(folder) else claim_folder(Path(folder), resume)
+                agreed = [str(claim.path)]
+            except UserError as error:  # all processes end with it
+                agreed = [error]
         broadcast_object_list(agreed)
-        return cls(cfg, agreed[0], device, precision, launcher, resume)
+        if isinstance(agreed[0], UserError):
+            raise agreed[0]
+        run = cls(cfg, agreed[0], device, precision, launcher, resume)
+        run._claim = claim
+        return run
+
+    def release(self) -> None:
+        """Give the folder back to other processes; removes it where nothing was written."""
+        if self._claim is not None:
+            self._claim.release()
+            self._claim = None
 
     @classmethod
     def open(cls, folder: str | Path, overrides: Sequence[str] = (), launcher: str = "none") -> Run:
@@ -235,8 +266,11 @@ def complete_run(
         UserError: missing data, labels that do not fit, a loss that is not a number.
     """
     run = Run.start(cfg, folder, launcher, resume)
-    run.prepare()
-    run.train()
-    run.test()
-    run.record()
+    try:
+        run.prepare()
+        run.train()
+        run.test()
+        run.record()
+    finally:
+        run.release()
     return run

@@ -16,6 +16,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from reidkit.pose.part_labels import PartLabels
 from reidkit.pose.part_maps import paint_part_maps
 from reidkit.pose.store import LabelStore, describe, read_meta
 from reidkit.utils.io import atomic_write
+from reidkit.utils.locks import alone, identity_of
 from reidkit.utils.progress import track
 
 SHARD = 256  # crops
@@ -90,12 +92,18 @@ def ensure_labels(
     folder = Path(folder)
     pngs = PartLabels.of(split, part_labels, bilinear) if part_maps else None
     maker = _Maker(split, folder, labeller_factory, part_maps, workers, pngs, made_by, shard)
-    if not force and folder.exists():
-        store = maker.opened()
-        if store is not None:
-            return store
+    there = identity_of(folder)
+    if not force and there and (store := maker.opened()) is not None:
+        return store
+    lock = alone(
+        folder.with_name(f".{folder.name}.lock"),
+        lambda: _say(f"{folder}: another process makes these labels; waiting for it"),
+    )
     try:
-        return maker.make()
+        with lock if _place()[0] == 0 else nullcontext():
+            made = not force and identity_of(folder) not in (None, there)  # by who came first
+            store = maker.opened() if made else None
+            return maker.make() if store is None else store
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise UserError(
