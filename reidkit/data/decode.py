@@ -10,6 +10,7 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
+from reidkit.data.orientation import orientation_of, upright
 from reidkit.errors import UserError
 
 RESIZES = ("cv2", "pil")
@@ -42,7 +43,7 @@ def read_bytes(address: str | os.PathLike[str]) -> bytes:
 
 
 def decode_rgb(data: bytes, address: str = "image") -> np.ndarray:
-    """Decode an image file to RGB as it is stored; orientation tags are ignored, as PIL does.
+    """Decode an image file to RGB, turned as its EXIF orientation says.
 
     JPEG goes through libjpeg-turbo (simplejpeg), everything else through OpenCV. What those refuse
     is tried with PIL, so files with harmless oddities (stray bytes, CMYK) still work.
@@ -65,6 +66,10 @@ def decode_rgb(data: bytes, address: str = "image") -> np.ndarray:
         Traceback (most recent call last):
         reidkit.errors.UserError: a/b.jpg: the file is empty; restore it ...
     """
+    return upright(_as_stored(data, address), orientation_of(data))
+
+
+def _as_stored(data: bytes, address: str) -> np.ndarray:
     try:
         if data[:2] == b"\xff\xd8":
             return simplejpeg.decode_jpeg(data, "RGB")
@@ -111,7 +116,8 @@ def load_into(
         resize: "cv2" is OpenCV bilinear without antialiasing (EANet's); "pil" is decoding and
             bilinear resizing by PIL, byte for byte what torchvision's ``Resize`` gives on a PIL
             image, for weights that were trained so; about five times slower.
-        box: x, y, width, height of the part of the file to take, in pixels; None for all of it.
+        box: x, y, width, height of the part to take, in pixels of the upright image; None for all
+            of it.
 
     Returns:
         (height, width) of the crop before resizing.
@@ -127,7 +133,8 @@ def load_into(
         True
     """
     exact = resize == "pil"
-    image = np.asarray(_with_pil(data, address)) if exact else decode_rgb(data, address)
+    image = np.asarray(_with_pil(data, address)) if exact else _as_stored(data, address)
+    image = upright(image, orientation_of(data))
     if box is not None:
         x, y, width, height = (int(v) for v in box)
         full = image.shape[:2]

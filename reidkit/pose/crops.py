@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from reidkit.data.decode import decode_rgb, read_bytes
+from reidkit.data.orientation import TAG
 from reidkit.data.split import Split
 from reidkit.errors import UserError
 from reidkit.pose.warp import pad_crops
@@ -100,6 +101,9 @@ def crop_sizes(split: Split) -> np.ndarray:
         try:
             with Image.open(split.file(row)) as image:
                 width, height = image.size
+                # the crop is turned when it is decoded; PIL knows that of TIFF
+                if image.format != "TIFF" and image.getexif().get(TAG, 1) >= 5:
+                    width, height = height, width
         except OSError:
             height, width = read_crop(split, row).shape[:2]  # raises the error that helps
         sizes[row] = height, width

@@ -6,10 +6,11 @@ import pytest
 import simplejpeg
 import torch
 from mmengine import fileio
-from PIL import Image
+from PIL import Image, ImageOps
 from torchvision import transforms
 
 from reidkit.data.decode import decode_rgb, load_into, read_bytes
+from reidkit.data.orientation import orientation_of
 from reidkit.errors import UserError
 
 RNG = np.random.default_rng(5)
@@ -43,10 +44,26 @@ def test_other_colour_modes_become_rgb(mode):
     assert np.abs(found - np.asarray(image.convert("RGB"))).mean() < 3
 
 
-def test_orientation_tags_are_ignored():
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_images_are_turned_as_their_tag_says(orientation, format):
     exif = Image.Exif()
-    exif[0x0112] = 6
-    assert decode_rgb(packed(Image.fromarray(SMOOTH), "JPEG", exif=exif)).shape == (64, 32, 3)
+    exif[0x0112] = orientation
+    options = dict(lossless=True) if format == "WEBP" else {}
+    data = packed(Image.fromarray(SMOOTH), format, exif=exif, **options)
+    stored = Image.open(io.BytesIO(data))
+    turned = stored if format == "TIFF" else ImageOps.exif_transpose(stored)  # PIL turns TIFF
+    wanted = np.asarray(turned.convert("RGB")).astype(int)
+    assert np.abs(decode_rgb(data) - wanted).max() <= (1 if format == "JPEG" else 0)
+    out = np.empty((*wanted.shape[:2], 3), np.uint8)
+    for resize in ("cv2", "pil"):
+        assert load_into(out, data, resize=resize) == wanted.shape[:2]
+        assert np.abs(out - wanted).max() <= (1 if format == "JPEG" else 0)
+
+
+def test_only_tagged_files_are_parsed(monkeypatch):
+    monkeypatch.setattr(Image, "open", lambda *_: pytest.fail("parsed"))
+    assert orientation_of(JPEG) == 1 and decode_rgb(JPEG).shape == SMOOTH.shape
 
 
 def test_stray_bytes_in_a_jpeg_are_forgiven():
