@@ -14,7 +14,7 @@ from torch import nn
 from reidkit.data.split import Trial
 from reidkit.errors import UserError
 from reidkit.evaluation.apply_protocol import POOLS, apply_protocol, check_trials, random_halves
-from reidkit.evaluation.guards import check_sides, check_valid
+from reidkit.evaluation.guards import check_sides, check_valid, rerank_hints
 from reidkit.evaluation.labelled import LabelledEmbeddings
 from reidkit.evaluation.metrics.camera_pairs import by_camera_pair
 from reidkit.evaluation.metrics.intervals import bootstrap_intervals, per_query_metrics
@@ -208,6 +208,7 @@ class RankingEvaluator:
         gallery = replace(gallery, embedding=embeddings[1])
         score_one = self._single_shot if rules.single_shot else self._whole
         result = score_one(rules, query, gallery, matcher, truth, name)
+        result = replace(result, hints=rerank_hints(self.rerankers, truth))
         if self.camera_pairs:
             pairs = by_camera_pair(rules, query, gallery, matcher, self.block_mb)
             result = replace(result, camera_pairs=pairs)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -10,6 +13,7 @@ from reidkit.evaluation.labelled import LabelledEmbeddings, Labels
 from reidkit.evaluation.matchers.base import tensor_of
 from reidkit.evaluation.protocols import GroundTruth, Protocol
 
+FAR_ABOVE = 10  # times as many neighbours as mates, the query itself among them
 SAMPLE = 1024  # rows looked at to find collapsed features
 
 
@@ -32,6 +36,23 @@ def check_valid(protocol: Protocol, truth: GroundTruth, query: Labels, gallery: 
     raise UserError(
         f"none of the {len(query)} queries has a positive among the {len(gallery)} of the "
         f"gallery under protocol {protocol.name}; first: {query.file(index)}: {reason}"
+    )
+
+
+def rerank_hints(rerankers: Mapping[str, Any], truth: GroundTruth) -> tuple[str, ...]:
+    """Steps whose neighbourhoods are far larger than what they look for.
+
+    Args:
+        rerankers: by label; those with ``k1`` neighbours are looked at.
+        truth: of the test.
+    """
+    mates = int(np.median(truth.n_positives[truth.n_positives > 0]))
+    return tuple(
+        f"{name}: k1={step.k1} is far above the {mates} gallery images that a query has to find "
+        f"(median), so that most of what counts as near is of other people; try k1={mates + 1} or "
+        "so"
+        for name, step in rerankers.items()
+        if getattr(step, "k1", 0) > FAR_ABOVE * (mates + 1)
     )
 
 

@@ -40,6 +40,7 @@ class RankingResult:
             several trials the means.
         camera_pairs: mAP, R1 and valid queries of each pair of a query camera and a gallery camera.
         intervals: 95 % bootstrap interval of each metric over queries.
+        hints: what about the test's options is worth a second look, a sentence each.
     """
 
     metrics: dict[str, float]
@@ -59,6 +60,7 @@ class RankingResult:
     verification: dict[str, Any] = field(default_factory=dict)
     camera_pairs: list[dict[str, Any]] = field(default_factory=list)
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    hints: tuple[str, ...] = ()
 
     @property
     def tied(self) -> dict[str, tuple[float, float]]:
@@ -129,7 +131,7 @@ class RankingResult:
         )
 
     def _notes(self) -> list[str]:
-        notes = []
+        notes = list(self.hints)
         if self.tied:
             notes.append(
                 "equal distances leave the ranking open: 'ties' are the extremes, the result takes "

@@ -147,6 +147,7 @@ def mean_over_trials(results: Sequence[RankingResult]) -> RankingResult:
         matcher=first.matcher,
         per_query={"trial": np.repeat(np.arange(count), sizes), **per_query},
         n_trials=count,
+        hints=tuple(dict.fromkeys(hint for r in results for hint in r.hints)),
         verification=_mean([r.verification for r in results]),
         spread={name: float(v.std(ddof=1)) if count > 1 else 0.0 for name, v in values.items()},
     )

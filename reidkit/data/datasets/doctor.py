@@ -106,22 +106,24 @@ def _duplicates(splits: Mapping[str, Split]) -> list[Finding]:
         if len(group) > 1:
             for file in group:
                 same[sha256_file(file)].append(file)
-    across, conflicting, harmless = [], [], []
+    across, tested, conflicting, harmless = [], [], [], []
     for group in (g for g in same.values() if len(g) > 1):
         places = [files[file] for file in group]
         people = {int(splits[name].identities[row]) for name, row in places}
-        text = " = ".join(
-            f"{name}/{file.name}" for (name, _), file in zip(places, group, strict=True)
-        )
+        text = " = ".join(f"{name}: {splits[name].paths[row]}" for name, row in places)
+        among = {name for name, _ in places}
         if len(people) > 1:
             conflicting.append(text)
-        elif {"train"} < {name for name, _ in places}:
+        elif {"train"} < among:
             across.append(text)
+        elif {"query", "gallery"} <= among:
+            tested.append(text)
         else:
             harmless.append(text)
     levels = (
         ("error", conflicting, "files of equal content under different identities"),
         ("error", across, "files of equal content in training and test"),
+        ("error", tested, "files of equal content in query and gallery, which any method finds"),
         ("warning", harmless, "files of equal content"),
     )
     findings = [

@@ -71,6 +71,22 @@ def test_every_planted_fault_is_found(healthy, capsys):
         assert text in out, text
 
 
+def test_queries_that_the_gallery_holds_are_errors_with_the_whole_path(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    for split in ("train", "query", "gallery"):
+        for person in ("ann", "bob"):
+            path = tmp_path / "own" / split / person / "c1_0.png"
+            path.parent.mkdir(parents=True)
+            cv2.imwrite(str(path), rng.integers(0, 255, (8, 4, 3), dtype=np.uint8))
+    shutil.copy(tmp_path / "own/query/bob/c1_0.png", tmp_path / "own/gallery/bob/c2_1.png")
+    status, out, _ = diagnose(tmp_path / "own", capsys)
+    assert status == 1
+    assert (
+        "error    1 groups of files of equal content in query and gallery, which any method finds: "
+    ) in out
+    assert "query: query/bob/c1_0.png" in out and "gallery: gallery/bob/c2_1.png" in out
+
+
 def test_one_camera_everywhere(tmp_path, capsys):
     folder = tmp_path / "one"
     for split, people in (("train", (1, 2)), ("query", (3,)), ("gallery", (3, 3))):
