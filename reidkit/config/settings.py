@@ -16,6 +16,9 @@ CORE: dict[str, Setting] = {
     "device": Setting("auto", "auto (CUDA when there is one), cpu, cuda or cuda:<n>"),
     "work_dir": Setting("runs", "folder in which run folders are made"),
     "data_root": Setting("data", "folder of all data sets and label stores"),
+    "max_pixels": Setting(
+        100_000_000, "most pixels that an image file may claim; a larger one is not decoded"
+    ),
     "workers": Setting(2, "loader processes per domain; 0 loads in the main process"),
     "precision": Setting(
         "auto",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import re
+import struct
 
 import cv2
 import numpy as np
@@ -12,9 +14,13 @@ from PIL import Image
 
 from reidkit.data.orientation import orientation_of, upright
 from reidkit.errors import UserError
+from reidkit.utils.io import read_regular
 
 RESIZES = ("cv2", "pil")
 _FLAGS = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+_PNG_START = b"\x89PNG\r\n\x1a\n"
+_PIL_LIMIT = Image.MAX_IMAGE_PIXELS or 0
+_max_pixels = 100_000_000  # 300 MB as RGB; limit_pixels changes it
 _PNG_END = b"IEND\xaeB`\x82"
 
 
@@ -30,8 +36,7 @@ def read_bytes(address: str | os.PathLike[str]) -> bytes:
             from mmengine import fileio
 
             return fileio.get(address)
-        with open(address, "rb", buffering=0) as file:
-            return file.read()
+        return read_regular(address)
     except (KeyError, OSError) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         if isinstance(error, KeyError):  # mmengine's way to say so
@@ -40,6 +45,65 @@ def read_bytes(address: str | os.PathLike[str]) -> bytes:
             f"{address}: cannot be read ({reason}); restore the file from its archive, or remove "
             "it and list the data set again"
         ) from None
+
+
+def limit_pixels(most: int) -> None:
+    """Say how large an image may be, in pixels, for this process and those forked from it.
+
+    Args:
+        most: ``settings.max_pixels``; a header that claims more is refused before memory is asked
+            for.
+    """
+    global _max_pixels
+    _max_pixels = most
+    Image.MAX_IMAGE_PIXELS = max(most, _PIL_LIMIT)  # PIL refuses twice as much itself
+
+
+def _refuse_large(pixels: int, address: str) -> None:
+    if pixels > _max_pixels:
+        raise UserError(
+            f"{address}: claims {pixels:,} pixels, more than settings.max_pixels={_max_pixels}; "
+            "remove the file, or raise that setting if it is what you expect"
+        )
+
+
+def _opened(data: bytes, address: str) -> Image.Image:
+    """An image whose header PIL has read and nothing else; one of a claim too large is refused."""
+    try:
+        image = Image.open(io.BytesIO(data))
+    except Image.DecompressionBombError as error:
+        claimed = re.search(r"\d+", str(error))
+        _refuse_large(int(claimed[0]) if claimed else _max_pixels + 1, address)
+        raise
+    _refuse_large(image.width * image.height, address)
+    return image
+
+
+def _claimed(data: bytes, address: str) -> bool:
+    """Whether a header is understood; the size that it claims is refused if it is too large."""
+    if data[:8] == _PNG_START and data[12:16] == b"IHDR" and len(data) >= 24:
+        width, height = struct.unpack(">II", data[16:24])
+        _refuse_large(width * height, address)
+        return True
+    try:
+        _opened(data, address)
+    except UserError:
+        raise
+    except Exception:  # PIL raises almost anything; it is asked again for the message
+        return False
+    return True
+
+
+def decode_stored(address: str | os.PathLike[str]) -> np.ndarray | None:
+    """An image file as it is stored, whatever its channels; None where it is none.
+
+    Raises:
+        UserError: it cannot be read, or claims more than ``settings.max_pixels``.
+    """
+    data = read_bytes(address)
+    if not data or not _claimed(data, os.fspath(address)):
+        return None
+    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
 
 
 def decode_rgb(data: bytes, address: str = "image") -> np.ndarray:
@@ -56,7 +120,8 @@ def decode_rgb(data: bytes, address: str = "image") -> np.ndarray:
         returns (H, W, 3) uint8.
 
     Raises:
-        UserError: empty, truncated or no image.
+        UserError: empty, truncated or no image, or one that claims more than
+            ``settings.max_pixels``.
 
     Example:
         >>> data = simplejpeg.encode_jpeg(np.full((8, 4, 3), 200, np.uint8))
@@ -72,10 +137,12 @@ def decode_rgb(data: bytes, address: str = "image") -> np.ndarray:
 def _as_stored(data: bytes, address: str) -> np.ndarray:
     try:
         if data[:2] == b"\xff\xd8":
+            height, width, *_ = simplejpeg.decode_jpeg_header(data)
+            _refuse_large(height * width, address)
             return simplejpeg.decode_jpeg(data, "RGB")
         # a truncated PNG would make OpenCV chatter on stderr (old versions: return a part of it)
         whole = data[:4] != b"\x89PNG" or _PNG_END in data[-64:]
-        if data and whole:
+        if data and whole and _claimed(data, address):
             image = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS)
             if image is not None:
                 return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
@@ -90,7 +157,9 @@ def _with_pil(data: bytes, address: str) -> Image.Image:
         reason = "the file is empty"
     else:
         try:
-            return Image.open(io.BytesIO(data)).convert("RGB")
+            return _opened(data, address).convert("RGB")
+        except UserError:
+            raise
         except Exception as error:  # PIL raises OSError, SyntaxError, ValueError, struct.error, ...
             text = str(error)
             reason = "it is no image" if "BytesIO" in text else f"it is damaged ({text})"

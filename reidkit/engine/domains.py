@@ -14,6 +14,7 @@ from reidkit.config import stage_configs
 from reidkit.data.clips import ClipBatches, ClipDataset, FrameSampler
 from reidkit.data.crops import STORED, CropDataset
 from reidkit.data.datasets.joined import JoinedLabels
+from reidkit.data.decode import limit_pixels
 from reidkit.data.loader import DomainLoader, make_loader
 from reidkit.data.split import Split
 from reidkit.data.tracklets import TrackletSplit
@@ -39,6 +40,7 @@ class Domains:
     def __init__(self, cfg: ConfigDict, device: Any = "cpu"):
         self.cfg, self.device = cfg, device
         self.data_root = Path(cfg.settings.data_root)
+        limit_pixels(cfg.settings.max_pixels)
         self._readers: dict[str, Any] = {}
         self._splits: dict[str, dict[str, Split]] = {}
         self._stores: dict[str, Any] = {}

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from reidkit.errors import UserError
 
+LONGEST = 600  # letters of one problem
+
 
 class PluginError(UserError):
     """A plugin is missing, broken or unfit; the text names it, its version and its place."""
@@ -30,10 +32,15 @@ class ManifestError(PluginError):
     """
 
     def __init__(self, path: Path, problems: Sequence[str]):
-        self.path, self.problems = path, list(problems)
+        # a value of a stranger may be as long as the file
+        self.path, self.problems = path, [_cut(problem) for problem in problems]
         count = f"{len(self.problems)} problem" + ("s" if len(self.problems) != 1 else "")
         lines = [f" {i}. {problem}" for i, problem in enumerate(self.problems, 1)]
         super().__init__("\n".join([f"{display_path(path)}: {count}", *lines]))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
 def display_path(path: str | os.PathLike[str]) -> str:

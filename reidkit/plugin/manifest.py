@@ -32,8 +32,11 @@ from packaging.version import InvalidVersion, Version
 from reidkit.kinds import KINDS
 from reidkit.plugin.errors import ManifestError, display_path
 from reidkit.plugin.setting import Setting
+from reidkit.utils.io import read_regular
 
 FILE = "plugin.yaml"
+LARGEST = 1 << 18  # bytes; the largest one known has a hundredth of it
+_DEFAULTS = (str, int, float, list, type(None))
 REQUIRED = ("name", "version", "api", "reidkit", "provides")
 OPTIONAL = ("paper", "requires", "settings", "description", "bench", "extends")
 EXTENSION_POINTS = ("label_formats", "label_scores")  # what they are: reidkit/plugin/extend.py
@@ -47,6 +50,20 @@ RESERVED = {
 }
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+
+
+class _Plain(yaml.SafeLoader):
+    """YAML without aliases: a few of them stand for more text than a machine can hold."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """A node; an alias of another one is refused."""
+        if self.check_event(yaml.AliasEvent):
+            event = self.get_event()
+            raise yaml.YAMLError(
+                f"line {event.start_mark.line + 1}: a manifest has no aliases (*{event.anchor}); "
+                "write the value out"
+            )
+        return super().compose_node(parent, index)
 
 
 @dataclass(frozen=True)
@@ -109,8 +126,8 @@ def read_manifest(
         ManifestError: not YAML, or with keys or values that do not fit; all of them are listed.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        data = yaml.load(read_regular(path, LARGEST).decode("utf-8"), _Plain)
+    except Exception as error:  # values of YAML's types raise almost anything
         raise ManifestError(
             path, [f"not readable as YAML: {' '.join(str(error).split())}"]
         ) from error
@@ -120,7 +137,7 @@ def read_manifest(
     if problems:
         raise ManifestError(path, problems)
     settings = {
-        key: Setting(value["default"], value.get("help", ""), tuple(value.get("choices", ())))
+        key: Setting(value["default"], value.get("help") or "", tuple(value.get("choices") or ()))
         for key, value in (data.get("settings") or {}).items()
     }
     return Manifest(
@@ -129,10 +146,10 @@ def read_manifest(
         api=data["api"],
         reidkit=str(data["reidkit"]),
         provides={kind: tuple(names) for kind, names in (data["provides"] or {}).items()},
-        requires=tuple(data.get("requires") or ()),
+        requires=tuple(map(str, data.get("requires") or ())),
         settings=settings,
         paper={key: str(value) for key, value in (data.get("paper") or {}).items()},
-        description=data.get("description", ""),
+        description=data.get("description") or "",
         bench=data.get("bench") or "",
         extends=data.get("extends") or {},
         location=path.parent,
@@ -164,6 +181,8 @@ def _problems(data: dict[str, Any], expected: str | None) -> Iterator[str]:
     yield from _extends_problems(data.get("extends"))
     if not isinstance(data.get("bench") or "", str):
         yield f"bench: expected one line that says what is compared, got {data['bench']!r}"
+    if not isinstance(data.get("description") or "", str):
+        yield f"description: expected text, got {data['description']!r}"
     if not isinstance(data.get("paper") or {}, dict):
         yield f"paper: expected keys such as title and arxiv, got {data['paper']!r}"
 
@@ -235,6 +254,15 @@ def _settings_problems(settings: Any) -> Iterator[str]:
             if option not in ("default", "help", "choices"):
                 near = _near(option, ("default", "help", "choices"))
                 yield f"settings.{key}.{option}: unknown key{near}"
+        if not isinstance(key, str) or not key.isidentifier():
+            yield f"settings.{key}: expected a name of letters, digits and underscores"
+        if not isinstance(value["default"], _DEFAULTS):
+            yield f"settings.{key}.default: expected text, a number, a list or null"
+        if not isinstance(value.get("help") or "", str):
+            yield f"settings.{key}.help: expected text, got {value['help']!r}"
+        if not isinstance(value.get("choices") or [], list):
+            yield f"settings.{key}.choices: expected a list, got {value['choices']!r}"
+            continue
         wrong = Setting(value["default"], "", tuple(value.get("choices") or ())).problem(
             value["default"]
         )

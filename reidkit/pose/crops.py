@@ -104,7 +104,7 @@ def crop_sizes(split: Split) -> np.ndarray:
                 # the crop is turned when it is decoded; PIL knows that of TIFF
                 if image.format != "TIFF" and image.getexif().get(TAG, 1) >= 5:
                     width, height = height, width
-        except OSError:
+        except (OSError, Image.DecompressionBombError):
             height, width = read_crop(split, row).shape[:2]  # raises the error that helps
         sizes[row] = height, width
         if split.boxes is not None:

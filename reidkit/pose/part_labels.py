@@ -6,9 +6,9 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import cv2
 import numpy as np
 
+from reidkit.data.decode import decode_stored
 from reidkit.data.split import Split
 from reidkit.errors import UserError
 from reidkit.pose.part_maps import resize_part_labels
@@ -72,7 +72,7 @@ class PartLabels:
         return np.stack([self._one(self.files[int(row)], size) for row in rows])
 
     def _one(self, file: Path, size: tuple[int, int]) -> np.ndarray:
-        labels = cv2.imread(str(file), cv2.IMREAD_UNCHANGED) if file.is_file() else None
+        labels = decode_stored(file) if file.is_file() else None
         if labels is None:
             raise UserError(f"{file}: no readable part-label image; restore it")
         try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +26,32 @@ def _beside(path: Path) -> Path:
 def _new_file(path: str, flags: int) -> int:
     """Open a file that does not exist yet; neither another file nor a link is written to."""
     return os.open(path, flags | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o666)
+
+
+def read_regular(path: str | os.PathLike[str], most: int | None = None) -> bytes:
+    """The bytes of a file that is one: not a pipe or a device, which might never end.
+
+    Args:
+        path: the file; links are followed.
+        most: bytes it may have; None for any number.
+
+    Raises:
+        OSError: it cannot be read, is no file, or is larger than ``most``; ``strerror`` says it.
+    """
+    with open(path, "rb", buffering=0, opener=_without_waiting) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe or device"
+            raise OSError(errno.EINVAL, f"it is {kind}, no file", os.fspath(path))
+        if most is not None and status.st_size > most:
+            size = f"{status.st_size:,} bytes; at most {most:,} are read"
+            raise OSError(errno.EFBIG, f"it has {size}", os.fspath(path))
+        return file.read()
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; a pipe that nobody writes to is opened at once, too."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def refuse_links(folder: str | os.PathLike[str]) -> None:

@@ -1,4 +1,8 @@
 import io
+import os
+import resource
+import struct
+import zlib
 
 import cv2
 import numpy as np
@@ -9,7 +13,7 @@ from mmengine import fileio
 from PIL import Image, ImageOps
 from torchvision import transforms
 
-from reidkit.data.decode import decode_rgb, load_into, read_bytes
+from reidkit.data.decode import decode_rgb, decode_stored, limit_pixels, load_into, read_bytes
 from reidkit.data.orientation import orientation_of
 from reidkit.errors import UserError
 
@@ -155,3 +159,73 @@ def test_boxes_cut_before_resizing(resize):
     assert str(error.value) == (
         "a.png: the box x=32 y=0 5x5 lies outside the image of 32x64; correct the annotation"
     )
+
+
+def claiming(format, width, height):
+    """A small file whose header claims another size."""
+    data = bytearray(packed(Image.fromarray(SMOOTH), format))
+    if format == "PNG":
+        data[16:24] = struct.pack(">II", width, height)
+        data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    elif format == "JPEG":
+        place = data.index(b"\xff\xc0") + 5
+        data[place : place + 4] = struct.pack(">HH", height, width)
+    elif format == "BMP":
+        data[18:26] = struct.pack("<ii", width, height)
+    elif format == "GIF":
+        data[6:10] = struct.pack("<HH", width, height)
+        place = data.index(b"\x2c", 13 + 768)
+        data[place + 5 : place + 9] = struct.pack("<HH", width, height)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("resize", ["cv2", "pil"])
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "BMP", "GIF"])
+def test_a_header_that_claims_too_much_is_refused_before_memory_is_asked_for(format, resize):
+    data = claiming(format, 65_000, 65_000)
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    with open("/proc/self/statm") as file:
+        used = int(file.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 28), hard))  # 256 MiB more
+    try:
+        with pytest.raises(UserError, match=r"a.jpg: claims 4,225,000,000 pixels, more than"):
+            load_into(np.empty((8, 4, 3), np.uint8), data, "a.jpg", resize)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def test_a_large_picture_of_zeros_is_refused_as_well(tmp_path):
+    packed_rows = zlib.compress(bytes(20_001) * 20_000, 9)
+
+    def chunk(name, data):
+        check = struct.pack(">I", zlib.crc32(name + data))
+        return struct.pack(">I", len(data)) + name + data + check
+
+    head = struct.pack(">IIBBBBB", 20_000, 20_000, 8, 0, 0, 0, 0)
+    parts = [chunk(b"IHDR", head), chunk(b"IDAT", packed_rows), chunk(b"IEND", b"")]
+    data = b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+    for resize in ("cv2", "pil"):
+        with pytest.raises(UserError, match=r"claims 400,000,000 pixels"):
+            load_into(np.empty((8, 4, 3), np.uint8), data, "a.png", resize)
+
+
+def test_the_limit_is_a_setting(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), SMOOTH)
+    limit_pixels(SMOOTH.shape[0] * SMOOTH.shape[1] - 1)
+    try:
+        for read in (lambda: decode_rgb(JPEG, "a"), lambda: decode_stored(tmp_path / "a.png")):
+            with pytest.raises(UserError, match="claims 2,048 pixels, more than settings.max_p"):
+                read()
+    finally:
+        limit_pixels(100_000_000)
+    assert decode_rgb(JPEG).shape == SMOOTH.shape
+    assert np.array_equal(decode_stored(tmp_path / "a.png"), SMOOTH)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_what_is_no_file_is_not_waited_for(tmp_path, kind):
+    path = tmp_path / "a.jpg"
+    make = {"pipe": os.mkfifo, "device": lambda p: p.symlink_to("/dev/zero"), "folder": os.mkdir}
+    make[kind](path)
+    with pytest.raises(UserError, match=r"a.jpg: cannot be read \((it is a .*, no file|Is a dir)"):
+        read_bytes(path)

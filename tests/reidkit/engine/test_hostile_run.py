@@ -166,3 +166,13 @@ def test_a_domain_is_a_name_and_no_path(hostile, name):
     (folder / "config.py").write_text(text)
     with pytest.raises(UserError, match=f"'{name}' cannot name a domain"):
         reidkit.load(str(folder))
+
+
+def test_the_setting_for_large_images_is_heard(tiny_data):
+    from reidkit.data import decode
+    from reidkit.engine.domains import Domains
+
+    Domains(prepare_config("eanet/pcb", ["settings.max_pixels=50"]))
+    assert decode._max_pixels == 50
+    Domains(prepare_config("eanet/pcb"))
+    assert decode._max_pixels == 100_000_000
