@@ -148,11 +148,19 @@ def default_layers(layers: Sequence[Layer] = ()) -> list[Layer]:
 
 
 def _parse(path: Path) -> ast.Module:
-    try:
-        return ast.parse(path.read_text(encoding="utf-8"), str(path))
-    except (SyntaxError, UnicodeDecodeError) as error:
+    try:  # some editors put a mark before the first letter
+        tree = ast.parse(path.read_text(encoding="utf-8-sig"), str(path))
+    except (SyntaxError, ValueError) as error:
         line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
         raise UserError(f"{display_path(path)}{line}: {type(error).__name__}: {error}") from error
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Set) and any(isinstance(one, ast.Set) for one in node.elts):
+            raise UserError(
+                f"{display_path(path)}, line {node.lineno}: templates such as "
+                f"{ast.unparse(node)} are not filled in; write _base_.<key>, as in "
+                "epochs=_base_.train.epochs"
+            )
+    return tree
 
 
 def _bases(tree: ast.Module, path: Path) -> list[Path]:
@@ -163,11 +171,16 @@ def _bases(tree: ast.Module, path: Path) -> list[Path]:
             try:
                 named = ast.literal_eval(node.value)
             except ValueError:
+                named = None
+            named = [named] if isinstance(named, str) else named
+            if not isinstance(named, (list, tuple)) or not all(
+                isinstance(name, str) and "\0" not in name for name in named
+            ):
                 raise UserError(
                     f"{display_path(path)}, line {node.lineno}: _base_ must be a path or a list of "
                     "paths"
-                ) from None
-            return [path.parent / name for name in ([named] if isinstance(named, str) else named)]
+                )
+            return [path.parent / name for name in named]
     return []
 
 
@@ -176,7 +189,7 @@ def _run(tree: ast.Module, path: Path, below: dict[str, Any]) -> dict[str, Any]:
     names: dict[str, Any] = {"_base_": ConfigDict(copy.deepcopy(below)), "__file__": str(path)}
     try:
         exec(compile(tree, str(path), "exec"), names)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a config that ends Python has no keys
         lines = [
             f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)
         ]

@@ -79,7 +79,9 @@ class Domains:
         """
         splits = self.splits(domain)
         if name not in splits:
-            raise UserError(f"domain '{domain}' has no split '{name}'; it has: {', '.join(splits)}")
+            hint = "" if name == "train" else "; data.tests=[] trains without a test"
+            listed = ", ".join(splits)
+            raise UserError(f"domain '{domain}' has no split '{name}'; it has: {listed}{hint}")
         return splits[name]
 
     @functools.cached_property

@@ -150,6 +150,11 @@ def failure(error: Exception, cfg: Config) -> UserError | None:
     if unknown or isinstance(error, (UserError, BrokenPipeError)):
         return None
     text = format_error(error, folders()).replace("\n", "\n  ")
+    if "Expected more than 1 value per channel" in text:
+        text += (
+            "\n  batch normalisation cannot train on a batch of one image: raise "
+            "train.batch_size, or leave a last batch of one out with train.sampler.drop_last=True"
+        )
     return UserError(f"{place}: {text}\n  this stopped the run; {more}")
 
 

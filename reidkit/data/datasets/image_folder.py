@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reidkit.data.datasets.reader import Reader, list_images
+from reidkit.data.datasets.reader import IMAGE_SUFFIXES, Reader, list_images
 from reidkit.data.split import Split
 from reidkit.errors import UserError
 from reidkit.registry import DATASETS
@@ -93,6 +93,16 @@ class ImageFolder(Reader):
             )
         return splits if given else self._divide(splits[""])
 
+    def _why_empty(self, folder: Path) -> str:
+        """The endings of what lies there, if they are no images'."""
+        files = (path for path in folder.rglob("*") if path.is_file() and path.name[0] != ".")
+        endings = sorted({path.suffix.lower() or "no ending" for path in files})
+        others = [ending for ending in endings if ending not in IMAGE_SUFFIXES]
+        if others and len(others) == len(endings):
+            known = ", ".join(IMAGE_SUFFIXES)
+            return f"it holds files with {', '.join(others)}, and images are read from {known}"
+        return self.how
+
     def _person(self, path: str, depth: int) -> str:
         """Name of the folder that lies ``depth`` folders down and holds the image."""
         folders = path.split("/")[depth:-1]
@@ -135,6 +145,12 @@ class ImageFolder(Reader):
         query = np.zeros(len(every), dtype=bool)
         query[rows[first]] = True
         masks = {"train": ~test, "query": query, "gallery": test & ~query}
+        if not masks["gallery"].any():
+            raise UserError(
+                f"{self.title}: each of the {count} people for testing has one image per camera, "
+                "which becomes a query, so that none is left for the gallery; add images of them, "
+                "or make train/, query/ and gallery/ yourself"
+            )
         return {name: self._part(every, name, mask) for name, mask in masks.items()}
 
     def _part(self, every: Split, name: str, mask: np.ndarray) -> Split:

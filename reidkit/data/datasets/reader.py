@@ -158,12 +158,16 @@ class Reader:
         ]
         return "\n".join(lines)
 
+    def _why_empty(self, folder: Path) -> str:
+        """What to do about a split without rows."""
+        return "unpack the archive again"
+
     def _check(self, splits: dict[str, Split], folder: Path) -> None:
         empty = [key for key, split in splits.items() if not len(split)]
         if empty:
             raise UserError(
                 f"{self.title or self.name}: no {self.unit} for {', '.join(empty)} in "
-                f"{folder.as_posix()}; unpack the archive again"
+                f"{folder.as_posix()}; {self._why_empty(folder)}"
             )
         if self.check_counts == "never" or not self.counts:
             return

@@ -337,3 +337,25 @@ def test_merge_keeps_its_arguments(low, high):
     assert (low, high) == before
     assert set(merged) == set(low) | set(high)
     assert merge(merged, high) == merged
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("import sys\nsys.exit(0)\n", "foo/own.py, line 2: SystemExit"),
+        ("train = dict(epochs={{_base_.train.epochs}})\n", "line 1: templates such as {{_base_."),
+        ("_base_ = 5\n", "line 1: _base_ must be a path or a list of paths"),
+        ("_base_ = [5]\n", "line 1: _base_ must be a path or a list of paths"),
+        ("_base_ = None\n", "line 1: _base_ must be a path or a list of paths"),
+    ],
+)  # fmt: skip
+def test_files_that_are_no_config_are_refused_with_their_line(tree, components, text, said):
+    tree.write(foo__own=text)
+    with pytest.raises(UserError) as error:
+        load_config("foo/own")
+    assert said in str(error.value)
+
+
+def test_a_byte_order_mark_is_no_syntax_error(tree, components):
+    tree.write(foo__own="\ufeff_base_ = 'method.py'\n")
+    assert load_config("foo/own").train.epochs == load_config("foo/method").train.epochs

@@ -87,3 +87,19 @@ def test_nobody_of_a_named_folder_is_a_distractor(tmp_path, write_images):
     splits = ImageFolder(str(tmp_path), "mine").splits()
     labels = [Labels(s.identities, s.cameras) for s in (splits["query"], splits["gallery"])]
     assert match_labels(PROTOCOLS["market"], *labels).valid.tolist() == [0, 1, 2]
+
+
+def test_one_image_of_everybody_leaves_no_gallery(tmp_path, write_images):
+    write_images(tmp_path / "one", [f"p{i}/c{c}_0.jpg" for i in range(6) for c in (1, 2)])
+    with pytest.raises(UserError, match="3 people for testing has one image per camera.*a query"):
+        ImageFolder(str(tmp_path), "one", camera=r"c(\d)").prepare()
+
+
+def test_endings_of_other_formats_are_named(tmp_path, write_images):
+    for name in ("train/a/1.gif", "train/b/2.avif"):
+        (tmp_path / "own" / name).parent.mkdir(parents=True)
+        (tmp_path / "own" / name).write_bytes(b"x")
+    with pytest.raises(UserError) as error:
+        ImageFolder(str(tmp_path), "own").prepare()
+    assert "it holds files with .avif, .gif, and images are read from .jpg" in str(error.value)
+    assert "archive" not in str(error.value)
