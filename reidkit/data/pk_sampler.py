@@ -50,9 +50,9 @@ class PKSampler(BatchSampler):
         ValueError: p or k below 1; unknown ``epoch_length``.
 
     Example:
-        >>> sampler = PKSampler(identities=[5, 5, 5, 7, 8, 8], p=2, k=2)
+        >>> sampler = PKSampler(identities=[5, 5, 7, 7, 8, 8], p=2, k=2)
         >>> [rows] = list(sampler)
-        >>> len(rows), len({[5, 5, 5, 7, 8, 8][row] for row in rows})
+        >>> len(rows), len({row // 2 for row in rows})
         (4, 2)
     """
 
