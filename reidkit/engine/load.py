@@ -81,8 +81,9 @@ def run_checkpoint(file: Path) -> dict[str, Any]:
 def _training_set(meta: Mapping[str, Any], file: Path) -> TrainingSet:
     """What the run had learned from, as its checkpoint keeps it."""
     kept = meta.get("training_set")
-    count = kept.get("num_identities") if isinstance(kept, dict) else None
-    cameras = kept.get("cameras") if isinstance(kept, dict) else None
+    kept = kept if isinstance(kept, dict) else {}
+    count: Any = kept.get("num_identities")
+    cameras: Any = kept.get("cameras")
     numbers = [count, *cameras] if isinstance(cameras, (list, tuple)) else [None]
     if not all(type(number) is int for number in numbers):
         raise UserError(f"{file}: meta.training_set: expected num_identities and cameras")

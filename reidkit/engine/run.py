@@ -96,7 +96,8 @@ class Run:
         device = choose_device(cfg.settings.device)
         precision = choose_precision(cfg.settings.precision, device)
         launcher = start_processes(launcher, device)
-        claim, agreed = None, [""]
+        claim = None
+        agreed: list[str | UserError] = [""]
         if is_main_process():
             try:
                 claim = folder() if callable(folder) else claim_folder(Path(folder), resume)
