@@ -37,6 +37,7 @@ class Enough(Exception):
     """Raised when the run has taken as many steps as the loop."""
 
 
+@pytest.mark.slow
 def test_losses_of_the_first_steps_are_equal(example, shared_folder, tmp_path, monkeypatch):
     cfg = prepare_config(
         example.CONFIG, [*OVERRIDES, f"settings.data_root={shared_folder / 'tiny'}"]

@@ -60,6 +60,7 @@ def test_rows_of_a_device_are_the_same_kind_on_a_cpu():
     assert {row.unit for row in small} == {"s"} and not any(row.higher_is_better for row in small)
 
 
+@pytest.mark.slow
 def test_a_small_run_gives_every_row(capsys):
     rows = bench.run(quick=True)
     names = " | ".join(row.name for row in rows)

@@ -129,8 +129,10 @@ def test_weights_from_a_file(tmp_path):
 
 
 def test_weights_without_network(monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setenv("HF_HUB_CACHE", os.devnull)
+    constants = pytest.importorskip("huggingface_hub").constants
+    # the variables of the environment were read when the package was imported
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", os.devnull)
     with pytest.raises(UserError) as error:
         build("resnet10t", pretrained="imagenet")
     said = str(error.value)
