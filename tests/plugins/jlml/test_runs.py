@@ -57,6 +57,7 @@ def test_a_run_lowers_both_losses_and_leaves_the_picture(run):
     assert "local_stripe4" in log and "global_off" in log
 
 
+@pytest.mark.slow
 def test_proximal_steps_make_exact_zeros(run):
     folder = run(
         "jlml", "train.epochs=1", "settings.pictures=False",
@@ -69,6 +70,7 @@ def test_proximal_steps_make_exact_zeros(run):
     assert local.abs().sum(2).gt(0).all()  # no group is gone
 
 
+@pytest.mark.slow
 def test_late_concat_trains_one_network_and_then_the_other(run):
     folder = run("late_concat", "train.epochs=1", "settings.pictures=False")
     first = load_state(folder / "stage1/checkpoints/last.pth")

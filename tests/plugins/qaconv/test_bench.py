@@ -1,8 +1,11 @@
 """The benchmark of matching runs, and its ways agree."""
 
+import pytest
+
 from reidkit_plugins.qaconv.bench import run
 
 
+@pytest.mark.slow
 def test_a_small_run(capsys):
     rows = run(n_query=2, n_gallery=64, times=1)
     assert [row.baseline_name for row in rows] == [

@@ -49,6 +49,7 @@ def seen(monkeypatch):
     return rows
 
 
+@pytest.mark.slow
 def test_stopped_and_resumed_equals_unbroken(easy_data, tmp_path, seen):
     """Batches, losses and weights of the second epoch, whose graph depends on the first."""
     whole = runner_for(easy_data, tmp_path / "whole", "train.epochs=2", "train.schedule=None")
@@ -155,6 +156,7 @@ def test_resumed_after_the_drop_the_rate_is_what_it_was():
     assert [g["lr"] for g in again.optim_wrapper.optimizer.param_groups] == rates
 
 
+@pytest.mark.slow
 def test_the_schedule_in_a_real_run_that_is_resumed(easy_data, tmp_path, monkeypatch):
     """A share close to 1 makes the third epoch the one that is below it."""
     options = [

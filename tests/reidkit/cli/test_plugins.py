@@ -294,6 +294,7 @@ def test_nothing_is_noted_of_a_plugin_in_its_own_words(capsys):
     assert not check_plugin("eanet").notes
 
 
+@pytest.mark.slow
 def test_the_tests_of_a_new_project_end_without_a_warning(world):
     main(["plugins", "new", "my_paper"])
     done = subprocess.run(

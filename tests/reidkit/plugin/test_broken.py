@@ -175,6 +175,7 @@ def work(names: list[str], folder: str) -> tuple[dict[str, str], list[str]]:
     return said, [name for name in MATCHERS.names() if "Good" in name]
 
 
+@pytest.mark.slow
 def test_the_same_in_a_spawned_worker(broken, world):
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         said, registered = pool.submit(work, list(broken), str(world.root)).result()

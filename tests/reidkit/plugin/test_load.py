@@ -68,6 +68,7 @@ def worker(component) -> tuple[str, list[str]]:
     return component.where(), [name for name in MATCHERS.names() if "Good" in name]
 
 
+@pytest.mark.slow
 def test_spawned_worker_finds_a_path_plugin(world):
     world.plugin("good")
     world.search("path")

@@ -28,6 +28,7 @@ def test_the_own_limit_is_raised_as_far_as_needed(monkeypatch):
     assert 48 <= soft <= 512 and hard == 4096
 
 
+@pytest.mark.slow
 def test_a_loader_says_it_instead_of_waiting():
     code = (
         "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24))\n"

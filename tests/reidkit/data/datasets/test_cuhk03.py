@@ -122,6 +122,7 @@ def test_cuhk03_test_sets_count_from_one_and_the_rest_is_learned(tmp_path, peopl
         CUHK03(str(tmp_path), split=2).prepare()
 
 
+@pytest.mark.slow
 def test_cuhk03_single_shot_gallery_holds_100(tmp_path, people, random_sides):
     tiny = {i: [image[:6, :4] for image in images] for i, images in people.items()}
     rng = np.random.default_rng(0)
