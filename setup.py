@@ -40,7 +40,7 @@ setup(
         **{package: ["*", "**/*"] for package in RENAMED},
     },
     install_requires=[
-        "torch>=2.6,<2.16",
+        "torch>=2.11,<2.16",
         "torchvision",
         "numpy>=2",
         "mmengine>=0.10.7",
