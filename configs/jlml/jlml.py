@@ -5,8 +5,8 @@
 # The other distances: model.matcher=jlml/L1Matcher, model.matcher=CosineMatcher
 # Local maps as in reading B: "model.backbone.local_pool_stride=(2, 2)"; C: also
 #     model.backbone.stem_kernel=7 model.backbone.stem_width=64
-# Exact zeros by proximal steps in place of subgradients: ~model.losses.sparse_global
-#     ~model.losses.sparse_local +hooks.proximal=jlml/ProximalStep
+# recipe=quick shrinks the feature layers by proximal steps (its optimiser is AdamW); the penalties
+# as losses, as in recipe=paper: configs/jlml/subgradient.py
 # On a ResNet-50 (our extension): model.backbone=jlml/JLMLResNet50
 _base_ = ["../_base_/default.py"]
 plugins = ["jlml"]
@@ -34,7 +34,11 @@ train = dict(decay_mult={"head.branches.*.feature.weight": 0.0})
 hooks = dict(selection=dict(type="jlml/SelectionLog"))
 recipes = dict(
     quick=dict(
+        # AdamW divides a penalty's gradient by its size, so the published weight means nothing as a
+        # loss; the proximal step has the published rate, 0.01 / (1 - 0.9)
+        hooks=dict(proximal=dict(type="jlml/ProximalStep", rate=0.1)),
         model=dict(
+            losses=dict(sparse_global=None, sparse_local=None),
             backbone=dict(width=16, blocks=(1, 1, 1, 1), strides=(1, 2, 2, 1)),
             head=dict(dim=128),
             transforms=dict(
@@ -46,7 +50,7 @@ recipes = dict(
                     normalize=dict(),  # both come before it
                 )
             ),
-        )
+        ),
     ),
     paper=dict(model=dict(head=dict(dim=512))),  # no augmentation
 )

@@ -4,3 +4,4 @@
 _base_ = ["jlml.py"]
 model = dict(losses=dict(sparse_global=None, sparse_local=None))
 train = dict(decay_mult={"head.branches.*.feature.weight": 1.0})
+recipes = dict(quick=dict(hooks=dict(proximal=None)))

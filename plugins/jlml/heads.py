@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from reidkit.registry import HEADS
 from reidkit.structures import Embedding, FeatureSpec, HeadOutput, ReIDBatch, pick_feature
 
+from .sparsity import share_off
+
 
 class Branch(nn.Module):
     """The feature layer of one branch and, with a loss of its own, its classifier.
@@ -81,7 +83,8 @@ class JLMLHead(nn.Module):
     Shape:
         embedding.vectors (N, B, D), global first; in evaluation each at length 1. logits (N, B, K),
         or (N, 1, K) for "uni", in training. layers, in training: "global" (D, 1, C) and "local"
-        (D, S, C), of the branches that there are.
+        (D, S, C), of the branches that there are. Logged in training: ``global_off`` and
+        ``local_off``, see `share_off`.
 
     Raises:
         ValueError: unknown ``loss``.
@@ -146,7 +149,9 @@ class JLMLHead(nn.Module):
         else:
             own = [branch.classifier(vectors[name]) for name, branch in self.branches.items()]
             logits = torch.stack(own, 1)
-        return HeadOutput(Embedding(joined), {"logits": logits, "layers": self.feature_weights()})
+        layers = self.feature_weights()
+        off = {f"{name}_off": joined.new_tensor(share_off(w)) for name, w in layers.items()}
+        return HeadOutput(Embedding(joined), {"logits": logits, "layers": layers}, off)
 
 
 def _stripe_means(maps: Tensor, stripes: int) -> Tensor:

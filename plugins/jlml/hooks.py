@@ -16,7 +16,6 @@ from .sparsity import (
     GROUPS,
     prox_exclusive_group_lasso,
     prox_group_lasso,
-    share_off,
     stripe_shares,
 )
 
@@ -35,11 +34,11 @@ def _head(runner) -> nn.Module:
 
 @HOOKS.register_module()
 class SelectionLog:
-    """Logs after every epoch which features are selected, and draws it at the end of the run.
+    """Logs after every epoch where the local features look, and draws the selection at the end.
 
-    For each feature layer: the share of input dimensions that are off (column norm below a tenth of
-    the largest) and, of the local one, the share of weight on each stripe, as scalars
-    ``selection/...`` of the visualiser. ``selection.png`` in the run folder shows the final norms.
+    The share of the local feature layer's weight on each stripe, as scalars ``selection/...`` of
+    the visualiser. ``selection.png`` in the run folder shows the final norms of both layers. How
+    many features are off is in the losses' log, from the head.
 
     Args:
         interval: epochs between two entries, >= 1.
@@ -77,7 +76,7 @@ class SelectionLog:
 
 @torch.no_grad()
 def selection(weights: dict[str, Tensor]) -> dict[str, float]:
-    """Numbers of the selection: share of dimensions that are off, share of weight by stripe.
+    """Numbers of the selection: share of weight by stripe, of layers with several.
 
     Args:
         weights: feature layers (D, S, C) by branch.
@@ -85,11 +84,10 @@ def selection(weights: dict[str, Tensor]) -> dict[str, float]:
     Example:
         >>> layer = torch.tensor([[[1.0, 0.0], [3.0, 4.0]]])
         >>> selection({"local": layer})
-        {'local_off': 0.25, 'local_stripe1': 0.125, 'local_stripe2': 0.875}
+        {'local_stripe1': 0.125, 'local_stripe2': 0.875}
     """
     numbers: dict[str, float] = {}
     for name, weight in weights.items():
-        numbers[f"{name}_off"] = share_off(weight)
         if weight.shape[1] > 1:
             for stripe, share in enumerate(stripe_shares(weight).tolist(), 1):
                 numbers[f"{name}_stripe{stripe}"] = share
@@ -101,33 +99,42 @@ class ProximalStep:
     """Structured sparsity by a proximal step after every optimiser step: exact zeros.
 
     Takes the place of the roles of ``jlml/GroupLasso`` and ``jlml/ExclusiveGroupLasso``, whose
-    subgradients never reach zero; remove those roles. The step's amount is the layer's learning
-    rate times the weight, which is the proximal gradient method for SGD without momentum and an
-    approximation of it for other optimisers.
+    subgradients never reach zero; remove those roles. The amount of a step is its rate times the
+    weight. Under an optimiser that divides gradients by their size, such as AdamW, the learning
+    rate says nothing about how far a penalty should pull, so the step has a rate of its own.
 
     Args:
+        rate: of the step at the optimiser's full learning rate, >= 0; it follows the schedule. The
+            published training, SGD at 0.01 with momentum 0.9, moves a weight by
+            ``0.01 / (1 - 0.9) = 0.1`` times its gradient in the long run. None: the layer's
+            learning rate, which is the proximal gradient method for SGD without momentum.
         global_weight: factor on the group LASSO of the global layer, >= 0.
         local_weight: factor on the exclusive group LASSO of the local layer, >= 0.
         group: see ``jlml/ExclusiveGroupLasso``.
 
     Raises:
-        ValueError: a negative weight or an unknown group.
+        ValueError: a negative weight or rate, or an unknown group.
         UserError: at the start, a head without feature layers.
     """
 
     priority = "VERY_HIGH"
 
     def __init__(
-        self, global_weight: float = 5e-4, local_weight: float = 5e-4, group: str = "output"
+        self,
+        global_weight: float = 5e-4,
+        local_weight: float = 5e-4,
+        group: str = "output",
+        rate: float | None = 0.1,
     ):
-        if global_weight < 0 or local_weight < 0:
+        if min(global_weight, local_weight, rate or 0) < 0:
             raise ValueError(
-                f"ProximalStep: weights must be >= 0, got {global_weight} and {local_weight}"
+                "ProximalStep: weights and rate must be >= 0, got "
+                f"{global_weight}, {local_weight} and {rate}"
             )
         if group not in GROUPS:
             raise ValueError(f"group must be one of {GROUPS}, got {group!r}")
         self.weights = {"global": global_weight, "local": local_weight}
-        self.group = group
+        self.group, self.rate = group, rate
 
     def before_train(self, runner) -> None:
         """Refuse a head that has nothing to select."""
@@ -139,7 +146,7 @@ class ProximalStep:
         if not runner.optim_wrapper.should_update():  # gradients are still being accumulated
             return
         rates = {
-            id(parameter): group["lr"]
+            id(parameter): self._rate(group)
             for group in runner.optim_wrapper.optimizer.param_groups
             for parameter in group["params"]
         }
@@ -152,3 +159,9 @@ class ProximalStep:
                 weight.copy_(prox_group_lasso(weight, amount))
             else:
                 weight.copy_(prox_exclusive_group_lasso(weight, amount, self.group))
+
+    def _rate(self, group: dict) -> float:
+        """The step's rate just now for a parameter group of the optimiser."""
+        if self.rate is None:
+            return group["lr"]
+        return self.rate * group["lr"] / group.get("initial_lr", group["lr"])

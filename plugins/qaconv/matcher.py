@@ -5,6 +5,8 @@ Shape letters: q queries, g gallery images, c channels, hw cells of a map.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -25,7 +27,8 @@ class QAConvMatcher(Matcher):
     is found, and the same the other way round. The 2 x hw maxima are normalised, weighted by cell
     and normalised again: `scores`, larger is closer, with gradients, for the losses. In a test the
     same number is a weighted sum of the maxima (`weighted_sums`), and the distance is
-    ``1 - sigmoid(score / temperature)``, which re-ranking and TLift can use as it is.
+    ``1 - sigmoid(score / temperature)``, which re-ranking can use as it is. It is no probability:
+    TLift takes the run's calibration (``reidkit.evaluation.calibration``).
 
     Normalisation uses the statistics of the block in training and the running ones in a test. The
     distance always uses the running ones and has no gradient.
@@ -36,6 +39,10 @@ class QAConvMatcher(Matcher):
             not depend on who is the query. False: weights of their own (1.0 to 2.0), for the
             query's cells first.
         temperature: of the sigmoid in the distance; it changes no ranking.
+        prior: the probability that a pair shows one person, as the untrained score has it: the
+            last normalisation starts with the summand ``ln(prior / (1 - prior))``, in (0, 1). 0.5
+            is the paper's start at 0. With a class memory of K people under an optimiser such as
+            AdamW, ``1 / K`` (departure: the start that the focal loss was published with).
         shortlist: compare each query only with this many gallery images, those whose mean cell
             is nearest by cosine; the others come after them in that order, at distance 1. 0: all.
         products: "fp32", or "bf16": products of cells in bfloat16, about twice as fast on
@@ -50,10 +57,12 @@ class QAConvMatcher(Matcher):
 
     Raises:
         ValueError: embeddings without maps, or of another size than ``map_size``; a negative
-            shortlist or refined; unknown products; a temperature that is not above 0.
+            shortlist or refined; unknown products; a temperature that is not above 0; a prior
+            outside (0, 1).
 
     Source:
         Liao and Shao, arXiv 1904.10424 (ECCV 2020), section 3, and arXiv 2104.01546 (CVPR 2022).
+        ``prior``: Lin et al., arXiv 1708.02002, section 3.3.
 
     Example:
         >>> matcher = QAConvMatcher(map_size=(3, 2)).eval()
@@ -73,6 +82,7 @@ class QAConvMatcher(Matcher):
         shortlist: int = 0,
         products: str = "fp32",
         refined: int = 100,
+        prior: float = 0.5,
     ):
         super().__init__()
         if temperature <= 0 or shortlist < 0 or refined < 0:
@@ -80,6 +90,8 @@ class QAConvMatcher(Matcher):
                 "QAConvMatcher: temperature must be above 0, shortlist and refined at least 0, got "
                 f"{temperature}, {shortlist} and {refined}"
             )
+        if not 0 < prior < 1:
+            raise ValueError(f"QAConvMatcher: prior must lie in (0, 1), got {prior}")
         if products not in ("fp32", "bf16"):
             raise ValueError(f'QAConvMatcher: products must be "fp32" or "bf16", got {products!r}')
         self.map_size, self.symmetric = tuple(map_size), symmetric
@@ -89,6 +101,7 @@ class QAConvMatcher(Matcher):
         self.norm = nn.BatchNorm1d(1)  # one channel: all pairs, both directions, all cells
         self.fc = nn.Linear(self.cells if symmetric else 2 * self.cells, 1)
         self.logit_norm = nn.BatchNorm1d(1)
+        nn.init.constant_(self.logit_norm.bias, math.log(prior / (1 - prior)))
         if symmetric:
             nn.init.constant_(self.fc.weight, 1 / self.cells)
 

@@ -22,7 +22,8 @@ def load(name, *overrides):
 @pytest.mark.parametrize("recipe", ["quick", "paper"])
 @pytest.mark.parametrize("name", ARMS)
 def test_losses_fit_the_branches_and_nothing_is_shrunk_twice(name, recipe):
-    model = load(name, f"recipe={recipe}").model
+    cfg = load(name, f"recipe={recipe}")
+    model = cfg.model
     built = MODELS.build(
         model.to_dict(), fake_supply("models", num_identities=3, input_size=(64, 32))
     )
@@ -31,16 +32,25 @@ def test_losses_fit_the_branches_and_nothing_is_shrunk_twice(name, recipe):
     branches = len(built.backbone.branches)
     assert len(model.losses) - len(sparse) == (branches if built.head.classifier is None else 1)
     assert all(model.losses[role].weight == 5e-4 for role in sparse)
-    decay = load(name, f"recipe={recipe}").train.decay_mult["head.branches.*.feature.weight"]
-    assert decay == (0.0 if sparse else 1.0)
+    proximal = cfg.hooks.get("proximal")
+    assert not (sparse and proximal)
+    assert bool(sparse or proximal) is (name != "no_sparsity")
+    decay = cfg.train.decay_mult["head.branches.*.feature.weight"]
+    assert decay == (1.0 if name == "no_sparsity" else 0.0)
 
 
 def test_arms_differ_from_the_method_in_what_their_names_say():
     full = load("jlml").model.to_dict()
     shared = load("no_sharing").model.to_dict()
     assert shared["backbone"].pop("share_depth") == "none" and shared == full
-    plain = load("no_sparsity").model.to_dict()
-    assert {k: v for k, v in full["losses"].items() if k not in SPARSE} == plain["losses"]
+    assert (
+        load("no_sparsity").model.to_dict() == full and "proximal" not in load("no_sparsity").hooks
+    )
+    subgradient = load("subgradient").model.to_dict()
+    assert set(subgradient["losses"]) >= SPARSE
+    assert {k: v for k, v in subgradient["losses"].items() if k not in SPARSE} == full["losses"]
+    published = [load(name, "recipe=paper").model.to_dict() for name in ("jlml", "subgradient")]
+    assert published[0] == published[1]
     first, second = stage_configs(load("late_concat"))
     assert first.train["freeze"] != second.train["freeze"]
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from reidkit.config import load_config
 from reidkit.errors import UserError
 from reidkit.models.reid_model import ReIDModel
 from reidkit.structures import Embedding, ReIDBatch
@@ -168,3 +169,35 @@ def test_a_matching_loss_without_a_learned_matcher_is_refused():
     loss = dict(type="qaconv/ScoreTripletLoss")
     with pytest.raises(UserError, match="^ScoreTripletLoss trains a learned matcher, and CosineM"):
         small_model(loss, dict(type="CosineMatcher"))
+
+
+def summand_after(steps, optimizer, prior=0.5, people=90):
+    """The summand of the last norm after some steps of a matcher and a class memory."""
+    torch.manual_seed(0)
+    matcher = QAConvMatcher((4, 2), symmetric=False, prior=prior)
+    memory = ClassMemoryLoss(people)
+    centres = torch.randn(people, 16, 4, 2)
+    options = {key: value for key, value in optimizer.items() if key != "type"}
+    optim = getattr(torch.optim, optimizer["type"])(matcher.parameters(), **options)
+    for _ in range(steps):
+        identities = torch.randint(0, people, (24,))
+        maps = centres[identities] + torch.randn(24, 16, 4, 2)
+        optim.zero_grad()
+        memory(maps, identities, matcher).backward()
+        optim.step()
+    return matcher.logit_norm.bias.item()
+
+
+def test_the_score_of_a_class_memory_travels_to_where_strangers_are_unlikely():
+    """89 wrong classes of 90 at one half each: the summand must fall to about -2 in some steps."""
+    own = load_config("qaconv/qaconv_memory").train.optimizer.to_dict()
+    assert summand_after(60, own) < -2
+    adaptive = load_config("qaconv/qaconv_gs").train.optimizer.to_dict()
+    assert summand_after(60, adaptive) > -0.2  # why the recipe has another optimiser
+    assert summand_after(60, adaptive, prior=1 / 90) < -3
+
+
+@pytest.mark.parametrize("prior", [0.0, 1.0, -0.1])
+def test_a_prior_is_a_probability(prior):
+    with pytest.raises(ValueError, match="prior must lie in"):
+        QAConvMatcher(prior=prior)
