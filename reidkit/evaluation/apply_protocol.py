@@ -13,11 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from reidkit.data.identities import DISTRACTOR
 from reidkit.data.split import Trial
 from reidkit.errors import UserError
 from reidkit.evaluation.labelled import LabelledEmbeddings, Labels
 from reidkit.evaluation.matchers.base import unit_parts
-from reidkit.evaluation.protocols import DISTRACTOR, Protocol
+from reidkit.evaluation.protocols import Protocol
 from reidkit.structures import Embedding
 
 POOLS = ("mean", "max")

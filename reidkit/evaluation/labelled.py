@@ -10,10 +10,10 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from reidkit.data.identities import MOST
 from reidkit.data.split import Split
 from reidkit.structures import Embedding, ImageMeta
 
-JUNK, DISTRACTOR = -1, 0
 Rows = slice | Sequence[int] | NDArray  # positions, or a mask
 
 
@@ -49,6 +49,8 @@ class Labels:
                 raise ValueError(
                     f"{name} must be one integer per image, got {values.dtype} {values.shape}"
                 )
+            if values.dtype.kind == "u" and values.max(initial=0) > MOST:
+                raise ValueError(f"{name} must fit into 64 bits with a sign, got {values.max()}")
             object.__setattr__(self, name, values.astype(np.int64))
         if self.times is not None:
             object.__setattr__(self, "times", _array(self.times).astype(np.float64))

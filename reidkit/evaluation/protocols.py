@@ -18,8 +18,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from reidkit.data.identities import DISTRACTOR, JUNK
 from reidkit.errors import UserError
-from reidkit.evaluation.labelled import DISTRACTOR, JUNK, Labels
+from reidkit.evaluation.labelled import Labels
 
 # the keys of PROTOCOLS, so that a config is refused before anything runs
 ProtocolName = Literal[

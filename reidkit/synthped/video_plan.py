@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from reidkit.data.identities import DISTRACTOR, JUNK
 from reidkit.synthped import layout
 from reidkit.synthped.keys import stream
 from reidkit.synthped.plan import EXTRA, FIRST_TEST, Item
@@ -16,7 +17,6 @@ from reidkit.synthped.video import STEP, VIDEO_VERSION
 from reidkit.synthped.world import Shot
 
 TRAIN, TEST = "bbox_train", "bbox_test"
-JUNK, DISTRACTOR = -1, 0
 
 
 @dataclass(frozen=True)

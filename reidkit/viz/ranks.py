@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 from reidkit.data.decode import decode_rgb, read_bytes
+from reidkit.data.identities import DISTRACTOR
 from reidkit.evaluation.labelled import Labels
 from reidkit.evaluation.metrics.ranked import average_precision
-from reidkit.evaluation.protocols import DISTRACTOR, GroundTruth, find_protocol, match_labels
+from reidkit.evaluation.protocols import GroundTruth, find_protocol, match_labels
 from reidkit.evaluation.ranking.ranks import rank_positives, top_matches
 from reidkit.structures import Embedding
 from reidkit.viz.canvas import INK, SOFT, Canvas, Colour, fit, shorten

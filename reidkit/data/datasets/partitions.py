@@ -11,11 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from reidkit.data.datasets.reader import Reader
+from reidkit.data.identities import DISTRACTOR
 from reidkit.data.split import Split, Trial
 from reidkit.errors import UserError
 from reidkit.utils.io import atomic_write
-
-DISTRACTOR = 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,8 +21,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from reidkit.data.identities import DISTRACTOR, JUNK
 from reidkit.evaluation.labelled import Labels
-from reidkit.evaluation.protocols import DISTRACTOR, JUNK, GroundTruth
+from reidkit.evaluation.protocols import GroundTruth
 from reidkit.evaluation.ranking.blocks import blocks
 from reidkit.structures import Embedding
 
