@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 from reidkit.errors import UserError
 from reidkit.utils.commands import examples
+from reidkit.utils.signals import Stopped, signals_as_exceptions
+from reidkit.utils.trouble import machine_error
 
 Main = Callable[[list[str]], int | None]
 _was_in_group = False
@@ -18,9 +22,12 @@ _was_in_group = False
 def run_cli(main: Main, argv: Sequence[str] | None = None) -> int:
     """Run ``main(argv)`` and turn what it raises into an exit status.
 
-    A ``UserError`` is printed on standard error without a traceback (exit status 2), an interrupt
-    as one line (130), a reader that went away ends silently (as ``| head`` does). ``--debug``
-    anywhere among the arguments is taken out and lets every exception through with its traceback.
+    A ``UserError`` is printed on standard error without a traceback (exit status 2), and so is what
+    the machine refused (``machine_error``). An interrupt, SIGTERM and SIGHUP end the command as an
+    exception would, so that files and processes are cleared away (130, 143, 129). Notes of an
+    exception, such as how to go on, follow it. A reader that went away ends silently (as ``| head``
+    does). ``--debug`` anywhere among the arguments is taken out and lets every exception through
+    with its traceback.
 
     Args:
         main: takes the arguments; may return an exit status, None meaning 0.
@@ -34,23 +41,34 @@ def run_cli(main: Main, argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names may hold what the terminal cannot show
+            stream.reconfigure(errors="backslashreplace")
     try:
-        status = int(main(arguments) or 0)
-        _leave_group()
+        with signals_as_exceptions():
+            status = int(main(arguments) or 0)
+            _leave_group()
         return status
-    except UserError as error:
+    except KeyboardInterrupt as stop:
         if debug:
             raise
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        if debug:
-            raise
-        print("interrupted", file=sys.stderr)
-        return 130
+        _tell(str(stop) or "interrupted", stop)
+        return 128 + stop.number if isinstance(stop, Stopped) else 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:
+        known = machine_error(error)
+        if debug or known is None:
+            raise
+        _tell(str(known), error)
+        return 2
+
+
+def _tell(text: str, error: BaseException) -> None:
+    """Say what happened and what the exception's notes advise; a lost terminal hears nothing."""
+    with suppress(OSError):
+        print("\n".join([text, *getattr(error, "__notes__", [])]), file=sys.stderr, flush=True)
 
 
 def _leave_group() -> None:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from reidkit.cli.common import parse_with_overrides, parser
 from reidkit.errors import UserError
+
+if TYPE_CHECKING:
+    from reidkit.engine.run import Run
+    from reidkit.evaluation.io.store import TestSet
 
 EXAMPLES = """examples:
   python tools/extract.py runs/eanet-pap-synthped-quick-s0 --out features
@@ -25,40 +30,84 @@ def main(argv: list[str]) -> int:
     command.add_argument("--tests", nargs="+", help="domains; default: those of the run")
     command.add_argument("--launcher", default="auto", choices=["auto", "none", "pytorch", "slurm"])
     args, overrides = parse_with_overrides(command, argv)
+    from reidkit.utils.io import ensure_writable
+
+    ensure_writable(args.out / "store")
     from reidkit.engine.run import Run
 
     run = Run.open(args.run, overrides, args.launcher)
-    import torch
     from mmengine.dist import barrier, is_main_process
 
-    from reidkit.engine.evaluate import build_evaluator, embed_test
-    from reidkit.evaluation.io.store import TestSet, write_store
-    from reidkit.evaluation.labelled import LabelledEmbeddings
+    from reidkit.evaluation.io.store import write_store
+    from reidkit.utils.leftovers import clear_leftovers
 
-    evaluator = build_evaluator(run.cfg)
     tests = args.tests or list(run.cfg.data.tests)
-    taken = [args.out / test for test in tests if (args.out / test).exists()]
-    if taken:
-        raise UserError(f"{taken[0]} exists already; choose another --out")
-    for test in tests:
-        with torch.no_grad():
-            embedded = embed_test(run.cfg, run.model, run.domains, test, evaluator)
-        reader = run.domains.reader(test)
-        splits = {name: split for name, (_, split) in embedded.items()}
-        meta = dict(
-            dataset=splits["query"].dataset,
-            matcher=run.cfg.model.matcher.type,
-            run=str(args.run),
-            fingerprints={name: split.fingerprint() for name, split in splits.items()},
-        )
-        sides = {
-            n: LabelledEmbeddings.of(embedding, split, n)
-            for n, (embedding, split) in embedded.items()
-        }
+    origin = _origin(run)
+    missing = [test for test in tests if not _is_there(args.out / test, origin, run, test)]
+    barrier()
+    if is_main_process():
+        clear_leftovers(args.out)
+        for test in set(tests) - set(missing):
+            print(f"{args.out / test}: is there already, from this run")
+    for test in missing:
+        store = _embedded(run, test, dict(run=str(args.run), origin=origin))
         if is_main_process():
-            store = TestSet(sides, reader.protocol, reader.trials(), meta)
             write_store(args.out / test, store)
-            counts = ", ".join(f"{name} {len(side):,}" for name, side in sides.items())
-            print(f"{args.out / test}: {meta['dataset']}, {counts}")
+            counts = ", ".join(f"{name} {len(side):,}" for name, side in store.sides.items())
+            print(f"{args.out / test}: {store.meta['dataset']}, {counts}", flush=True)
         barrier()
     return 0
+
+
+def _embedded(run: Run, test: str, meta: dict[str, Any]) -> TestSet:
+    """Embeddings and labels of one test set, each process its share."""
+    import torch
+
+    from reidkit.engine.evaluate import build_evaluator, embed_test
+    from reidkit.evaluation.io.store import TestSet
+    from reidkit.evaluation.labelled import LabelledEmbeddings
+
+    with torch.no_grad():
+        evaluator = build_evaluator(run.cfg)
+        embedded = embed_test(run.cfg, run.model, run.domains, test, evaluator)
+    reader = run.domains.reader(test)
+    sides = {n: LabelledEmbeddings.of(*pair, n) for n, pair in embedded.items()}
+    meta = dict(
+        meta,
+        dataset=embedded["query"][1].dataset,
+        matcher=run.cfg.model.matcher.type,
+        fingerprints={name: split.fingerprint() for name, (_, split) in embedded.items()},
+    )
+    return TestSet(sides, reader.protocol, reader.trials(), meta)
+
+
+def _origin(run: Run) -> str:
+    """SHA-256 of what embeddings come from: the weights and the parts of the config that count."""
+    import hashlib
+    import json
+
+    from reidkit.engine.folder import CHECKPOINT
+    from reidkit.utils.io import sha256_file
+
+    tree = run.cfg.to_dict()
+    parts = {key: tree.get(key) for key in ("plugins", "input", "model", "data", "evaluation")}
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256((text + sha256_file(run.folder / CHECKPOINT)).encode()).hexdigest()
+
+
+def _is_there(folder: Path, origin: str, run: Run, test: str) -> bool:
+    """Whether a broken off extraction has finished this store already.
+
+    Raises:
+        UserError: the folder holds something else.
+    """
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return False
+    from reidkit.evaluation.io.store import read_store
+
+    meta = read_store(folder).meta if (folder / "meta.json").exists() else {}
+    kept = meta.get("fingerprints", {})
+    same = {name: run.domains.split(test, name).fingerprint() for name in kept}
+    if meta.get("origin") == origin and kept == same:
+        return True
+    raise UserError(f"{folder} exists already, of another origin; choose another --out")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reidkit.cli.common import parse_with_overrides, parser
+from reidkit.utils.commands import cli_command
+from reidkit.utils.trouble import MachineError, machine_error
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -52,15 +55,28 @@ def main(argv: list[str]) -> int:
         run.train()
         run.test()
         run.record()  # numbers, pictures, metrics.json
-    except Exception as error:
-        known = failure(error, cfg)
-        if known is None:
+    except BaseException as error:
+        problem: BaseException = error
+        if isinstance(error, Exception):
+            problem = machine_error(error) or failure(error, cfg) or error
+        if run is not None and isinstance(problem, (KeyboardInterrupt, MachineError)):
+            problem.add_note(_how_to_go_on(argv, args, run.folder))
+        if problem is error:
             raise
-        raise known from error
+        raise problem from error
     finally:
         if run is not None:
             run.release()
     return 0
+
+
+def _how_to_go_on(argv: list[str], args: argparse.Namespace, folder: Path) -> str:
+    """What to type after a run that was broken off for no fault of its own."""
+    more = [] if args.work_dir or args.resume else ["--work-dir", str(folder)]
+    more += [] if args.resume else ["--resume"]
+    if not (folder / "config.py").exists():  # nothing was trained: data and labels only
+        return "type the command again: data and labels that are ready are kept"
+    return f"go on with: {cli_command('train')} {shlex.join([*argv, *more])}"
 
 
 def _claimed(args: argparse.Namespace, cfg: Config) -> Claim:

@@ -11,6 +11,7 @@ from pathlib import Path
 from reidkit.errors import UserError
 from reidkit.utils.io import atomic_write
 from reidkit.utils.locks import hold, let_go
+from reidkit.utils.trouble import disk_error
 
 CHECKPOINT = Path("checkpoints/last.pth")
 
@@ -70,15 +71,21 @@ def claim_new(parent: Path, name: str) -> Claim:
     Args:
         parent: where run folders lie; made if missing.
         name: of the run, as ``run_name`` makes it.
+
+    Raises:
+        UserError: the parent is a file, or the disk is full or closed.
     """
-    parent.mkdir(parents=True, exist_ok=True)
     while True:
         folder = new_folder(parent, name)
         try:
+            parent.mkdir(parents=True, exist_ok=True)
             folder.mkdir()
             return Claim(folder)
-        except (FileExistsError, BlockingIOError):  # somebody was faster
-            continue
+        except (FileExistsError, BlockingIOError) as error:  # somebody was faster
+            if not parent.is_dir():
+                raise UserError(f"{parent}: is a file; choose another settings.work_dir") from error
+        except OSError as error:
+            raise disk_error(error, folder) from error
 
 
 def claim(folder: Path, resume: bool = False) -> Claim:
@@ -102,6 +109,8 @@ def claim(folder: Path, resume: bool = False) -> Claim:
         ) from None
     except (FileExistsError, NotADirectoryError):
         raise UserError(f"{folder}: is a file; choose a folder as --work-dir") from None
+    except OSError as error:
+        raise disk_error(error, folder) from error
     if not resume and (folder / "metrics.json").exists():
         raise UserError(f"{folder}: holds a finished run; choose another --work-dir")
     if not resume and _begun(folder):

@@ -15,10 +15,11 @@ import torch
 from mmengine.dist import get_rank, is_main_process
 from mmengine.hooks import Hook, LoggerHook
 
-from reidkit.engine.build import TrainingSet
-from reidkit.engine.runner import plain_history
+from reidkit.engine.build import TrainingSet, unwrapped
+from reidkit.engine.runner import checkpoint_size, plain_data, plain_history
 from reidkit.errors import UserError
 from reidkit.utils.progress import clock
+from reidkit.utils.trouble import ensure_room
 
 
 def mixed_seed(*numbers: int) -> int:
@@ -95,10 +96,19 @@ class LastCheckpointHook(Hook):
     def __init__(self, interval: int = 1, training_set: TrainingSet | None = None):
         self.interval, self.training_set = interval, training_set or TrainingSet(1)
 
+    def before_train(self, runner) -> None:
+        """See that the disk has room for the first checkpoint, before an epoch is spent."""
+        if is_main_process():
+            needed = checkpoint_size(unwrapped(runner.model), runner.optim_wrapper)
+            ensure_room(runner.work_dir, needed, "a checkpoint")
+
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Leave nothing in the checkpoint that needs code to be read."""
         checkpoint["meta"]["training_set"] = asdict(self.training_set)
         checkpoint["message_hub"] = plain_history(checkpoint["message_hub"])
+        for name in checkpoint:
+            if not name.endswith("state_dict"):  # tensors, and their order counts
+                checkpoint[name] = plain_data(checkpoint[name])
 
     def after_train_epoch(self, runner) -> None:
         """Write the checkpoint when it is due."""

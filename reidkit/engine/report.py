@@ -36,17 +36,16 @@ def opening(cfg: Config, folder: Path, device: torch.device, precision: str) -> 
     )
 
 
-def closing(cfg: Config, folder: Path, text: str, seconds: Mapping[str, float]) -> str:
-    """The run's last lines: the table, where everything lies, and what to run next.
+def closing(cfg: Config, folder: Path, seconds: Mapping[str, float]) -> str:
+    """The run's last lines, below the table: where everything lies, and what to run next.
 
     Args:
         cfg: the resolved config.
         folder: the run folder.
-        text: of ``table``.
         seconds: how long each step took.
     """
     times = ", ".join(f"{name} {clock(value)}" for name, value in seconds.items())
-    lines = ["", text, "", f"time    {times}", f"run     {folder}"]
+    lines = ["", f"time    {times}", f"run     {folder}"]
     lines.append(f"again   {cli_command('test')} {folder}")
     if cfg.groups.recipe == "quick" and has_recipe(cfg.source, "paper"):
         lines.append(

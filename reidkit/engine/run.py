@@ -26,7 +26,8 @@ from reidkit.engine.resume import continuation
 from reidkit.errors import UserError
 from reidkit.evaluation.io.queries import write_queries
 from reidkit.utils.checkpoint import load_state
-from reidkit.utils.io import atomic_write, refuse_links
+from reidkit.utils.io import atomic_write, ensure_writable, refuse_links
+from reidkit.utils.leftovers import clear_leftovers
 
 
 class Run:
@@ -149,10 +150,14 @@ class Run:
         """Everything that training stands on: runs it needs, data, part labels, the config's file.
 
         Raises:
-            UserError: data that is missing, batches that it cannot fill, or links in the folder.
+            UserError: data that is missing, batches that it cannot fill, links in the folder, or a
+                disk that is full or closed.
         """
         self._say(opening(self.cfg, self.folder, self.device, self.precision))
         refuse_links(self.folder)
+        if is_main_process():
+            clear_leftovers(self.folder, deep=True)
+            ensure_writable(self.folder / "config.py")
         if self.resume:
             self._say(continuation(self.cfg, self.folder))
         began = time.time()
@@ -215,13 +220,18 @@ class Run:
         return self.tests
 
     def record(self) -> None:
-        """Write the numbers of a trained and tested run, draw its pictures, and say what it found.
+        """Say what a trained and tested run has found, write its numbers, draw its pictures.
 
-        ``metrics.json`` comes last: a folder that has it is finished.
+        The table comes first, whatever becomes of the files, and ``metrics.json`` last: a folder
+        that has it is finished.
+
+        Raises:
+            DiskError: the disk is full or closed; a run that is resumed only tests and records.
         """
         from reidkit.engine.training import log_final
 
         trained_on = self.domains.split(self.model.domains[0], "train").dataset
+        self._say(f"\n{table(self.tests, trained_on)}")
         log_final(self._tracker, self.tests, self._steps)
         if not is_main_process():
             return
@@ -243,7 +253,7 @@ class Run:
             tests=numbers(self.tests),
         )
         write_json(self.folder / "metrics.json", content)
-        self._say(closing(self.cfg, self.folder, table(self.tests, trained_on), self.seconds))
+        self._say(closing(self.cfg, self.folder, self.seconds))
 
     @staticmethod
     def _say(text: str) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
-import uuid
 from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer, MMLogger
 from mmengine.model import MMDistributedDataParallel
@@ -17,6 +17,8 @@ from torch import nn
 
 from reidkit.engine.build import unwrapped
 from reidkit.utils.checkpoint import load_checkpoint
+from reidkit.utils.io import atomic_write
+from reidkit.utils.trouble import DiskError, disk_error
 
 
 class ReIDRunner(Runner):
@@ -76,19 +78,59 @@ class ReIDRunner(Runner):
         return checkpoint
 
     def save_checkpoint(self, out_dir, filename, **options) -> None:
-        """Write beside and rename, so that a kill leaves the old checkpoint or the new one."""
-        for left in Path(out_dir).glob(f".{filename}.*tmp"):  # by a process that was killed
-            left.unlink()
-        # a name that nobody can foresee, and so none at which a link waits
-        unfinished = Path(out_dir, f".{filename}.{uuid.uuid4().hex}.tmp")
+        """Write beside and rename, so that a kill leaves the old checkpoint or the new one.
+
+        Raises:
+            DiskError: the disk is full or closed; the old checkpoint is still there.
+        """
         try:
-            super().save_checkpoint(str(out_dir), unfinished.name, **options)
-            with open(unfinished, "rb+") as file:
-                os.fsync(file.fileno())
-            os.replace(unfinished, Path(out_dir, filename))
-        except BaseException:
-            unfinished.unlink(missing_ok=True)
+            with atomic_write(Path(out_dir, filename)) as file:
+                super().save_checkpoint(str(out_dir), Path(file.name).name, **options)
+        except DiskError as error:
+            needed = checkpoint_size(unwrapped(self.model), self.optim_wrapper)
+            cause = error.__cause__
+            if isinstance(cause, OSError):
+                raise disk_error(cause, Path(out_dir, filename), needed) from None
             raise
+
+
+def checkpoint_size(model: nn.Module, optim_wrapper: Any = None) -> int:
+    """Bytes that a checkpoint takes at least: the weights, and what the optimiser has of each.
+
+    Args:
+        model: not wrapped for several processes.
+        optim_wrapper: mmengine's, for one optimiser or several; None counts the weights only.
+    """
+    total = sum(t.numel() * t.element_size() for t in model.state_dict().values())
+    several = hasattr(optim_wrapper, "values")
+    for one in optim_wrapper.values() if several else [optim_wrapper]:
+        optimizer = getattr(one, "optimizer", None)
+        for group in optimizer.param_groups if optimizer is not None else ():
+            kept = 2 * ("betas" in group) or int(group.get("momentum", 0) > 0)
+            trained = (p for p in group["params"] if p.requires_grad)
+            total += kept * sum(p.numel() * p.element_size() for p in trained)
+    return total
+
+
+def plain_data(content: Any) -> Any:
+    """Nested containers with Python's numbers and tensors in place of numpy's.
+
+    So that ``torch.load`` of any program reads them, which refuses what needs code.
+
+    Example:
+        >>> import numpy as np
+        >>> plain_data(dict(eta=np.float64(0.5), rows=[np.arange(2)]))
+        {'eta': 0.5, 'rows': [tensor([0, 1])]}
+    """
+    if isinstance(content, np.generic):
+        return content.item()
+    if isinstance(content, np.ndarray):
+        return torch.from_numpy(content.copy())
+    if isinstance(content, Mapping):
+        return {key: plain_data(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [plain_data(item) for item in content]
+    return tuple(map(plain_data, content)) if isinstance(content, tuple) else content
 
 
 def plain_history(state: dict) -> dict:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,10 @@ from reidkit.synthped.shards import (
     write_file,
 )
 from reidkit.utils.io import atomic_write
+from reidkit.utils.leftovers import clear_leftovers
+from reidkit.utils.locks import alone
+
+LOCK = ".lock"  # held while a domain is rendered
 
 
 @dataclass(frozen=True)
@@ -118,11 +120,12 @@ def write_contents(
         show: progress bar.
     """
     if not force and holds(folder, wanted):
+        _clear_unfinished(folder)
         return folder
-    folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
+    with alone(folder / LOCK):
         if not force and holds(folder, wanted):
             return folder
+        clear_leftovers(folder, deep=True)
         if force:
             _clear(folder, wanted.items)
         label = f"rendering SynthPed {wanted.made_of['preset']} {folder.name}" if show else ""
@@ -174,12 +177,13 @@ def _sizes(folder: Path, files: list[str]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock; the system lets go of it when the process dies."""
-    with open(folder / ".lock", "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def _clear_unfinished(folder: Path) -> None:
+    """Remove what a kill at the very end has left in a finished folder, where it can be written."""
+    if not any((folder / name).exists() for name in (UNFINISHED, LOCK)):
+        return
+    with suppress(OSError), alone(folder / LOCK):
+        shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
+        clear_leftovers(folder)
 
 
 def _clear(folder: Path, items: list[pl.Item]) -> None:

@@ -11,11 +11,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from reidkit.errors import UserError
 from reidkit.synthped import plan as pl
 from reidkit.synthped.world import Crop, render
 from reidkit.utils.io import atomic_write
 from reidkit.utils.progress import track
+from reidkit.utils.signals import end_with_parent
+from reidkit.utils.trouble import MachineError
 
 SHARD = 48  # crops rendered between two marks of progress
 UNFINISHED = ".unfinished"  # shards of truth, gone when the folder is complete
@@ -69,19 +70,23 @@ def _run(tasks: list, workers: int) -> Iterator[None]:
     pool = ProcessPoolExecutor(
         min(workers, len(tasks)),
         multiprocessing.get_context("spawn"),
-        initializer=cv2.setNumThreads,
-        initargs=(0,),
+        initializer=_start_worker,
     )
     try:
         with pool:
             for future in as_completed([pool.submit(_render_shard, task) for task in tasks]):
                 yield future.result()
     except BrokenProcessPool:
-        raise UserError(
+        raise MachineError(
             "SynthPed: a rendering process died (out of memory, or the script that started it runs "
             "its work outside of `if __name__ == '__main__':`). What is rendered is kept; "
             "render first with: python tools/synthped.py"
         ) from None
+
+
+def _start_worker() -> None:
+    end_with_parent()
+    cv2.setNumThreads(0)
 
 
 def _render_shard(task: tuple[Path, int, list[pl.Item]]) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
 from reidkit.errors import UserError
 from reidkit.utils.arrays import GLOBALS, NotPlain, plain
+
+_ADVICE = "copy it again, or resume from an earlier one"
 
 
 def load_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict:
@@ -22,8 +26,8 @@ def load_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict:
         The stored dict.
 
     Raises:
-        UserError: no such file, not a checkpoint, truncated, it asks for code to be run, or it
-            holds arrays of anything but numbers.
+        UserError: no such file, not a checkpoint, truncated, a byte of it has changed, it asks for
+            code to be run, or it holds arrays of anything but numbers.
     """
     path = Path(path)
     if not path.is_file():
@@ -37,6 +41,7 @@ def load_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict:
             raise UserError(f"{path}: not a readable safetensors file ({error})") from error
     import torch
 
+    refuse_damage(path)
     try:
         with torch.serialization.safe_globals([(what, name) for name, what in GLOBALS.items()]):
             content = plain(torch.load(path, map_location=map_location, weights_only=True))
@@ -49,16 +54,39 @@ def load_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict:
         raise UserError(f"{path}: {_refusal(error)}") from error
     except Exception as error:  # a damaged pickle can raise almost anything
         reason = (str(error).splitlines() or [""])[0] or type(error).__name__
-        raise UserError(
-            f"{path}: not a complete checkpoint ({reason}); "
-            "copy it again, or resume from an earlier one"
-        ) from error
+        raise UserError(f"{path}: not a complete checkpoint ({reason}); {_ADVICE}") from error
     if not isinstance(content, dict):
         raise UserError(
             f"{path}: holds a {type(content).__name__}; a checkpoint is a dict, as torch.save "
             "writes a model's state_dict()"
         )
     return content
+
+
+def refuse_damage(path: str | Path) -> None:
+    """Refuse a checkpoint in which a byte has changed since it was written.
+
+    ``torch.save`` writes a zip archive with a checksum (CRC-32) of every tensor, and ``torch.load``
+    does not look at them; comparing takes about a second per GB. Files of other forms are not
+    looked at.
+
+    Raises:
+        UserError: with the part that differs.
+    """
+    with open(path, "rb") as file:
+        if file.read(2) != b"PK":
+            return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            parts = archive.infolist()
+            stored = all(part.compress_type == zipfile.ZIP_STORED for part in parts)
+            if not stored or sum(part.file_size for part in parts) > os.path.getsize(path):
+                raise UserError(f"{path}: not an archive as torch.save writes it (nothing packed)")
+            bad = archive.testzip()
+    except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError, RuntimeError) as error:
+        raise UserError(f"{path}: not a complete checkpoint ({error}); {_ADVICE}") from None
+    if bad is not None:
+        raise UserError(f"{path}: damaged, {bad} differs from its checksum; {_ADVICE}")
 
 
 def load_state(path: str | Path) -> dict:

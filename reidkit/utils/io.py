@@ -7,20 +7,17 @@ import hashlib
 import os
 import shutil
 import stat
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from reidkit.errors import UserError
+from reidkit.utils.leftovers import beside as _beside
+from reidkit.utils.locks import hold, hold_open, let_go
+from reidkit.utils.trouble import DiskError, disk_error
 
 _MODES = ("w", "wb", "w+", "wb+", "w+b")
-
-
-def _beside(path: Path) -> Path:
-    """A name no other process uses, hidden, in the folder of ``path``."""
-    return path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
 
 
 def _new_file(path: str, flags: int) -> int:
@@ -72,6 +69,38 @@ def refuse_links(folder: str | os.PathLike[str]) -> None:
                 )
 
 
+def ensure_writable(path: str | os.PathLike[str]) -> None:
+    """Try out now whether a file can be written later, before long work is done for it.
+
+    Args:
+        path: the file; missing folders above it are made when it is written.
+
+    Raises:
+        DiskError: it is a folder, or its folder cannot be made or written to.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> ensure_writable(folder / "deep" / "note.txt")
+        >>> list(folder.iterdir())
+        []
+    """
+    final = Path(path)
+    if final.is_dir():
+        raise DiskError(f"{final}: is a folder; give a file's name", errno.EISDIR)
+    place = next(one for one in final.absolute().parents if os.path.lexists(one))
+    try:
+        beside = _beside(place / final.name)
+        beside.touch(exist_ok=False)
+        beside.unlink()
+    except OSError as error:
+        known = disk_error(error, final)
+        reason = (error.strerror or str(error)).lower()
+        if isinstance(known, DiskError):
+            raise known from None
+        raise DiskError(f"{final}: cannot be written ({reason})", error.errno) from None
+
+
 def _sync_folder(folder: Path) -> None:
     """Make a rename inside ``folder`` durable, where the system can."""
     try:
@@ -98,10 +127,11 @@ def atomic_write(
     Args:
         path: the final name; missing folders above it are made.
         mode: "wb" for bytes, "w" for text ("+" to read back as well).
-        encoding: of text; UTF-8 by default.
+        encoding: of text; UTF-8 by default. File names that are no UTF-8 keep their bytes.
 
     Raises:
         ValueError: a mode that does not start a new file.
+        DiskError: the disk is full, closed or broken.
 
     Example:
         >>> import tempfile
@@ -114,19 +144,38 @@ def atomic_write(
     if mode not in _MODES:
         raise ValueError(f"atomic_write: mode must be one of {', '.join(_MODES)}; got {mode!r}")
     final = Path(path)
-    final.parent.mkdir(parents=True, exist_ok=True)
     beside = _beside(final)
-    text_encoding = None if "b" in mode else encoding or "utf-8"
+    text = None if "b" in mode else encoding or "utf-8"
+    errors = None if "b" in mode else "surrogateescape"
     try:
-        with open(beside, mode, encoding=text_encoding, opener=_new_file) as file:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        with open(beside, mode, encoding=text, errors=errors, opener=_new_file) as file:
+            hold_open(file.fileno())
             yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, final)
-    except BaseException:
-        beside.unlink(missing_ok=True)
+    except BaseException as error:
+        _remove(beside)
+        if isinstance(error, OSError):
+            raise disk_error(error, _blamed(error, beside, final)) from error
         raise
     _sync_folder(final.parent)
+
+
+def _blamed(error: OSError, beside: Path, final: Path) -> str | os.PathLike[str]:
+    """The file that an error is about, by the name that people know."""
+    named = error.filename if isinstance(error.filename, (str, os.PathLike)) else final
+    return final if str(named).startswith(str(beside)) else named
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or folder of our own, as far as that is possible."""
+    with suppress(OSError):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -138,6 +187,7 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     Raises:
         FileExistsError: the folder exists already and holds something.
+        DiskError: the disk is full, closed or broken.
 
     Example:
         >>> import tempfile
@@ -148,20 +198,26 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         ['a.txt']
     """
     final = Path(path)
-    final.parent.mkdir(parents=True, exist_ok=True)
     if final.is_dir() and any(final.iterdir()):
         raise FileExistsError(f"{final} exists already and is not empty")
-    beside = _beside(final)
-    beside.mkdir()
+    beside, handle = _beside(final), None
     try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        beside.mkdir()
+        handle = hold(beside)
         yield beside
         for folder, _, files in os.walk(beside):
             for name in files:
                 _sync_file(Path(folder, name))
         _rename_folder(beside, final)
-    except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
+    except BaseException as error:
+        _remove(beside)
+        if isinstance(error, OSError) and not isinstance(error, FileExistsError):
+            raise disk_error(error, _blamed(error, beside, final)) from error
         raise
+    finally:
+        if handle is not None:
+            let_go(handle)
     _sync_folder(final.parent)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _HELD: set[int] = set()  # handles of this process
@@ -75,6 +75,26 @@ def hold(folder: str | os.PathLike[str]) -> int | None:
         return handle
     let_go(handle)
     return None
+
+
+def hold_open(handle: int) -> None:
+    """Hold a file that is open, until it is closed: others see that its process lives."""
+    with suppress(OSError):  # a file system without locks
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def is_held(path: str | os.PathLike[str]) -> bool:
+    """Whether a process, perhaps of another machine, holds a file or folder; nothing is changed."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        return not _locked(handle, wait=False)
+    except OSError:  # a file system without locks
+        return False
+    finally:
+        os.close(handle)
 
 
 def let_go(handle: int) -> None:

@@ -1,9 +1,10 @@
 """A feature store: embeddings and labels of a test on disk, memory-mapped when read.
 
 ```
-store/                  meta.json: data set, protocol, matcher, where the features come from
+store/                  meta.json: data set, protocol, matcher, where the features come from,
+                        checksums of all files, which are compared when a store is opened
   query/ gallery/       vectors.npy, visibility.npy, maps.npy (those the model gives),
-  [multi_query/]        identities.npy, cameras.npy, [times.npy], paths.txt
+  [multi_query/]        identities.npy, cameras.npy, [times.npy], [paths.json]
   [trials.npz]          rows of each trial
 ```
 
@@ -12,7 +13,10 @@ So that re-ranking, other protocols and other matchers need no second extraction
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,9 +29,11 @@ from reidkit.data.split import Trial
 from reidkit.errors import UserError
 from reidkit.evaluation.labelled import LabelledEmbeddings, Labels
 from reidkit.structures import Embedding
+from reidkit.utils.checksums import checksums, verify
 from reidkit.utils.io import atomic_folder
 
-FORMAT = 1
+FORMAT = 2
+_ADVICE = "extract again"
 TENSORS = ("vectors", "visibility", "maps")
 
 
@@ -78,9 +84,17 @@ def write_store(folder: str | Path, test: TestSet) -> None:
                 sides=list(test.sides),
                 trials=[trial.name for trial in test.trials],
             )
+            meta["files"] = checksums(new)
+            meta["checksum"] = _digest(meta)
             (new / "meta.json").write_text(json.dumps(meta, indent=1) + "\n")
     except FileExistsError as error:
         raise UserError(f"{error}; choose another folder for the features") from None
+
+
+def _digest(meta: Mapping[str, Any]) -> str:
+    """SHA-256 of a description, whatever its order and spacing, without its own checksum."""
+    content = {key: value for key, value in meta.items() if key != "checksum"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _write_side(folder: Path, side: LabelledEmbeddings) -> None:
@@ -92,51 +106,87 @@ def _write_side(folder: Path, side: LabelledEmbeddings) -> None:
         if values is not None:
             np.save(folder / f"{name}.npy", values)
     if side.labels.paths is not None:
-        (folder / "paths.txt").write_text("\n".join(map(str, side.labels.paths)) + "\n")
+        (folder / "paths.json").write_text(json.dumps(list(map(str, side.labels.paths))))
 
 
 def read_store(folder: str | Path) -> TestSet:
-    """Open a store; arrays are memory-mapped, so nothing is read yet.
+    """Open a store: its checksums are compared, then its arrays memory-mapped.
+
+    Comparing reads every byte once, about a second per GB; nothing is kept in memory.
+
+    Args:
+        folder: of ``write_store``.
 
     Raises:
         UserError: no store, an unknown format, or one that is damaged.
     """
     folder = Path(folder)
-    if not (folder / "meta.json").is_file():
+    meta = read_meta(folder)
+    verify(folder, meta["files"], _ADVICE)
+    try:
+        sides = {name: _read_side(folder, name, meta["files"]) for name in meta["sides"]}
+        return TestSet(sides, meta["protocol"], _read_trials(folder, meta["trials"]), meta)
+    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
+        raise UserError(f"{folder}: damaged ({error}); {_ADVICE}") from None
+
+
+def read_meta(folder: Path) -> dict[str, Any]:
+    """The description of a store, as it was written.
+
+    Raises:
+        UserError: none there, unreadable, of another format, changed, or with sides that are no
+            names.
+    """
+    file = folder / "meta.json"
+    if not file.is_file():
         raise UserError(
             f"{folder}: no feature store, it has no meta.json; tools/extract.py makes one"
         )
-    meta = json.loads((folder / "meta.json").read_text())
-    if meta.get("format") != FORMAT:
-        raise UserError(
-            f"{folder}: a store of format {meta.get('format')}, this version reads {FORMAT}; "
-            "extract again"
-        )
-    sides = {name: _read_side(folder / name, name) for name in meta["sides"]}
-    trials = []
-    if meta["trials"]:
-        with np.load(folder / "trials.npz") as rows:
-            trials = [
-                Trial(rows[f"query_{i}"], rows[f"gallery_{i}"], name)
-                for i, name in enumerate(meta["trials"])
-            ]
-    return TestSet(sides, meta["protocol"], trials, meta)
-
-
-def _read_side(folder: Path, name: str) -> LabelledEmbeddings:
     try:
-        tensors = {
-            kind: torch.from_numpy(np.load(folder / f"{kind}.npy", mmap_mode="c"))
-            for kind in TENSORS
-            if (folder / f"{kind}.npy").exists()
-        }
-        labels: Mapping[str, Any] = {
-            kind: np.load(folder / f"{kind}.npy")
-            for kind in ("identities", "cameras", "times")
-            if (folder / f"{kind}.npy").exists()
-        }
-        paths = folder / "paths.txt"
-        listed = paths.read_text().splitlines() if paths.exists() else None
-        return LabelledEmbeddings(Embedding(**tensors), Labels(**labels, paths=listed), name)
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(f"{folder}: damaged ({error}); extract again") from None
+        meta = json.loads(file.read_text(encoding="utf-8"))
+        known = meta.get("format")
+    except (OSError, ValueError, AttributeError, RecursionError):
+        raise UserError(f"{file}: not readable as JSON; {_ADVICE}") from None
+    if known != FORMAT:
+        raise UserError(
+            f"{folder}: a store of format {known}, this version reads {FORMAT}; {_ADVICE}"
+        )
+    if meta.get("checksum") != _digest(meta):
+        raise UserError(f"{file}: damaged, it differs from its checksum; {_ADVICE}")
+    lists = all(_texts(meta.get(key)) for key in ("sides", "trials"))
+    if not (lists and isinstance(meta.get("protocol"), str) and isinstance(meta["files"], dict)):
+        raise UserError(f"{file}: expected sides, trials, protocol and files; {_ADVICE}")
+    for side in meta["sides"]:
+        if not re.fullmatch(r"\w+", side):
+            raise UserError(f"{file}: {side!r} cannot name a side of a test: it may be a path")
+    return meta
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+def _read_trials(folder: Path, names: Sequence[str]) -> list[Trial]:
+    if not names:
+        return []
+    with np.load(folder / "trials.npz") as rows:
+        return [
+            Trial(rows[f"query_{i}"], rows[f"gallery_{i}"], name) for i, name in enumerate(names)
+        ]
+
+
+def _read_side(folder: Path, name: str, files: Mapping[str, str]) -> LabelledEmbeddings:
+    """One side from those of its files that have a checksum."""
+    tensors = {
+        kind: torch.from_numpy(np.load(folder / file, mmap_mode="c"))
+        for kind in TENSORS
+        if (file := f"{name}/{kind}.npy") in files
+    }
+    labels: dict[str, Any] = {
+        kind: np.load(folder / file)
+        for kind in ("identities", "cameras", "times")
+        if (file := f"{name}/{kind}.npy") in files
+    }
+    if (file := f"{name}/paths.json") in files:
+        labels["paths"] = json.loads((folder / file).read_text())
+    return LabelledEmbeddings(Embedding(**tensors), Labels(**labels), name)

@@ -127,9 +127,9 @@ def test_a_resumed_run_executes_and_overwrites_nothing(tiny_run, tmp_path):
     content = torch.load(file, weights_only=False)
     content["meta"] |= dict(epoch=1, iter=1, config=f"open({str(mark)!r}, 'w')\n")
     torch.save(content, file)
-    plant = file.with_name(f".{file.name}.tmp")
+    plant = file.with_name(f".{file.name}.4194305-0123abcd.tmp")  # no process has this number
     plant.symlink_to(precious)
-    with pytest.raises(UserError, match=r"\.last\.pth\.tmp: a link to .*precious"):
+    with pytest.raises(UserError, match=r"0123abcd\.tmp: a link to .*precious"):
         complete_run(cfg, folder, resume=True)
     plant.unlink()
     plant.write_bytes(b"left by a killed process")

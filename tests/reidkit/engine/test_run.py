@@ -86,7 +86,9 @@ def test_extracted_features_give_the_runs_numbers(unbroken, run_command, tmp_pat
         assert done.returncode == 0, done.stderr
         assert json.loads(out.read_text())["metrics"] == wanted
     again = run_command("extract", unbroken, "--out", tmp_path / "features")
-    assert again.returncode == 2 and "exists already" in again.stderr
+    assert again.returncode == 0 and again.stdout.count("is there already, from this run") == 2
+    other = run_command("extract", unbroken, "--out", tmp_path / "features", "input.resize=pil")
+    assert other.returncode == 2 and "exists already, of another origin" in other.stderr
 
 
 def test_a_run_is_tested_with_reranking_and_compared_with_itself(unbroken, run_command, tmp_path):

@@ -77,3 +77,48 @@ def test_safetensors(tmp_path):
     (tmp_path / "w.safetensors").write_bytes(b"nonsense")
     with pytest.raises(UserError, match="not a readable safetensors file"):
         load_state(tmp_path / "w.safetensors")
+
+
+def test_a_changed_byte_is_noticed_or_changes_nothing(tmp_path):
+    import random
+
+    generator = torch.Generator().manual_seed(0)
+    content = dict(
+        state_dict={"a": torch.randn(40, 30, generator=generator), "b": torch.arange(7)},
+        meta=dict(epoch=3, note="x" * 50),
+    )
+    file = tmp_path / "last.pth"
+    torch.save(content, file)
+    whole, draw = file.read_bytes(), random.Random(0)
+    places = [draw.randrange(len(whole)) for _ in range(150)]
+    inside = whole.index(content["state_dict"]["a"].numpy().tobytes())
+    for place in [*places, inside, inside + 100]:
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << draw.randrange(8)
+        file.write_bytes(damaged)
+        try:
+            got = load_checkpoint(file)
+        except UserError:
+            continue
+        assert place not in (inside, inside + 100)
+        assert got["meta"] == content["meta"] and set(got["state_dict"]) == {"a", "b"}
+        assert all(torch.equal(got["state_dict"][n], t) for n, t in content["state_dict"].items())
+
+
+def test_a_damaged_tensor_is_named(tmp_path):
+    file = tmp_path / "last.pth"
+    torch.save({"a": torch.ones(100)}, file)
+    data = bytearray(file.read_bytes())
+    data[data.index(torch.ones(100).numpy().tobytes()) + 9] ^= 4
+    file.write_bytes(data)
+    with pytest.raises(UserError, match=r"damaged, last/data/0 differs from its checksum; copy it"):
+        load_checkpoint(file)
+
+
+def test_an_archive_that_is_larger_inside_is_refused(tmp_path):
+    import zipfile
+
+    with zipfile.ZipFile(tmp_path / "bomb.pth", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb/data.pkl", b"\0" * 10_000_000)
+    with pytest.raises(UserError, match="not an archive as torch.save writes it"):
+        load_checkpoint(tmp_path / "bomb.pth")
