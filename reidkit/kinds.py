@@ -135,7 +135,12 @@ KINDS: dict[str, Kind] = {
         Kind(
             "datasets",
             "dataset",
-            ("data.domains.*", "data.domains.*.sets.*"),
+            (
+                "data.domains.*",
+                "data.domains.*.sets.*",
+                "data.domains.*.set",
+                "data.domains.*.set.sets.*",
+            ),  # fmt: skip
             ("data_root", "settings"),
             "A reader of one layout: constructed with root and options; splits() -> dict name -> "
             "Split; protocol: how papers test on it (a name in reidkit.evaluation.PROTOCOLS); "

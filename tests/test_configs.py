@@ -51,6 +51,16 @@ def test_every_data_set_alone(data):
     assert cfg.groups.data == data and set(cfg.data.tests) <= set(cfg.data.domains)
 
 
+@pytest.mark.parametrize("data", DATA)
+def test_every_data_set_with_identities_held_out(data):
+    plain, cfg = load("eanet/pap", f"data={data}"), load("eanet/pap", f"data={data}_val")
+    assert cfg.data.name == f"{data}_val" and "source" in cfg.data.tests
+    for name, node in cfg.data.domains.items():
+        own = plain.data.domains[name].to_dict()
+        held = name in ("source", "target", "source_styled")
+        assert node.to_dict() == (dict(type="HeldOutIdentities", set=own) if held else own)
+
+
 def domains(data: str, *overrides: str) -> dict:
     return load("eanet/pap_st_ps", f"data={data}", *overrides).data.to_dict()
 
@@ -92,6 +102,21 @@ def test_several_sets_are_joined():
     assert data["domains"]["source"] == dict(type="JoinedSets", sets=sets)
     assert "parts_styled" not in data["domains"]  # made for one set's style
     assert data == domains("market1501+msmt17_to_viper")
+
+
+def test_identities_are_held_out_of_composed_sets_too():
+    data = domains("market1501+msmt17_to_viper_val")
+    sets = [dict(type="Market1501"), dict(type="MSMT17")]
+    joined = dict(type="JoinedSets", sets=sets)
+    assert data["domains"]["source"] == dict(type="HeldOutIdentities", set=joined)
+    # not on all its halves, which leave nobody to hold out
+    viper = dict(type="VIPeR", split=0)
+    assert data["domains"]["target"] == dict(type="HeldOutIdentities", set=viper)
+    styled = domains("market1501_to_dukemtmcreid_val")["domains"]["source_styled"]
+    assert styled["set"]["train_dir"] == "bounding_box_train_duke_style"
+    options = ["data.domains.source.share=0.2", "data.domains.source.set.split=3"]
+    source = load("eanet/pap", "data=cuhk01_val", *options).data.domains.source
+    assert (source.share, source.set.split) == (0.2, 3)
 
 
 def test_frames_and_protocols_come_with_the_set():

@@ -2,6 +2,7 @@
 
 A recipe is a file. Data is composed: each set has a file, ``configs/_base_/data/<set>.py``, which
 says how it is trained and tested on alone, and ``a_to_b`` joins two of them, source and target.
+``_val`` at the end tests on held-out training identities in place of the sets' own tests.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from reidkit.config.problems import suggest
 from reidkit.errors import UserError
 
 EXTRAS = ("as_target", "styled")  # of a data file, for composition alone; see docs/data.md
+VALIDATION = "_val"
+TESTED = ("source", "target")
+HELD_OUT = (*TESTED, "source_styled")  # domains that show the identities of a set that is tested
 
 
 def choose(
@@ -84,6 +88,8 @@ def group_layers(near: Path, group: str, value: str, others: Sequence[str] = ())
     if path is not None:
         layers = [one for one in read_layers(path) if not is_default(one.path)]
         return _as_data(layers, value) if group == "data" else layers
+    if group == "data" and value.endswith(VALIDATION):
+        return _validation(near, value)
     if group == "data" and ("_to_" in value or "+" in value):
         return [Layer(folders(near, group)[-1], composed(near, value), value)]
     known = _known(near, group)
@@ -112,11 +118,29 @@ def _as_data(layers: Sequence[Layer], value: str) -> list[Layer]:
     return [named, *kept]
 
 
-def composed(near: Path, value: str) -> dict[str, Any]:
+def _validation(near: Path, value: str) -> list[Layer]:
+    """The layers of the data before ``_val``, with training identities held out for the tests."""
+    whole = value.removesuffix(VALIDATION)
+    if "_to_" in whole or "+" in whole:
+        layers = [Layer(folders(near, "data")[-1], composed(near, whole, True), whole)]
+    else:
+        layers = group_layers(near, "data", whole)
+    domains = join(layers)["data"]["domains"]
+    held = {
+        name: dict(type="HeldOutIdentities", set=domains[name])
+        for name in HELD_OUT
+        if name in domains
+    }
+    data = dict(name=value, domains=held, tests=[name for name in TESTED if name in held])
+    return [*layers, Layer(layers[-1].path, dict(data=data), f"({VALIDATION})")]
+
+
+def composed(near: Path, value: str, held_out: bool = False) -> dict[str, Any]:
     """The data keys of sets that are joined (a+b), or of a source and a target (a_to_b).
 
     Source, part labels and styles are the source's; the target is the other set's source, with what
-    its file says in ``as_target``. Both are tested, but for sets without test images.
+    its file says in ``as_target``, which is how its own test goes: not with ``held_out``. Both are
+    tested, but for sets without test images.
     """
     source, _, target = value.partition("_to_")
     names = source.split("+")
@@ -134,7 +158,9 @@ def composed(near: Path, value: str) -> dict[str, Any]:
     if target:
         others = [_set(near, name) for name in target.split("+")]
         rest = [*given, *others]
-        data["domains"]["target"] = _joined([_target(one) for one in others])
+        data["domains"]["target"] = _joined(
+            [one["data"]["domains"]["source"] if held_out else _target(one) for one in others]
+        )
         data["tests"] = [*data["tests"], "target"]
         styled = given[0].get("styled", {}).get(target) if len(names) == 1 else None
         if styled:

@@ -15,6 +15,7 @@ from reidkit.data.datasets.cuhk03np import CUHK03NP
 from reidkit.data.datasets.dukemtmc import DukeMTMCreID, OccludedDuke
 from reidkit.data.datasets.dukemtmcvideo import DukeMTMCVideoReID
 from reidkit.data.datasets.grid import GRID
+from reidkit.data.datasets.held_out import HeldOutIdentities
 from reidkit.data.datasets.image_folder import ImageFolder
 from reidkit.data.datasets.joined import JoinedSets
 from reidkit.data.datasets.lsvid import LSVID
@@ -58,6 +59,7 @@ __all__ = [
     "DukeMTMCVideoReID",
     "DukeMTMCreID",
     "ILIDSVID",
+    "HeldOutIdentities",
     "ImageFolder",
     "JoinedSets",
     "LSVID",

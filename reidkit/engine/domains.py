@@ -13,7 +13,7 @@ from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
 from reidkit.config import stage_configs
 from reidkit.data.clips import ClipBatches, ClipDataset, FrameSampler
 from reidkit.data.crops import STORED, CropDataset
-from reidkit.data.datasets.joined import JoinedLabels
+from reidkit.data.datasets.joined import LabelArrays
 from reidkit.data.decode import limit_pixels
 from reidkit.data.loader import DomainLoader, make_loader
 from reidkit.data.split import Split
@@ -107,7 +107,9 @@ class Domains:
         if isinstance(split, TrackletSplit):
             split = split.crops()
         if parts := getattr(split, "parts", ()):
-            return JoinedLabels.of([self.labels(part, names, sizes) for part in parts])
+            return LabelArrays.joined([self.labels(part, names, sizes) for part in parts])
+        if (whole := getattr(split, "whole", None)) is not None:
+            return LabelArrays.selected(self.labels(whole, names, sizes), split.rows)
         if not _inside(split.label_key):
             raise UserError(f"{split.label_key!r} cannot name a label store: it leads elsewhere")
         if split.label_key not in self._stores:

@@ -50,13 +50,13 @@ class JoinedTracklets(TrackletSplit):
 
 
 @dataclass(frozen=True, eq=False)
-class JoinedLabels:
-    """The label stores of the parts of a joined split, as one.
+class LabelArrays:
+    """The labels of a split that has no store of its own: from those of its parts, or its whole.
 
     Attributes:
         keypoints: (M, 17, 3) float32.
         image_sizes: (M, 2) int64.
-        part_maps: (M, h, w) uint8, or None where a part has none.
+        part_maps: (M, h, w) uint8, or None where a store has none.
     """
 
     keypoints: np.ndarray
@@ -64,13 +64,21 @@ class JoinedLabels:
     part_maps: np.ndarray | None
 
     @classmethod
-    def of(cls, stores: Sequence[Any]) -> JoinedLabels:
+    def joined(cls, stores: Sequence[Any]) -> LabelArrays:
         """From the stores of the parts, in their order."""
         maps = [store.part_maps for store in stores]
         return cls(
             np.concatenate([store.keypoints for store in stores]),
             np.concatenate([store.image_sizes for store in stores]),
             None if any(one is None for one in maps) else np.concatenate(maps),
+        )
+
+    @classmethod
+    def selected(cls, store: Any, rows: np.ndarray) -> LabelArrays:
+        """Some rows of the store of the whole."""
+        maps = store.part_maps
+        return cls(
+            store.keypoints[rows], store.image_sizes[rows], None if maps is None else maps[rows]
         )
 
 

@@ -10,7 +10,7 @@ import pytest
 from mmengine.config import Config
 
 from reidkit.data import JoinedSets, Market1501
-from reidkit.data.datasets.joined import JoinedLabels, _joined, _shifted
+from reidkit.data.datasets.joined import LabelArrays, _joined, _shifted
 from reidkit.data.tracklets import TrackletSplit
 from reidkit.engine import domains as domains_module
 from reidkit.engine.domains import Domains
@@ -72,7 +72,7 @@ def test_labels_come_from_the_store_of_each_set(data, monkeypatch):
     ))  # fmt: skip
     domains = Domains(cfg)
     labels = domains.labels(domains.split("source", "train"), ["keypoints"])
-    assert isinstance(labels, JoinedLabels) and labels.part_maps is None
+    assert isinstance(labels, LabelArrays) and labels.part_maps is None
     assert len(labels.keypoints) == 10 and asked == ["market1501/train", "dukemtmcreid/train"]
     assert labels.keypoints[:, 0, 0].tolist() == [1] * 6 + [2] * 4
 
