@@ -11,6 +11,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
+from torch import nn
 
 from reidkit.config import stage_configs
 from reidkit.engine.build import (
@@ -35,6 +36,7 @@ from reidkit.engine.param_groups import freeze
 from reidkit.engine.refresh import RefreshSamplerHook
 from reidkit.engine.runner import ReIDRunner
 from reidkit.errors import UserError
+from reidkit.models.weights import Loaded
 from reidkit.registry import HOOKS
 
 HEADLINES = ("mAP", "R1")  # what trackers plot while a model is trained
@@ -88,13 +90,20 @@ def stage_model(
     load_initial_weights(
         model, cfg.train.get("load_from"), cfg.train.get("keep_classifiers", False)
     )
-    loaded = getattr(getattr(model, "backbone", None), "loaded", None)
-    if loaded is not None and is_main_process():
-        print(loaded.report())
+    if is_main_process():
+        for loaded in starting_weights(model):
+            print(f"weights {loaded.summary()}")
     freeze(model, cfg.train.get("freeze") or [])
     if cfg.train.get("loss_mult"):
         model.scale_losses(cfg.train.loss_mult)
     return model
+
+
+def starting_weights(model: Any) -> list[Loaded]:
+    """What became of the files that parts of a model start from, in the order of its parts."""
+    parts = model.named_children() if isinstance(model, nn.Module) else ()
+    found = [getattr(part, "loaded", None) for _, part in parts]
+    return [loaded for loaded in found if isinstance(loaded, Loaded)]
 
 
 def build_runner(

@@ -6,6 +6,7 @@ from reidkit.models import (  # noqa: F401
     heads,
     losses,
     oim,
+    osnet,
     preprocess,
     reid_model,
     timm_backbone,

@@ -34,8 +34,9 @@ class TorchvisionBackbone(nn.Module):
         name: torchvision's name, e.g. "mobilenet_v3_small", "resnet50", "convnext_tiny".
         node: the inner module whose output map is used; None takes everything before pooling and
             classifier.
-        pretrained: path of a state dict of the whole network; "imagenet" for torchvision's best,
-            fetched if not in its cache; None starts from random weights.
+        pretrained: path of weights of the whole network, its classifier of any size or left out;
+            "imagenet" for torchvision's best, fetched if not in its cache; None starts from random
+            weights.
         input_size: (height, width) of the images in pixels. Supplied by the framework.
 
     Shape:
@@ -69,7 +70,8 @@ class TorchvisionBackbone(nn.Module):
         if pretrained == "imagenet":
             network.load_state_dict(torchvision_state(name))
         elif pretrained is not None:
-            self.loaded = load_weights(network, pretrained)
+            classifier = lambda name: name.startswith(_AFTER)  # noqa: E731
+            self.loaded = load_weights(network, pretrained, optional=classifier)
         if node is None:
             kept = [child for n, child in network.named_children() if not n.startswith(_AFTER)]
             self.body: nn.Module = nn.Sequential(*kept)

@@ -29,7 +29,7 @@ class ResNet(nn.Module):
     """ResNet with the width, depth and strides that re-id recipes choose.
 
     Parameter names are torchvision's, so its ImageNet weights load unchanged where shapes agree,
-    and so do backbones in checkpoints of torchreid, fast-reid and reidkit (``weights.py``).
+    and so do backbones in files of torchreid, fast-reid, layumi and reidkit (docs/weights.md).
 
     Args:
         depth: 10, 18, 34, 50 or 101.

@@ -5,6 +5,9 @@ Shape letters: N images, C channels, L tokens, h w feature cells or patches.
 
 from __future__ import annotations
 
+import logging
+import math
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,10 +16,15 @@ from torch.nn import functional as F
 
 from reidkit.errors import UserError
 from reidkit.models.adapters import measured, no_network
-from reidkit.models.weights import fetch
+from reidkit.models.weights import Loaded, fetch, pair_weights
+from reidkit.models.weights.rename import in_timms_names
 from reidkit.registry import BACKBONES
 from reidkit.structures import FeatureSpec, ReIDBatch
-from reidkit.utils.checkpoint import load_state
+
+# tensors of other networks' files that timm's have no use for: what CLIP projects by, embeddings of
+# cameras, SOLIDER's semantic layers and its norms between stages; tables that are computed
+_BEYOND = ("proj", "sie_embed", "cv_embed", "semantic_embed_", "norm0.", "norm1.", "norm2.")
+_TABLES = ("relative_position_index", "attn_mask")
 
 
 @BACKBONES.library("timm")
@@ -33,8 +41,9 @@ class TimmBackbone(nn.Module):
     Args:
         name: timm's name, e.g. "resnet50", "vit_small_patch14_dinov2",
             "vit_base_patch16_clip_224.openai", "swin_tiny_patch4_window7_224".
-        pretrained: path of a state dict of the whole network; "imagenet" for the ones timm names,
-            fetched if not in its cache; None starts from random weights.
+        pretrained: path of weights of the whole network, in timm's names, those of CLIP (its image
+            tower) or of the mm libraries' Swin; "imagenet" for the ones timm names, fetched if not
+            in its cache; None starts from random weights.
         input_size: (height, width) of the images in pixels. Supplied by the framework.
 
     Shape:
@@ -66,13 +75,8 @@ class TimmBackbone(nn.Module):
             raise UserError("TimmBackbone needs timm: python -m pip install timm") from None
         if not timm.is_model(name):
             raise UserError(no_network("timm", name, timm.list_models()))
-        options: dict[str, Any] = {}
-        if pretrained == "imagenet":
-            options.update(pretrained=True)
-        elif pretrained is not None:
-            state = _whole_state(timm.create_model(name), pretrained)
-            options.update(pretrained=True, pretrained_cfg_overlay=dict(state_dict=state))
-        self.body: Any = self._create(timm, name, options, pretrained == "imagenet", input_size)
+        self.loaded: Loaded | None = None
+        self.body: Any = self._create(timm, name, pretrained, input_size)
         self.tokens = hasattr(self.body, "num_prefix_tokens")
         self.last = str(getattr(self.body, "output_fmt", "")).endswith("NHWC")
         if self.tokens:
@@ -82,33 +86,31 @@ class TimmBackbone(nn.Module):
         self.default = list(self.specs)[-1]
 
     def _create(
-        self, timm: Any, name: str, options: dict, download: bool, size: tuple[int, int]
+        self, timm: Any, name: str, pretrained: str | None, size: tuple[int, int]
     ) -> nn.Module:
         """The network for images of about this size, without its classifier."""
         # built without memory for weights: is it a plain transformer, and of which patches?
         with torch.device("meta"):
             kind = timm.create_model(name, num_classes=0)
         grid = getattr(getattr(kind, "patch_embed", None), "grid_size", None)
-        if hasattr(kind, "num_prefix_tokens") and grid is not None:
+        plain = hasattr(kind, "num_prefix_tokens") and grid is not None
+        if plain:
             patch = kind.patch_embed.patch_size
             size = tuple(-(-side // one) * one for side, one in zip(size, patch, strict=True))
-            options = dict(options, num_classes=0, img_size=size)
-        else:
-            options = dict(options, features_only=True)
         self.size = size
-
-        def create() -> nn.Module:
-            try:  # transformers want to know the size; convolutional networks do not know the word
-                return timm.create_model(name, **{"img_size": tuple(size), **options})
-            except TypeError:
-                return timm.create_model(name, **options)
-
+        options: dict[str, Any] = dict(num_classes=0) if plain else dict(features_only=True)
+        if pretrained not in (None, "imagenet"):
+            with torch.device("meta"):
+                whole = _sized(timm, name, size, num_classes=0)
+            state, self.loaded = _starting_state(whole, str(pretrained), f"timm/{name}")
+            options.update(pretrained=True, pretrained_cfg_overlay=dict(state_dict=state))
         try:
-            if not download:
-                return create()
+            if pretrained != "imagenet":
+                return _sized(timm, name, size, **options)
             cfg = timm.get_pretrained_cfg(name)
             at = f"https://huggingface.co/{cfg.hf_hub_id}" if cfg and cfg.hf_hub_id else "them"
-            return fetch(f"timm's {name}", create, at)
+            get = lambda: _sized(timm, name, size, pretrained=True, **options)  # noqa: E731
+            return fetch(f"timm's {name}", get, at)
         except RuntimeError as error:
             raise UserError(f"timm/{name}: {str(error).splitlines()[0]}") from error
 
@@ -152,20 +154,54 @@ class TimmBackbone(nn.Module):
         return {**features, "class": sequence[:, 0]} if prefix else features
 
 
-def _whole_state(network: nn.Module, path: str) -> dict[str, Tensor]:
-    """The state dict of a whole timm network; its classifier may have other classes.
+def _sized(timm: Any, name: str, size: tuple[int, int], **options: Any) -> nn.Module:
+    """A network of timm; transformers are told the size, others do not know the word."""
+    logger = logging.getLogger("timm.models._builder")
+    before = logger.level
+    logger.setLevel(logging.ERROR)  # it lists the classifier as unexpected; the report says more
+    try:
+        return timm.create_model(name, img_size=tuple(size), **options)
+    except TypeError:
+        return timm.create_model(name, **options)
+    finally:
+        logger.setLevel(before)
+
+
+def _starting_state(whole: nn.Module, path: str, name: str) -> tuple[dict[str, Tensor], Loaded]:
+    """The tensors of a file for a network of timm, its position embeddings resized.
 
     Raises:
-        UserError: a tensor besides the classifier's is missing or of another shape.
+        UserError: weights of another network.
     """
-    state, own = load_state(path), network.state_dict()
-    named = getattr(network, "pretrained_cfg", {}).get("classifier") or ()
-    heads = tuple(f"{n}." for n in ([named] if isinstance(named, str) else named))
-    wanted = {n: v for n, v in own.items() if not (heads and n.startswith(heads))}
-    wrong = [n for n, v in wanted.items() if n not in state or state[n].shape != v.shape]
-    if wrong:
-        raise UserError(
-            f"{path}: weights do not fit {type(network).__name__}: {len(wrong)} of {len(wanted)} "
-            f"tensors missing or of another shape (first: {', '.join(wrong[:3])})"
-        )
-    return {**own, **{n: state[n] for n in wanted}}
+    state, loaded = pair_weights(
+        whole.state_dict(),
+        path,
+        name,
+        beyond=lambda n: n.startswith(_BEYOND) or n.endswith(_TABLES),
+        flexible=lambda n: n.endswith(("pos_embed", "relative_position_bias_table")),
+        rename=in_timms_names,
+    )
+    notes = []
+    if "pos_embed" in state and state["pos_embed"].ndim == 3:
+        grid, prefix = whole.patch_embed.grid_size, whole.num_prefix_tokens  # type: ignore
+        before = _grid(state["pos_embed"].shape[1] - prefix)
+        if before != tuple(grid):
+            from timm.layers import resample_abs_pos_embed
+
+            state["pos_embed"] = resample_abs_pos_embed(
+                state["pos_embed"].float(), tuple(grid), before, prefix
+            )
+            sides = [f"{rows}x{columns}" for rows, columns in (before, grid)]
+            notes.append(f"positions resized from {sides[0]} to {sides[1]}")
+    if any(layer.split(".")[-1].startswith("semantic_embed") for layer in loaded.left):
+        notes.append("SOLIDER's semantic layers are left behind: its features are not these")
+    if any(layer.endswith(("sie_embed", "cv_embed")) for layer in loaded.left):
+        notes.append("the camera embedding is left behind")
+    return state, replace(loaded, note="; ".join(notes))
+
+
+def _grid(count: int) -> tuple[int, int]:
+    """Rows and columns of so many patches: square, else about twice as many rows as columns."""
+    pairs = [(count // c, c) for c in range(1, count + 1) if count % c == 0]
+    square = next((one for one in pairs if one[0] == one[1]), None)
+    return square or min(pairs, key=lambda one: abs(math.log(one[0] / one[1] / 2)))

@@ -37,7 +37,8 @@ IMAGES, IDENTITIES = 8, 4
 AXES = ("backbones", "heads", "losses", "samplers", "matchers", "evaluators")
 # makes large components quick; any other is built with its defaults
 SMALL: dict[str, dict[str, Any]] = {
-    "ResNet": dict(depth=10, width=8, stages=3, strides=(1, 2, 1), last_stride=None)
+    "ResNet": dict(depth=10, width=8, stages=3, strides=(1, 2, 1), last_stride=None),
+    "OSNet": dict(name="osnet_x0_25"),
 }
 
 

@@ -89,21 +89,51 @@ def refuse_damage(path: str | Path) -> None:
         raise UserError(f"{path}: damaged, {bad} differs from its checksum; {_ADVICE}")
 
 
+# under which names files keep their weights, and what wrappers put before all names
+CONTAINERS = ("state_dict", "model_state_dict", "model", "net", "teacher")
+PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "backbone.")
+
+
 def load_state(path: str | Path) -> dict:
-    """The state dict of a checkpoint, whether bare or under ``state_dict`` or ``model``.
+    """The state dict of a checkpoint, bare or in a container, under its own names.
 
     Raises:
         UserError: as ``load_checkpoint``, or the file holds no tensors.
     """
     import torch
 
-    content = load_checkpoint(path)
-    for key in ("state_dict", "model"):
-        if isinstance(content.get(key), dict):
-            content = content[key]
+    content = innermost(load_checkpoint(path))
     if not content or not all(isinstance(v, torch.Tensor) for v in content.values()):
         raise UserError(f"{path}: holds no state dict (a dict of tensors)")
     return content
+
+
+def innermost(content: dict) -> dict:
+    """What lies in the containers of a checkpoint; the checkpoint itself where there are none.
+
+    Example:
+        >>> innermost({"model": {"state_dict": {"a": 1}, "epoch": 2}})
+        {'a': 1}
+    """
+    for key in CONTAINERS:
+        if isinstance(content.get(key), dict):
+            return innermost(content[key])
+    return content
+
+
+def without_prefixes(state: dict) -> dict:
+    """A state dict without what wrappers put before every name of it, however often.
+
+    Example:
+        >>> without_prefixes({"module._orig_mod.a": 1, "module._orig_mod.b": 2})
+        {'a': 1, 'b': 2}
+        >>> without_prefixes({"module.a": 1, "b": 2})
+        {'module.a': 1, 'b': 2}
+    """
+    for prefix in PREFIXES:
+        if state and all(name.startswith(prefix) for name in state):
+            return without_prefixes({n.removeprefix(prefix): v for n, v in state.items()})
+    return state
 
 
 def _refusal(error: Exception) -> str:

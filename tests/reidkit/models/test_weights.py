@@ -6,7 +6,8 @@ import torch
 
 from reidkit.errors import UserError
 from reidkit.models.backbones import ResNet
-from reidkit.models.weights import fetch, writer_of
+from reidkit.models.weights import fetch
+from reidkit.models.weights.families import writer_of
 
 OPTIONS = dict(depth=50, width=8)
 
@@ -55,7 +56,7 @@ CASES = {
     "torchreid fc512": (torchreid_fc512, {"fc.0": 2, "fc.1": 1, "classifier": 1}),
     "fast-reid": (fastreid, {"heads": 1, "pixel_mean": 1, "pixel_std": 1, "heads.bottleneck.0": 2}),
     "torchvision": (torchvision, {"fc": 2}),
-    "mmengine": (reidkit, {"head.classifier": 1}),
+    "reidkit": (reidkit, {"head.classifier": 1}),
 }
 
 
@@ -74,15 +75,16 @@ def test_every_tensor_arrives_and_the_rest_is_named(name, source, tmp_path):
 def test_the_report_goes_layer_by_layer(source, tmp_path):
     torch.save(fastreid(source), tmp_path / "a.pth")
     lines = ResNet(**OPTIONS, pretrained=str(tmp_path / "a.pth")).loaded.report().splitlines()
-    assert lines[0] == f"{tmp_path}/a.pth: written by fast-reid, {len(source)} tensors loaded"
+    assert lines[0].startswith(f"{tmp_path}/a.pth: fast-reid's file: a ResNet-50 with 751 classes;")
+    assert f"; {len(source)} tensors loaded by name, 5 left behind (fast-reid pools" in lines[0]
     assert lines[1:4] == [
         "  conv1     <- backbone.conv1 (1)",
         "  bn1       <- backbone.bn1 (5)",
         "  layer1.0  <- backbone.layer1.0 (24)",
     ]
-    assert len(lines) == 1 + 2 + 16 + 2  # title, stem, blocks, left behind, note
-    assert lines[-2] == "  left behind: heads (1), pixel_mean (1), pixel_std (1), heads.bottleneck.0 (2)"  # fmt: skip
-    assert lines[-1].endswith("pools its stem without padding: model.backbone.stem_pool=ceil")
+    assert len(lines) == 1 + 2 + 16 + 1  # title, stem, blocks, left behind
+    assert lines[-1] == "  left behind: heads (1), pixel_mean (1), pixel_std (1), heads.bottleneck.0 (2)"  # fmt: skip
+    assert lines[0].endswith("pools its stem without padding: model.backbone.stem_pool=ceil)")
     ceil = ResNet(**OPTIONS, stem_pool="ceil", pretrained=str(tmp_path / "a.pth"))
     assert ceil.loaded.note == ""
 
@@ -111,11 +113,12 @@ def test_another_width_is_refused_layer_by_layer(source, tmp_path):
     with pytest.raises(UserError) as error:
         ResNet(depth=50, width=16, pretrained=str(tmp_path / "a.pth"))
     lines = str(error.value).splitlines()
-    assert lines[0] == f"{tmp_path}/a.pth: weights do not fit ResNet (written by torchvision)"
+    held = "the file holds a ResNet-50 without a classifier"
+    assert lines[0] == f"{tmp_path}/a.pth: weights do not fit ResNet: {held}"
     assert lines[1] == "  conv1: conv1.weight is (8, 3, 7, 7) there, (16, 3, 7, 7) here"
     assert lines[-2:] == [
         "  and 12 more layers",
-        "  Use weights of the same depth and width, or pretrained=None.",
+        "  use weights of this very network, or pretrained=None",
     ]
 
 
@@ -129,13 +132,13 @@ def test_another_width_is_refused_layer_by_layer(source, tmp_path):
 )
 def test_relatives_are_told_by_their_layers(key, kin, source, tmp_path):
     torch.save({**fastreid(source)["model"], f"backbone.{key}": torch.zeros(8)}, tmp_path / "a.pth")
-    with pytest.raises(UserError, match=f"of a network with {kin} layers, which it has not"):
+    with pytest.raises(UserError, match=f"a ResNet-50 with {kin} layers"):
         ResNet(**OPTIONS, pretrained=str(tmp_path / "a.pth"))
 
 
 def test_who_wrote_it():
     assert writer_of({"conv1.weight": 0, "fc.weight": 0}) == "torchvision"
-    assert writer_of({"backbone.conv1.weight": 0, "head.fc.weight": 0}) == "mmengine"
+    assert writer_of({"backbone.conv1.weight": 0, "head.fc.weight": 0}) == "reidkit"
 
 
 def test_a_download_that_fails_says_what_to_do():
