@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from reidkit.config.ranges import SHARE
 from reidkit.evaluation.matchers.base import Matcher, inner, unit_parts, vectors_of
 from reidkit.evaluation.matchers.prepared import Prepared
 from reidkit.registry import MATCHERS
@@ -37,6 +38,7 @@ class WeightedHeadsMatcher(Matcher):
     """
 
     bounds = (0.0, math.inf)
+    ranges = {"beta": SHARE}
 
     def __init__(self, beta: float = 0.5):
         super().__init__()

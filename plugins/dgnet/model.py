@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from reidkit.config.ranges import COUNT, COUNTS, FACTOR, WHOLE, Bounds
 from reidkit.data.transforms import Normalize
 from reidkit.errors import UserError
 from reidkit.models.base import TrainableModel
@@ -26,6 +27,8 @@ from .losses import read_terms
 from .networks import Networks, check_options
 from .objective import Objective
 from .teacher import Teacher
+
+WIDTHS = ("dim", "structure_dim", "mlp_dim", "discriminator_dim", "upsample")
 
 
 @MODELS.register_module()
@@ -65,6 +68,16 @@ class DGNet(TrainableModel):
     Source:
         DG-Net, arXiv 1904.07223, and the released code; departures: plugins/dgnet/README.md.
     """
+
+    ranges = {
+        **{f"networks.{one}": COUNT for one in WIDTHS},
+        "networks.dilations": COUNTS,
+        "networks.dropout": Bounds(0, 1, below=True, length=0),
+        "terms.*.weight": FACTOR,
+        "terms.*.start": WHOLE,
+        "terms.*.ramp": WHOLE,
+        "r1": FACTOR,
+    }
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from reidkit.config.ranges import WHOLE
 from reidkit.registry import HEADS
 from reidkit.structures import Embedding, FeatureSpec, HeadOutput, ReIDBatch, pick_feature
 
@@ -62,6 +63,7 @@ class DRSAHead(nn.Module):
     """
 
     pools_frames = True
+    ranges = {"parts": WHOLE}
     gate = staticmethod(spatial.gate)
 
     def __init__(

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from torch import Tensor, nn
 
+from reidkit.config.ranges import COUNT
 from reidkit.registry import HEADS
 from reidkit.structures import Embedding, FeatureSpec, HeadOutput, ReIDBatch, pick_feature
 
@@ -170,6 +171,7 @@ class PAPHead(PartHead):
 
     gives = ("vectors", "logits", "visibility")
     asks = ("masks", "visibility")
+    ranges = {"regions": COUNT}
 
     def __init__(
         self,
@@ -226,6 +228,7 @@ class PartSegHead(nn.Module):
     """
 
     gives = ("logits",)
+    ranges = {"parts": COUNT}
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from reidkit.config.ranges import WHOLE
 from reidkit.registry import LOSSES
 
 from .sparsity import GROUPS, exclusive_group_lasso, group_lasso
@@ -35,6 +36,8 @@ class BranchLoss(nn.Module):
         >>> BranchLoss(0)(logits, torch.tensor([0])), BranchLoss(1)(logits, torch.tensor([0]))
         (tensor(0.1269), tensor(0.6931))
     """
+
+    ranges = {"branch": WHOLE}
 
     def __init__(self, branch: int = 0):
         super().__init__()

@@ -10,6 +10,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from reidkit.config.ranges import RATE, WHOLE, Bounds
 from reidkit.evaluation.matchers.base import EPS, Matcher
 from reidkit.evaluation.matchers.prepared import Prepared
 from reidkit.registry import MATCHERS
@@ -73,6 +74,12 @@ class QAConvMatcher(Matcher):
     """
 
     bounds = (0.0, 1.0)
+    ranges = {
+        "map_size": Bounds(1, whole=True, length=2),
+        "temperature": RATE,
+        "shortlist": WHOLE,
+        "refined": WHOLE,
+    }
 
     def __init__(
         self,

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from mmcv.transforms import BaseTransform
 from torch import Tensor
 
+from reidkit.config.ranges import FACTOR, SHARE, Bounds
 from reidkit.data.transforms.fields import move_grid, resample_cells
 from reidkit.data.transforms.random import rand
 from reidkit.registry import TRANSFORMS
@@ -41,6 +42,8 @@ class RandomOcclusion(BaseTransform):
         >>> int((RandomOcclusion()(batch).images[0, 0] == 255).sum()) in (1, 4)
         True
     """
+
+    ranges = {"min_size": SHARE, "max_size": SHARE}
 
     def __init__(self, min_size: float = 0.0, max_size: float = 0.8, fill: float = 255.0):
         if not 0 <= min_size <= max_size <= 1:
@@ -83,6 +86,8 @@ class RandomRotation(BaseTransform):
     Raises:
         ValueError: degrees outside [0, 90); a batch without generator.
     """
+
+    ranges = {"degrees": Bounds(0, 90, below=True)}
 
     def __init__(self, degrees: float = 5.0):
         if not 0 <= degrees < 90:
@@ -137,6 +142,8 @@ class FactorJitter(BaseTransform):
         >>> FactorJitter(1.0, 1.0, hue=0.0)(batch).images.flatten()
         tensor([200.,   0.,   0.])
     """
+
+    ranges = {"low": FACTOR, "high": FACTOR}
 
     def __init__(self, low: float = 0.5, high: float = 2.0, hue: float = 0.1):
         if not 0 <= low <= high or not 0 <= hue <= 0.5:

@@ -39,7 +39,8 @@ def main(argv: list[str]) -> int:
     if args.print:
         print(render(cfg, resolved.origin))
         return 0
-    from reidkit.engine.dry_run import failure, refuse_incompatible
+    from reidkit.engine.dry_run import refuse_incompatible
+    from reidkit.engine.failure import failure
 
     refuse_incompatible(cfg, args.config)
     if args.check:

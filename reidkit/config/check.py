@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import mmengine.registry as _roots
 from mmengine.config import Config
 
 from reidkit.config.circles import circle_problems
 from reidkit.config.load import Resolved, resolve
+from reidkit.config.lookup import component_of, unknown_problems
 from reidkit.config.merge import merge
 from reidkit.config.options import option_problems
 from reidkit.config.places import MARKS, TOP_LEVEL
-from reidkit.config.problems import ConfigError, Problem, nearest, suggest
-from reidkit.config.ranges import range_problems
+from reidkit.config.problems import ConfigError, Problem, suggest
+from reidkit.config.ranges import option_range_problems, range_problems
 from reidkit.config.references import Node, names_of, node_of, reference_problems, shorten
 from reidkit.config.saved import python_files
 from reidkit.errors import UserError
 from reidkit.kinds import MMENGINE_KINDS, Kind, kind_of
-from reidkit.plugin.discover import discover
 from reidkit.plugin.errors import PluginError
-from reidkit.plugin.load import load_plugins, loaded
-from reidkit.registry import REGISTRIES, Registry
+from reidkit.plugin.load import load_plugins
 
 DICTS = ("data", "input", "prerequisites", "model", "train", "groups", "hooks")
 # known to be right; to look them up would import all of mmengine, which costs more than torch
@@ -116,7 +112,8 @@ def check_config(cfg: Config) -> list[Problem]:
         *circle_problems(tree),
     ]
     known = {problem.where for problem in problems}  # a value of a wrong type is said once
-    problems += [one for one in range_problems(tree) if one.where not in known]
+    ranges = [*range_problems(tree), *_option_ranges(tree)]
+    problems += [one for one in ranges if one.where not in known]
     return list(dict.fromkeys(problems))
 
 
@@ -189,12 +186,17 @@ def component_problems(
         path: keys from the top.
         plugins: names of the plugins that the config loads, in order.
     """
-    for where, kind, node in _places(tree, path):
+    for where, kind, node in places_of(tree, path):
         yield from _one_component(kind, node, where, plugins)
 
 
-def _places(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Kind, Any]]:
-    """(path, kind, node) of everything that stands at the place of a component."""
+def places_of(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Kind, Any]]:
+    """(path, kind, node) of everything that stands at the place of a component.
+
+    Args:
+        node: the part of a config at ``path``.
+        path: keys from the top.
+    """
     kind = kind_of(path)
     if kind is not None and not (node is None and kind.optional):
         yield path, kind, node
@@ -205,7 +207,17 @@ def _places(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...],
     else:
         return
     for key, value in children:
-        yield from _places(value, (*path, key))
+        yield from places_of(value, (*path, key))
+
+
+def _option_ranges(tree: Node) -> Iterator[Problem]:
+    """Options of components outside their bounds; unknown components are said elsewhere."""
+    plugins = names_of(tree.get("plugins"))
+    for path, kind, node in places_of(tree):
+        if isinstance(node, Mapping) and isinstance(node.get("type"), str):
+            with suppress(KeyError):
+                component = component_of(kind, node["type"], plugins)
+                yield from option_range_problems(".".join(path), kind.name, component, node)
 
 
 def components_of(tree: Node) -> Iterator[tuple[str, tuple[str, str]]]:
@@ -215,7 +227,7 @@ def components_of(tree: Node) -> Iterator[tuple[str, tuple[str, str]]]:
         >>> list(components_of(dict(model=dict(head=dict(type="BNNeckHead")))))
         [('model.head', ('heads', 'BNNeckHead'))]
     """
-    for path, kind, node in _places(tree, ()):
+    for path, kind, node in places_of(tree):
         if isinstance(node, Mapping) and isinstance(node.get("type"), str):
             yield ".".join(path), (kind.name, node["type"])
 
@@ -231,58 +243,10 @@ def _one_component(
         return
     name = node["type"]
     try:
-        component = _component(kind, name, plugins)
+        component = component_of(kind, name, plugins)
     except KeyError:
-        yield from _unknown(kind, name, where, plugins)
+        yield from unknown_problems(kind, name, where, plugins)
         return
     passed = ("type", *PASSED.get(kind.name, ()))
     options = {key: value for key, value in node.items() if key not in passed}
     yield from option_problems(where, name, component, options, frozenset(kind.supplies))
-
-
-def _component(kind: Kind, name: str, plugins: Sequence[str]) -> Any:
-    """The class of that name; one of a plugin that the config does not name does not count."""
-    plugin, slash, _ = name.partition("/")
-    registry = REGISTRIES.get(kind.name)
-    of_library = registry is not None and plugin in registry.libraries
-    if slash and plugin not in plugins and not of_library:
-        raise KeyError(name)
-    if kind.name == "optimizers":
-        from torch import optim  # names that torch has not are looked up in mmengine
-
-        if inspect.isclass(cls := getattr(optim, name, None)):
-            return cls
-    if registry is None:
-        for module in kind.modules:
-            importlib.import_module(module)
-        return getattr(_roots, kind.root).module_dict[name]
-    return registry.get(name)
-
-
-def _unknown(kind: Kind, name: str, where: str, plugins: Sequence[str]) -> Iterator[Problem]:
-    """The refusal of a name: of a plugin that is not loaded, of another kind, or misspelt."""
-    plugin = name.partition("/")[0] if "/" in name else ""
-    absent = discover().plugins.get(plugin) if plugin not in plugins else None
-    if absent is not None and (kind.name, name) in absent.components():
-        yield Problem(
-            f"{where}.type",
-            f"{name!r} belongs to plugin {plugin!r}, which is installed but not loaded",
-            f"load it: plugins='{json.dumps([*plugins, plugin], separators=(',', ':'))}'",
-        )
-        return
-    if plugin in plugins and plugin not in loaded():
-        return  # the plugin's own problem says it all
-    registry: Registry | None = REGISTRIES.get(kind.name)
-    known = registry.names() if registry else sorted(getattr(_roots, kind.root).module_dict)
-    known = [one for one in known if "/" not in one or one.partition("/")[0] in plugins]
-    known += [f"{library}/<name>" for library in (registry.libraries if registry else ())]
-    article = f"no {kind.singular} named {name!r}"
-    for other in REGISTRIES.values():
-        if other is not registry and name in other.names():
-            article += f"; there is a {other.kind} of that name"
-    near = nearest(name, known)
-    found_near = registry.module_dict.get(near) if registry and near else None
-    place = inspect.getmodule(found_near) if found_near else None
-    yield Problem(
-        f"{where}.type", article, suggest(name, known, where=getattr(place, "__name__", ""))
-    )

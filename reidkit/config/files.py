@@ -21,6 +21,7 @@ from mmengine.config import ConfigDict
 
 from reidkit.config.merge import merge
 from reidkit.config.problems import nearest
+from reidkit.config.saved import UNREADABLE
 from reidkit.errors import UserError
 from reidkit.plugin.discover import discover, why_unfound
 from reidkit.plugin.errors import display_path
@@ -63,9 +64,9 @@ def config_path(name: str) -> Path:
         UserError: not found, with the nearest name.
     """
     for path in _places(name):
-        if path.suffix == ".py" and path.is_file():
+        if path.suffix == ".py" and is_file(path):
             return path
-    if Path(name).is_file():
+    if is_file(Path(name)):
         raise UserError(f"{name}: a config is a Python file whose name ends in .py")
     plugins = discover().plugins.values()
     known = sorted({*config_names(), *(one for m in plugins for one in plugin_configs(m))})
@@ -74,7 +75,22 @@ def config_path(name: str) -> Path:
     owner = _bare(name).partition("/")[0]
     unfound = "/" in name and owner not in {one.partition("/")[0] for one in known}
     why = why_unfound(owner) if unfound else ""
-    raise UserError(f"{name}: no such config; {hint}available: {', '.join(known) or 'none'}{why}")
+    raise UserError(
+        f"{name:.200}: no such config; {hint}available: {', '.join(known) or 'none'}{why}"
+    )
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there; a path that cannot be one is not.
+
+    Example:
+        >>> is_file(Path("a" * 10_000))
+        False
+    """
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long a name
+        return False
 
 
 def config_names() -> Iterator[str]:
@@ -121,8 +137,9 @@ def read_layers(path: Path, _above: Sequence[Path] = ()) -> list[Layer]:
     tree = _parse(path)
     layers: list[Layer] = []
     for base in _bases(tree, path):
-        if not base.is_file():
-            raise UserError(f"{display_path(path)}: _base_ {display_path(base)} does not exist")
+        if not is_file(base):
+            shown = display_path(base)
+            raise UserError(f"{display_path(path)}: _base_ {shown:.200} does not exist")
         seen = {layer.path for layer in layers}
         layers += [new for new in read_layers(base, (*_above, path)) if new.path not in seen]
     return [*layers, Layer(path, _run(tree, path, join(layers)))]
@@ -150,7 +167,7 @@ def default_layers(layers: Sequence[Layer] = ()) -> list[Layer]:
 def _parse(path: Path) -> ast.Module:
     try:  # some editors put a mark before the first letter
         tree = ast.parse(path.read_text(encoding="utf-8-sig"), str(path))
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, OSError, MemoryError, RecursionError) as error:
         line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
         raise UserError(f"{display_path(path)}{line}: {type(error).__name__}: {error}") from error
     for node in ast.walk(tree):
@@ -170,7 +187,7 @@ def _bases(tree: ast.Module, path: Path) -> list[Path]:
             tree.body.remove(node)
             try:
                 named = ast.literal_eval(node.value)
-            except ValueError:
+            except UNREADABLE:
                 named = None
             named = [named] if isinstance(named, str) else named
             if not isinstance(named, (list, tuple)) or not all(
@@ -199,7 +216,12 @@ def _run(tree: ast.Module, path: Path, below: dict[str, Any]) -> dict[str, Any]:
     for name, value in names.items():
         own = inspect.ismodule(value) or inspect.isroutine(value) or inspect.isclass(value)
         if not name.startswith("_") and not own:
-            keys[name] = _plain(value, name, path)
+            try:
+                keys[name] = _plain(value, name, path)
+            except RecursionError:
+                raise UserError(
+                    f"{display_path(path)}: {name}: holds itself, or nests too deeply"
+                ) from None
     return keys
 
 

@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reidkit.config.files import Layer, configs_folder, is_default, join, read_layers
+from reidkit.config.files import Layer, configs_folder, is_default, is_file, join, read_layers
 from reidkit.config.merge import merge
 from reidkit.config.override import Override
 from reidkit.config.problems import suggest
 from reidkit.errors import UserError
+from reidkit.plugin.errors import display_path
 
 EXTRAS = ("as_target", "styled")  # of a data file, for composition alone; see docs/data.md
 VALIDATION = "_val"
@@ -51,6 +52,25 @@ def choose(
         else:
             rest.append(override)
     return chosen, rest
+
+
+def groups_of(tree: Mapping[str, Any], file: Path) -> dict[str, str]:
+    """The groups' values as config files say them.
+
+    Args:
+        tree: keys of all of them.
+        file: the config, for the message.
+
+    Raises:
+        UserError: no dict of names.
+    """
+    groups = tree.get("groups", {})
+    if not isinstance(groups, dict) or not all(isinstance(one, str) for one in groups.values()):
+        hint = 'groups=dict(data="synthped", recipe="quick")'
+        raise UserError(
+            f"{display_path(file)}: groups: expected names as in {hint}; got {groups!r:.80}"
+        )
+    return groups
 
 
 def _with_side(data: str, side: str, value: Any) -> str:
@@ -92,9 +112,11 @@ def group_layers(near: Path, group: str, value: str, others: Sequence[str] = ())
         return _validation(near, value)
     if group == "data" and ("_to_" in value or "+" in value):
         return [Layer(folders(near, group)[-1], composed(near, value), value)]
-    known = _known(near, group)
+    known = group_values(near, group)
     also = "; <a>_to_<b> joins two of them" if group == "data" else ""
-    found_none = "" if known else f"\n  looked for as {folders(near, group)[0] / value}.py"
+    found_none = (
+        "" if known or others else f"\n  looked for as {folders(near, group)[0] / value}.py"
+    )
     raise UserError(
         f"{group}={value}: no such {group}; {suggest(value, known | {*others})}{also}{found_none}"
     )
@@ -102,10 +124,11 @@ def group_layers(near: Path, group: str, value: str, others: Sequence[str] = ())
 
 def _file(near: Path, group: str, value: str) -> Path | None:
     places = (folder / f"{value}.py" for folder in folders(near, group))
-    return next((place for place in places if place.is_file()), None)
+    return next((place for place in places if is_file(place)), None)
 
 
-def _known(near: Path, group: str) -> set[str]:
+def group_values(near: Path, group: str) -> set[str]:
+    """Names of a group's files, for a config file."""
     return {path.stem for folder in folders(near, group) for path in folder.glob("[!_]*.py")}
 
 
@@ -177,7 +200,7 @@ def composed(near: Path, value: str, held_out: bool = False) -> dict[str, Any]:
 def _set(near: Path, name: str) -> dict[str, Any]:
     path = _file(near, "data", name)
     if path is None:
-        known = _known(near, "data")
+        known = group_values(near, "data")
         raise UserError(f"data: no data set named {name!r}; {suggest(name, known, 'data sets')}")
     return join(read_layers(path))
 

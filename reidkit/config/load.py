@@ -8,12 +8,13 @@ line, and it is read as literals.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.config.config import RESERVED_KEYS
 from yacs.config import CfgNode
 
 from reidkit.config.files import (
@@ -23,13 +24,16 @@ from reidkit.config.files import (
     configs_folder,
     default_layers,
     is_default,
+    is_file,
     join,
     read_layers,
 )
-from reidkit.config.groups import choose, folders, group_layers
+from reidkit.config.groups import choose, folders, group_layers, group_values, groups_of
 from reidkit.config.merge import without_none
 from reidkit.config.override import Override, apply_overrides, parse_override
-from reidkit.config.problems import ConfigError, Problem
+from reidkit.config.places import TOP_LEVEL
+from reidkit.config.problems import ConfigError, Problem, suggest
+from reidkit.config.recipes import recipe_names, with_recipe
 from reidkit.config.saved import is_saved, read_saved
 from reidkit.config.settings import resolve_settings
 from reidkit.errors import UserError
@@ -107,8 +111,18 @@ def resolve(path: str | Path, overrides: Sequence[str] = (), run: bool = False) 
         overrides: as ``load_config``.
         run: the file lies in a run folder, which is data: it is read as a saved config or not at
             all, and files that it names are not executed for a group either.
+
+    Raises:
+        UserError: as ``load_config``.
     """
     file = config_path(str(path))
+    try:
+        return _resolve(file, overrides, run)
+    except RecursionError:
+        raise UserError(f"{display_path(file)}: dicts or lists that nest too deeply") from None
+
+
+def _resolve(file: Path, overrides: Sequence[str], run: bool) -> Resolved:
     parsed = [_parsed(text) for text in overrides]
     saved = is_saved(file)
     if run and not saved:
@@ -120,11 +134,13 @@ def resolve(path: str | Path, overrides: Sequence[str] = (), run: bool = False) 
     tree = without_none({k: v for k, v in join(layers).items() if k != "recipes"})
     tree["groups"] = groups
     applied = apply_overrides(tree, rest)
+    reserved = [key for key in RESERVED_KEYS if tree.pop(key, None) is not None]  # by mmengine
     plugins = tree.get("plugins", [])
     names = [p for p in plugins if isinstance(p, str)] if isinstance(plugins, list) else []
     settings, problems = resolve_settings(tree.pop("settings", {}), names)
     chosen = {("groups", group) for group in groups if _is_chosen(group, parsed)}
     overridden = frozenset(applied.paths | chosen)
+    problems += [Problem(k, f"unknown key {k!r}", suggest(k, TOP_LEVEL, "keys")) for k in reserved]
     marked = [problem.marked(overridden) for problem in problems]
     tree.update(resolved=True, source=tree["source"] if saved else _source(file))
     cfg = Config(_ordered(dict(without_none(tree), settings=settings)))
@@ -156,31 +172,21 @@ def _layered(
     """Layers, lowest first; groups; the overrides that choose no group."""
     layers = read_layers(file)
     default, own = default_layers(layers), [one for one in layers if not is_default(one.path)]
-    groups, rest = choose(join([*default, *own]).get("groups", {}), overrides)
-    chosen = list(default)
+    groups, rest = choose(groups_of(join([*default, *own]), file), overrides)
+    chosen, recipes = list(default), recipe_names(own)
     for group, value in groups.items():
-        kept = _recipes(own) if group == "recipe" else ()
-        if value not in kept or _has_file(file, group, value):
-            chosen += group_layers(file, group, value, kept)
-    return [*chosen, *_with_recipe(own, groups.get("recipe", ""))], groups, rest
+        kept = list(recipes) if group == "recipe" else []
+        near = _nearest(file, own, group, value)
+        if value not in kept or _has_file(near, group, value):
+            kept += [one for layer in own for one in group_values(layer.path, group)]
+            chosen += group_layers(near, group, value, kept)
+    return [*chosen, *with_recipe(own, groups.get("recipe", ""))], groups, rest
 
 
-def _recipes(layers: Sequence[Layer]) -> list[str]:
-    """Recipes that config files keep values for."""
-    return [name for one in layers for name in one.keys.get("recipes", {})]
-
-
-def _with_recipe(layers: Sequence[Layer], recipe: str) -> Iterator[Layer]:
-    """Each file's keys, then those it keeps for the recipe."""
-    for one in layers:
-        yield Layer(one.path, {k: v for k, v in one.keys.items() if k != "recipes"})
-        values = one.keys.get("recipes", {}).get(recipe, {})
-        if not isinstance(values, dict):
-            raise UserError(
-                f"{one.label}: recipes.{recipe}: expected a dict of keys, got {values!r}"
-            )
-        if values:
-            yield Layer(one.path, values, f"(recipes: {recipe})")
+def _nearest(file: Path, layers: Sequence[Layer], group: str, value: str) -> Path:
+    """The file beside which a group's value lies: the config, else the highest of its bases."""
+    files = [file, *(layer.path for layer in reversed(layers))]
+    return next((one for one in files if _has_file(one, group, value)), file)
 
 
 def _saved(
@@ -225,14 +231,15 @@ def _near(source: str, run: bool) -> Path:
 def has_recipe(name: str, recipe: str) -> bool:
     """Whether a config, by file or name, has a recipe ("quick", "paper")."""
     try:
-        file = config_path(name)
-        return _has_file(file, "recipe", recipe) or recipe in _recipes(read_layers(file))
+        layers = read_layers(config_path(name))
+        beside = any(_has_file(one.path, "recipe", recipe) for one in layers)
+        return beside or recipe in recipe_names(layers)
     except UserError:
         return False
 
 
 def _has_file(near: Path, group: str, value: str) -> bool:
-    return any((folder / f"{value}.py").is_file() for folder in folders(near, group))
+    return any(is_file(folder / f"{value}.py") for folder in folders(near, group))
 
 
 def _has(keys: Any, path: tuple[str, ...]) -> bool:

@@ -14,7 +14,6 @@ from typing import Any
 from reidkit.config.problems import Problem
 
 INFINITY = math.inf
-LARGEST_SEED = 2**32 - 1  # of numpy
 
 
 @dataclass(frozen=True)
@@ -60,23 +59,31 @@ class Bounds:
 
     def _fits(self, value: Any) -> bool:
         number = isinstance(value, int if self.whole else (int, float))
-        if not number or isinstance(value, bool) or not math.isfinite(value):
+        if not number or isinstance(value, bool):
+            return False
+        if isinstance(value, float) and not math.isfinite(value):
             return False
         low = value > self.low if self.above else value >= self.low
         return low and (value < self.high if self.below else value <= self.high)
 
     def __str__(self) -> str:
         kind = "whole number" if self.whole else "number"
+        if self.low == -INFINITY:
+            kind = f"finite {kind}"
         named = {None: f"a {kind}", 0: f"a list of {kind}s"}.get(
             self.length, f"{self.length} {kind}s"
         )
-        low = f"above {self.low:g}" if self.above else f"of at least {self.low:g}"
+        low = f" above {self.low:g}" if self.above else f" of at least {self.low:g}"
+        low = "" if self.low == -INFINITY else low
         least = "below" if self.below else "at most"
         high = "" if self.high == INFINITY else f" and {least} {self.high:.10g}"
-        return f"{named} {low}{high}" + (" or None" if self.optional else "")
+        return f"{named}{low}{high}" + (" or None" if self.optional else "")
 
 
+ANY = Bounds(-INFINITY)  # the mark of an option that takes every finite number
 COUNT = Bounds(1, whole=True)
+COUNTS = Bounds(1, whole=True, length=0)
+WHOLE = Bounds(0, whole=True)
 SHARE = Bounds(0, 1)
 RATE = Bounds(0, above=True)
 FACTOR = Bounds(0)
@@ -94,14 +101,12 @@ RANGES: dict[tuple[str, ...], Bounds] = {
     ("train", "batch_size"): COUNT,
     ("train", "accumulate"): COUNT,
     ("train", "checkpoint_every"): COUNT,
-    ("train", "eval_every"): Bounds(0, whole=True),
+    ("train", "eval_every"): WHOLE,
     ("train", "clip_grad"): Bounds(0, above=True, optional=True),
     ("train", "layer_decay"): Bounds(0, 1, above=True, optional=True),
     ("train", "lr_mult", "*"): FACTOR,
     ("train", "decay_mult", "*"): FACTOR,
     ("train", "loss_mult", "*"): FACTOR,
-    ("train", "sampler", "p"): Bounds(1, whole=True, optional=True),
-    ("train", "sampler", "k"): COUNT,
     ("train", "schedule", "milestones"): Bounds(1, whole=True, length=0),
     ("train", "schedule", "gamma"): Bounds(0, 1, above=True),
     ("train", "schedule", "warmup"): FACTOR,
@@ -113,9 +118,28 @@ RANGES: dict[tuple[str, ...], Bounds] = {
     ("input", "size"): Bounds(1, whole=True, length=2),
     ("evaluation", "topk"): Bounds(1, whole=True, length=0),
     ("evaluation", "bootstrap"): Bounds(0, 1_000_000, whole=True),
-    ("settings", "workers"): Bounds(0, whole=True),
-    ("settings", "seed"): Bounds(0, LARGEST_SEED, whole=True),
 }
+# what an option of this name may be in every component of a kind that has it; a component with
+# other bounds, or with options of its own, has them in ``ranges``: {"dim": Bounds(1, whole=True)}
+OPTIONS: dict[str, dict[str, Bounds]] = {
+    "backbones": {
+        "depth": COUNT, "stages": COUNT, "blocks": COUNTS, "strides": COUNTS, "last_stride": COUNT,
+        "width": RATE,
+    },
+    "heads": {"dim": COUNT, "hidden": COUNT, "stripes": COUNT, "dropout": Bounds(0, 1, below=True)},
+    "losses": {
+        "margin": FACTOR, "scale": RATE, "temperature": RATE, "momentum": SHARE,
+        "label_smoothing": Bounds(0, 1, below=True),
+    },
+    "transforms": {
+        "p": SHARE, "pad": WHOLE, "mean": Bounds(-INFINITY, length=3),
+        "std": Bounds(0, above=True, length=3), "brightness": FACTOR, "contrast": FACTOR,
+        "saturation": FACTOR, "gain": FACTOR, "hue": Bounds(0, 0.5),
+    },
+    "samplers": {"p": COUNT, "k": COUNT, "steps": COUNT},
+    "frame_samplers": {"frames": COUNT, "offsets": COUNT, "stride": COUNT},
+    "hooks": {"interval": COUNT, "count": COUNT},
+}  # fmt: skip
 RESIZES = ("cv2", "pil")  # those of reidkit.data.decode, which lies above; a test compares them
 
 
@@ -139,6 +163,33 @@ def range_problems(tree: Mapping[str, Any]) -> Iterator[Problem]:
             known = " or ".join(map(repr, RESIZES))
             yield Problem(".".join(path), f"expected {known}, got {value!r}")
     yield from _weightless(tree)
+
+
+def ranges_of(kind: str, component: Any) -> dict[str, Bounds]:
+    """Bounds of a component's options, dotted where an option is a dict.
+
+    Args:
+        kind: of the component ("heads").
+        component: its class; the class's own ``ranges`` come before those of its kind.
+    """
+    return {**OPTIONS.get(kind, {}), **getattr(component, "ranges", {})}
+
+
+def option_range_problems(
+    where: str, kind: str, component: Any, options: Mapping[str, Any]
+) -> Iterator[Problem]:
+    """Options outside their bounds; whether one may be None is its type's matter.
+
+    Args:
+        where: the component's key.
+        kind: of the component.
+        component: its class.
+        options: as the config gives them.
+    """
+    for name, bounds in ranges_of(kind, component).items():
+        for path, value in _values(options, tuple(name.split("."))):
+            if value is not None and (wrong := bounds.problem(value)):
+                yield Problem(f"{where}.{'.'.join(path)}", wrong)
 
 
 def _values(

@@ -12,7 +12,8 @@ from typing import Any
 from reidkit.errors import UserError
 
 WIDTH = 100
-_UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)  # what ast raises
+# what ast raises
+UNREADABLE = (SyntaxError, ValueError, TypeError, RecursionError, MemoryError)
 Origin = Callable[[tuple[str, ...]], str]
 
 
@@ -101,7 +102,7 @@ def is_saved(path: Path) -> bool:
     """Whether a file is a config that a run has saved: it says ``resolved = True``."""
     try:
         body = ast.parse(path.read_text(encoding="utf-8")).body
-    except _UNREADABLE:
+    except UNREADABLE:
         return False
     return any(
         isinstance(node, ast.Assign)
@@ -124,7 +125,7 @@ def read_saved(path: Path) -> dict[str, Any]:
             if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name):
                 raise ValueError
             keys[node.targets[0].id] = literal(node.value)
-        except (TypeError, *_UNREADABLE):
+        except UNREADABLE:
             got = ast.get_source_segment(text, node) or ""
             raise UserError(
                 f"{path}, line {node.lineno}: a saved config holds literals only and is not "

@@ -12,14 +12,14 @@ from reidkit.plugin.discover import discover
 from reidkit.plugin.setting import Setting
 
 CORE: dict[str, Setting] = {
-    "seed": Setting(0, "every random choice of a run follows from it"),
+    "seed": Setting(0, "every random choice of a run follows from it", low=0, high=2**32 - 1),
     "device": Setting("auto", "auto (CUDA when there is one), cpu, cuda or cuda:<n>"),
     "work_dir": Setting("runs", "folder in which run folders are made"),
     "data_root": Setting("data", "folder of all data sets and label stores"),
     "max_pixels": Setting(
-        100_000_000, "most pixels that an image file may claim; a larger one is not decoded"
+        100_000_000, "most pixels that an image file may claim; a larger one is not decoded", low=1
     ),
-    "workers": Setting(2, "loader processes per domain; 0 loads in the main process"),
+    "workers": Setting(2, "loader processes per domain; 0 loads in the main process", low=0),
     "precision": Setting(
         "auto",
         "number format of training's forward pass (auto: what pays on the device); losses, and "

@@ -8,38 +8,31 @@ finds out after it has rendered, labelled and loaded its data has wasted its use
 from __future__ import annotations
 
 import importlib.util
-import inspect
-import traceback
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
 from mmengine.config import Config, ConfigDict
-from torch import nn
 
 from reidkit.config import stage_configs
-from reidkit.config.check import components_of
 from reidkit.config.problems import ConfigError, Problem
 from reidkit.data.crops import STORED
 from reidkit.data.datasets.reader import Reader
 from reidkit.engine.build import TrainingSet, build_model
+from reidkit.engine.failure import problem_of
 from reidkit.engine.label_plan import plan_of
-from reidkit.engine.optim import build_optimizers, build_schedule
+from reidkit.engine.optim import build_optimizers, build_schedule, refuse_no_step
 from reidkit.engine.param_groups import freeze
 from reidkit.engine.sample_batch import IDENTITIES, IMAGES, sample_batch
 from reidkit.errors import UserError
 from reidkit.models.inputs import asks_of, who_gives
 from reidkit.models.reid_model import ReIDModel
-from reidkit.plugin.errors import format_error, line_of
-from reidkit.plugin.load import folders
 from reidkit.registry import (
     DATASETS,
     EVALUATORS,
     HOOKS,
-    REGISTRIES,
     SAMPLERS,
 )
-from reidkit.structures import ReIDBatch
 
 
 def refuse_incompatible(cfg: Config, source: str = "config") -> None:
@@ -72,7 +65,7 @@ def dry_run_problems(cfg: Config) -> list[Problem]:
         try:
             models.append(build_model(cfg, TrainingSet(IDENTITIES, (0, 1))))
         except Exception as error:
-            return [_problem(error, cfg, None)]
+            return [problem_of(error, cfg, None)]
         model = models[0]
         whole = isinstance(model, ReIDModel)
         problems += input_problems(cfg, model) if whole else []
@@ -82,7 +75,7 @@ def dry_run_problems(cfg: Config) -> list[Problem]:
             try:
                 attempt(cfg, model)
             except Exception as error:
-                problems.append(_problem(error, cfg, model))
+                problems.append(problem_of(error, cfg, model))
     return list(dict.fromkeys(problems))
 
 
@@ -134,33 +127,11 @@ def _asking(model: ReIDModel, domain: str | None, name: str) -> tuple[str, str]:
     return "model.transforms", "a transform"
 
 
-def failure(error: Exception, cfg: Config) -> UserError | None:
-    """What stopped a run in one of its components, in words; None for what is no component's.
-
-    Args:
-        error: raised by the run.
-        cfg: its config.
-    """
-    more = "--debug shows the traceback"
-    if isinstance(error, torch.cuda.OutOfMemoryError):
-        hint = f"train.batch_size={cfg.train.batch_size} may be too large for it; {more}"
-        return UserError(f"{str(error).strip()}\n  {hint}")
-    place = _place(error, cfg, None)
-    unknown = place == "model" and not line_of(error, folders())
-    if unknown or isinstance(error, (UserError, BrokenPipeError)):
-        return None
-    text = format_error(error, folders()).replace("\n", "\n  ")
-    if "Expected more than 1 value per channel" in text:
-        text += (
-            "\n  batch normalisation cannot train on a batch of one image: raise "
-            "train.batch_size, or leave a last batch of one out with train.sampler.drop_last=True"
-        )
-    return UserError(f"{place}: {text}\n  this stopped the run; {more}")
-
-
 def _train(cfg: Config, model: ReIDModel) -> None:
-    plan = plan_of(model)
-    data = {d: sample_batch(cfg, plan.train[d], plan.sizes[d], d) for d in model.domains}
+    plan, count = plan_of(model), 1 if cfg.train.batch_size == 1 else IMAGES
+    data = {
+        d: sample_batch(cfg, plan.train[d], plan.sizes[d], d, images=count) for d in model.domains
+    }
     if data:
         model.train()
         model(**model.data_preprocessor(data, True))
@@ -184,7 +155,9 @@ def _rest(cfg: Config, model: Any) -> None:
     for stage in stage_configs(cfg):
         train = stage.train
         _schedule(train, build_optimizers(model, train, light=True))
-        _sampler(cfg, train, split)
+        sampler = _sampler(cfg, train, split)
+        if split is not None:
+            refuse_no_step(train, len(sampler))
 
 
 def _names(cfg: Config, model: Any) -> None:
@@ -232,11 +205,11 @@ def _training_split(cfg: Config, model: Any) -> tuple[int, int] | None:
     return reader.expected("train") if isinstance(reader, Reader) else None
 
 
-def _sampler(cfg: Config, train: ConfigDict, split: tuple[int, int] | None) -> None:
+def _sampler(cfg: Config, train: ConfigDict, split: tuple[int, int] | None) -> Any:
     """Build a sampler for as many identities as there will be, or enough for any batch."""
     crops, identities = split or (16 * train.batch_size, train.batch_size)
     rows = torch.arange(crops)
-    SAMPLERS.build(
+    return SAMPLERS.build(
         dict(train.sampler),
         dict(
             num_samples=crops,
@@ -249,52 +222,3 @@ def _sampler(cfg: Config, train: ConfigDict, split: tuple[int, int] | None) -> N
             settings=cfg.settings,
         ),
     )
-
-
-def _problem(error: Exception, cfg: Config, model: ReIDModel | None) -> Problem:
-    """What went wrong, at the component whose code was running."""
-    what = format_error(error, folders()).replace("\n", "\n      ")
-    place, hint = _place(error, cfg, model), ""
-    if isinstance(error, UserError) and what.startswith(
-        ("train.", "visualizers.")
-    ):  # it says where itself
-        place, _, what = what.partition(": ")
-    of_shapes = isinstance(error, (ValueError, RuntimeError, LookupError))
-    if isinstance(model, ReIDModel) and of_shapes and place.startswith("model."):
-        size = tuple(cfg.input.size)
-        batch = ReIDBatch(torch.zeros(1, 3, *size), cameras=torch.zeros(1, dtype=torch.int64))
-        with torch.no_grad():
-            features = model.backbone.eval()(batch.images, batch)
-        shapes = ", ".join(f"{name} {tuple(one.shape[1:])}" for name, one in features.items())
-        hint = f"images of {size[0]}x{size[1]} give features: {shapes}"
-    return Problem(place, what, hint)
-
-
-def _place(error: Exception, cfg: Config, model: ReIDModel | None) -> str:
-    """The config's key of the last component on the way to the error; "model" where there is none.
-
-    Built components are known by identity; one whose constructor failed only by its class.
-    """
-    nodes = dict(components_of(cfg.to_dict()))
-    classes: dict[Any, str] = {}
-    for path, (kind, name) in nodes.items():
-        component = REGISTRIES[kind].module_dict.get(name) if kind in REGISTRIES else None
-        library = (
-            REGISTRIES[kind].libraries.get(name.partition("/")[0]) if kind in REGISTRIES else None
-        )
-        if inspect.isclass(component or library):
-            classes.setdefault(component or library, path)
-    built = {} if model is None else dict(_places_of(model))
-    place = "model"
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        owner = frame.f_locals.get("self")
-        place = built.get(id(owner)) or classes.get(type(owner), place)
-    return place
-
-
-def _places_of(model: nn.Module) -> Iterator[tuple[int, str]]:
-    for name, module in model.named_modules():
-        parts = name.split(".")
-        own = len(parts) == (1 if parts[0] in ("backbone", "head", "matcher") else 2)
-        if name and own and parts[0] != "data_preprocessor":
-            yield id(module), f"model.{name}"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from reidkit.data.decode import resize_into
+from reidkit.engine.crop_inputs import Crop, Given, as_crops
 from reidkit.engine.run import Run
 from reidkit.structures import Embedding, Field, ReIDBatch
 
@@ -24,8 +24,8 @@ class Extractor:
 
     Example:
         >>> extractor = Extractor("runs/eanet-pcb-synthped-quick-s0")  # doctest: +SKIP
-        >>> extractor(list_of_rgb_crops).vectors.shape                 # doctest: +SKIP
-        torch.Size([8, 6, 64])
+        >>> extractor(["a.jpg", pil_image, array]).vectors.shape       # doctest: +SKIP
+        torch.Size([3, 6, 64])
     """
 
     def __init__(self, folder: str | Path, overrides: Sequence[str] = ()):
@@ -39,53 +39,78 @@ class Extractor:
 
     def __call__(
         self,
-        images: Sequence[np.ndarray],
+        images: Given | Sequence[Given],
         batch_size: int = 64,
-        cameras: Sequence[int] | None = None,
+        cameras: int | Sequence[int] | None = None,
+        boxes: Any = None,
     ) -> Embedding:
         """Embed crops, with keypoints from the run's labeller where the method pools by them.
 
+        Files are read, and crops resized, batch by batch.
+
         Args:
-            images: (H, W, 3) uint8 RGB arrays of any size; they are resized as in the run's test
-                (``input.resize``). For "pil", decode files with PIL, as the run does.
-            batch_size: crops in one forward pass.
-            cameras: of the images, for models that use them.
+            images: one crop or a list of them, each a path, a PIL image or an (H, W, 3) uint8 RGB
+                array of any size; or an (N, H, W, 3) array. They are resized as in the run's test
+                (``input.resize``), and files are decoded as there. OpenCV's arrays are BGR:
+                ``image[..., ::-1]`` is RGB.
+            batch_size: crops in one forward pass, >= 1.
+            cameras: of the images, for models that use them; one number is that of all.
+            boxes: x1, y1, x2, y2 of each crop in pixels, (N, 4); ``images`` is then one frame, out
+                of which they are cut. What reaches beyond the frame is left out.
 
         Shape:
             returns vectors (N, P, D) float32 in main memory, and what else the head gives.
 
         Raises:
-            ValueError: no images, one that is not (H, W, 3) uint8, or as many cameras as images.
-        """
-        if not images:
-            raise ValueError("Extractor needs at least one image")
-        for i, image in enumerate(images):
-            if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-                raise ValueError(
-                    f"image {i} must be (H, W, 3) uint8, got {image.shape} {image.dtype}"
-                )
-        if cameras is not None and len(cameras) != len(images):
-            raise ValueError(f"{len(cameras)} cameras for {len(images)} images")
-        starts = range(0, len(images), batch_size)
-        batches = [self._batch(images[i : i + batch_size]) for i in starts]
-        if cameras is not None:
-            for i, batch in zip(starts, batches, strict=True):
-                batch.cameras = torch.tensor(cameras[i : i + batch_size])
-        return Embedding.cat([self.model.embed(batch).cpu() for batch in batches])
+            ValueError: no images or boxes; one that is empty or of another form, by its number;
+                not as many cameras as images.
+            TypeError: something else than images.
+            UserError: a file that cannot be read or is no image.
 
-    def _batch(self, images: Sequence[np.ndarray]) -> ReIDBatch:
+        Example:
+            >>> extractor = Extractor("runs/eanet-pcb-synthped-quick-s0")         # doctest: +SKIP
+            >>> people = extractor("frame.jpg", boxes=[[40, 10, 90, 160]])        # doctest: +SKIP
+            >>> gallery = extractor(["a.jpg", "b.jpg"])                           # doctest: +SKIP
+            >>> extractor.matcher(people, gallery).argmin(dim=1)                  # doctest: +SKIP
+            tensor([1])
+        """
+        crops = as_crops(images, boxes)
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise ValueError(f"batch_size must be a whole number of at least 1, got {batch_size!r}")
+        numbers = None if cameras is None else _cameras(cameras, len(crops))
+        embeddings = []
+        for start in range(0, len(crops), batch_size):
+            batch = self._batch(crops[start : start + batch_size])
+            if numbers is not None:
+                batch.cameras = torch.from_numpy(numbers[start : start + batch_size])
+            embeddings.append(self.model.embed(batch).cpu())
+        return Embedding.cat(embeddings)
+
+    def _batch(self, crops: Sequence[Crop]) -> ReIDBatch:
         """Crops as the loader of the run's test gives them."""
         height, width = self.cfg.input.size
-        pixels = np.empty((len(images), height, width, 3), np.uint8)
-        for place, image in zip(pixels, images, strict=True):
-            resize_into(place, image, self.cfg.input.resize)
-        sizes = torch.tensor([image.shape[:2] for image in images])
-        fields = {"image_sizes": Field(sizes)}
+        pixels = np.empty((len(crops), height, width, 3), np.uint8)
+        sizes = [
+            crop.into(place, self.cfg.input.resize)
+            for place, crop in zip(pixels, crops, strict=True)
+        ]
+        fields = {"image_sizes": Field(torch.tensor(sizes))}
         if "keypoints" in self.run.domains.plan.test:
             # float32 is what a label store keeps
-            points = np.asarray(self.labeller.label(list(images)), np.float32)
-            fields["keypoints"] = Field(torch.from_numpy(points).double())
+            points = self.labeller.label([crop.pixels for crop in crops])
+            joints = torch.from_numpy(np.asarray(points, np.float32))
+            fields["keypoints"] = Field(joints.double())
         return ReIDBatch(
             torch.from_numpy(pixels).permute(0, 3, 1, 2),  # (N, 3, H, W), channels_last in memory
             fields=fields,
         )
+
+
+def _cameras(cameras: Any, count: int) -> np.ndarray:
+    """Cameras of the crops, (count,) int64."""
+    numbers = np.asarray(cameras)
+    if not np.issubdtype(numbers.dtype, np.integer) or numbers.ndim > 1:
+        raise ValueError(f"cameras must be whole numbers, got {str(cameras)[:60]}")
+    if numbers.ndim == 1 and len(numbers) != count:
+        raise ValueError(f"{len(numbers)} cameras for {count} images")
+    return np.broadcast_to(numbers, (count,)).astype(np.int64)

@@ -183,3 +183,22 @@ def build_schedule(
         )
         return [rise, fall] if total > up else [rise]
     raise ValueError(f"train.schedule.type must be 'step' or 'one_cycle', got {kind!r}")
+
+
+def refuse_no_step(train: Mapping[str, Any], batches: int) -> None:
+    """Refuse to accumulate more batches than all of a training has.
+
+    Args:
+        train: the config's ``train`` node: ``epochs``, ``accumulate``.
+        batches: of one epoch.
+
+    Raises:
+        UserError: no optimiser step would be made.
+    """
+    total = train["epochs"] * batches
+    if train.get("accumulate", 1) > total:
+        raise UserError(
+            f"train.accumulate={train['accumulate']}: {train['epochs']} epochs of {batches} "
+            f"batches are {total}, fewer than one step takes, so that nothing would be learned; "
+            f"accumulate at most {batches}, a step per epoch"
+        )

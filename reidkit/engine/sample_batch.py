@@ -16,7 +16,12 @@ IMAGES, IDENTITIES = 4, 2
 
 
 def sample_batch(
-    cfg: Config, names: Sequence[str], sizes: Mapping, domain: str = "", when: str = "train"
+    cfg: Config,
+    names: Sequence[str],
+    sizes: Mapping,
+    domain: str = "",
+    when: str = "train",
+    images: int = IMAGES,
 ) -> ReIDBatch:
     """A batch as the loader would give it: random pixels of the config's size, labels as asked.
 
@@ -26,11 +31,12 @@ def sample_batch(
         sizes: label map -> (rows, columns).
         domain: name of the domain.
         when: "train" or "test": whose frame sampler says how long clips are.
+        images: how many, or how many clips.
     """
     source = torch.Generator().manual_seed(0)
     frames = _frames(cfg, when)
-    shape = (IMAGES, frames) if frames else (IMAGES,)
-    images = torch.randint(
+    shape = (images, frames) if frames else (images,)
+    pixels = torch.randint(
         0, 256, (*shape, 3, *cfg.input.size), generator=source, dtype=torch.uint8
     )
     fields = {"image_sizes": Field(torch.tensor([128, 64]).expand(*shape, 2).clone())}
@@ -43,15 +49,15 @@ def sample_batch(
             fields[name] = Field(torch.randint(0, 8, cells, generator=source), grid=True)
         else:
             fields[name] = Field(
-                torch.zeros(IMAGES, dtype=torch.int64), "clip" if frames else "image"
+                torch.zeros(images, dtype=torch.int64), "clip" if frames else "image"
             )
     return ReIDBatch(
-        images,
-        identities=torch.arange(IMAGES) * IDENTITIES // IMAGES,
-        cameras=torch.arange(IMAGES) % 2,
-        times=torch.arange(IMAGES, dtype=torch.float64),
-        indices=torch.arange(IMAGES),
-        paths=[f"{i}.jpg" for i in range(IMAGES)],
+        pixels,
+        identities=torch.arange(images) * IDENTITIES // images,
+        cameras=torch.arange(images) % 2,
+        times=torch.arange(images, dtype=torch.float64),
+        indices=torch.arange(images),
+        paths=[f"{i}.jpg" for i in range(images)],
         domain=domain,
         generator=torch.Generator().manual_seed(0),
         frames=frames or 1,

@@ -31,11 +31,10 @@ from reidkit.engine.hooks import (
     ProgressHook,
     RandomnessHook,
 )
-from reidkit.engine.optim import build_optim, build_schedule
+from reidkit.engine.optim import build_optim, build_schedule, refuse_no_step
 from reidkit.engine.param_groups import freeze
 from reidkit.engine.refresh import RefreshSamplerHook
 from reidkit.engine.runner import ReIDRunner
-from reidkit.errors import UserError
 from reidkit.models.weights import Loaded
 from reidkit.registry import HOOKS
 
@@ -134,7 +133,7 @@ def build_runner(
     """
     cfg, train, settings = stage.cfg, stage.cfg.train, stage.cfg.settings
     loader = domains.train_loader(model.domains, train)
-    _refuse_no_step(train, len(loader))
+    refuse_no_step(train, len(loader))
     schedule = build_schedule(train.get("schedule"), train.epochs, len(loader))
     last = stage.folder / CHECKPOINT
     goes_on = resume and last.exists()
@@ -158,16 +157,6 @@ def build_runner(
         experiment_name=str(stage.folder),  # mmengine shares trackers and logs by this name
         cfg=cfg,
     )
-
-
-def _refuse_no_step(train: Mapping[str, Any], batches: int) -> None:
-    total = train["epochs"] * batches
-    if train.get("accumulate", 1) > total:
-        raise UserError(
-            f"train.accumulate={train['accumulate']}: {train['epochs']} epochs of {batches} "
-            f"batches are {total}, fewer than one step takes, so that nothing would be learned; "
-            f"accumulate at most {batches}, a step per epoch"
-        )
 
 
 def custom_hooks(cfg: Config, domains: Domains, training_set: TrainingSet) -> list[Hook]:

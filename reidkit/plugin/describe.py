@@ -21,6 +21,8 @@ def manifest_text(manifest: Manifest) -> list[str]:
     for key, setting in manifest.settings.items():
         kind = "any" if setting.default is None else type(setting.default).__name__
         choices = f" (one of {', '.join(map(str, setting.choices))})" if setting.choices else ""
-        lines.append(f"  settings.{manifest.name}.{key}: {kind} = {setting.default!r}{choices}")
+        bounds = setting.bounds and f" ({setting.bounds.removeprefix(' of ')})"
+        value = f"{kind} = {setting.default!r}"
+        lines.append(f"  settings.{manifest.name}.{key}: {value}{choices}{bounds}")
         lines.append(f"      {setting.help}")
     return lines

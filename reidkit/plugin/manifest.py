@@ -9,7 +9,7 @@ paper: {title: "My paper", arxiv: "2601.00001"}
 provides: {heads: [MyHead], losses: [MyLoss]}              # per kind, names without prefix
 requires: ["scipy>=1.9"]       # extra distributions
 settings:                      # node settings.mypaper of every config that loads the plugin
-  confidence: {default: 0.1, help: "least confidence of a usable keypoint, 0 to 1"}
+  confidence: {default: 0.1, low: 0, high: 1, help: "least confidence of a usable keypoint"}
 bench: pooling by masks against a loop over parts       # bench.py has run(): see plugin/extend.py
 extends: {label_formats: {pickle: published.read}}      # functions for commands: the same page
 ```
@@ -36,6 +36,7 @@ from reidkit.utils.io import read_regular
 
 FILE = "plugin.yaml"
 LARGEST = 1 << 18  # bytes; the largest one known has a hundredth of it
+_SETTING_KEYS = ("default", "help", "choices", "low", "high")
 _DEFAULTS = (str, int, float, list, type(None))
 REQUIRED = ("name", "version", "api", "reidkit", "provides")
 OPTIONAL = ("paper", "requires", "settings", "description", "bench", "extends")
@@ -136,10 +137,7 @@ def read_manifest(
     problems = list(_problems(data, expected))
     if problems:
         raise ManifestError(path, problems)
-    settings = {
-        key: Setting(value["default"], value.get("help") or "", tuple(value.get("choices") or ()))
-        for key, value in (data.get("settings") or {}).items()
-    }
+    settings = {key: _setting(value) for key, value in (data.get("settings") or {}).items()}
     return Manifest(
         name=data["name"],
         version=str(data["version"]),
@@ -251,8 +249,8 @@ def _settings_problems(settings: Any) -> Iterator[str]:
             yield f"settings.{key}: expected {{default: ..., help: ...}}, got {value!r}"
             continue
         for option in value:
-            if option not in ("default", "help", "choices"):
-                near = _near(option, ("default", "help", "choices"))
+            if option not in _SETTING_KEYS:
+                near = _near(option, _SETTING_KEYS)
                 yield f"settings.{key}.{option}: unknown key{near}"
         if not isinstance(key, str) or not key.isidentifier():
             yield f"settings.{key}: expected a name of letters, digits and underscores"
@@ -263,11 +261,17 @@ def _settings_problems(settings: Any) -> Iterator[str]:
         if not isinstance(value.get("choices") or [], list):
             yield f"settings.{key}.choices: expected a list, got {value['choices']!r}"
             continue
-        wrong = Setting(value["default"], "", tuple(value.get("choices") or ())).problem(
-            value["default"]
-        )
-        if wrong:
+        bounds = [b for b in ("low", "high") if type(value.get(b, 0)) not in (int, float)]
+        for bound in bounds:
+            yield f"settings.{key}.{bound}: expected a number, got {value[bound]!r}"
+        if not bounds and (wrong := _setting(value).problem(value["default"])):
             yield f"settings.{key}.default: {wrong}"
+
+
+def _setting(value: dict[str, Any]) -> Setting:
+    choices = tuple(value.get("choices") or ())
+    text = value.get("help") or ""
+    return Setting(value["default"], text, choices, value.get("low"), value.get("high"))
 
 
 def _near(word: str, words: tuple[str, ...]) -> str:

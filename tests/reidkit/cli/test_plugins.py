@@ -35,7 +35,10 @@ def test_list_names_the_broken_ones_too(tmp_path, monkeypatch, capsys):
 def test_show_gives_settings_with_defaults_and_help(capsys):
     assert main(["plugins", "show", "eanet"]) == 0
     out = capsys.readouterr().out
-    assert "  settings.eanet.confidence: float = 0.1\n      keypoints above" in out
+    assert (
+        "  settings.eanet.confidence: float = 0.1 (at least 0 and at most 1)\n      keypoints"
+        in out
+    )
     assert "paper: title EANet: " in out and "requires: nothing more" in out
     assert "configs: eanet/global_pool, eanet/pap, " in out
 

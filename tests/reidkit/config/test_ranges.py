@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from reidkit.config import ConfigError, prepare_config
-from reidkit.config.ranges import RANGES, RESIZES, Bounds
+from reidkit.config import ConfigError, config_names, load_config, prepare_config
+from reidkit.config.check import places_of
+from reidkit.config.load import has_recipe
+from reidkit.config.lookup import component_of
+from reidkit.config.ranges import ANY, RANGES, RESIZES, Bounds, ranges_of
+from reidkit.config.settings import known_settings
 from reidkit.data import decode
+from reidkit.plugin import load_plugins
 
 WRONG = {
     "train.epochs": [0, -3, 1.5],
@@ -32,6 +37,15 @@ WRONG = {
     "evaluation.topk": [[0], [], [1, -5]],
     "+evaluation.bootstrap": [-1, 100_000_000_000],
     "settings.workers": [-1],
+    "settings.max_pixels": [0, -5],
+    "settings.eanet.confidence": [-0.1, 1.5, "float('nan')"],
+    "model.head.dim": [0, -64],
+    "model.backbone.depth": [0, -18],
+    "model.backbone.width": [0, -8],
+    "model.transforms.train.flip.p": [-0.1, 1.5, "float('nan')"],
+    "model.transforms.train.normalize.std": ["(1,0,1)", "(1,1)", "(-1,1,1)"],
+    "model.transforms.train.normalize.mean": ["(float('nan'),0,0)", "(0.5,)"],
+    "+model.losses.id.loss.label_smoothing": [-0.1, 1.0, 3],
     "settings.seed": [-5, 2**32],
 }
 BASE = [
@@ -105,3 +119,60 @@ def test_nothing_but_finite_numbers_fits():
 
 def test_ways_to_resize_are_those_of_the_decoder():
     assert RESIZES == decode.RESIZES
+
+
+def numbers(node, path=()):
+    """Paths of all numbers and lists of numbers of a config."""
+    plain = isinstance(node, (int, float)) and not isinstance(node, bool)
+    if plain or (isinstance(node, (list, tuple)) and node and all(map(is_number, node))):
+        yield path
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            yield from numbers(value, (*path, str(key)))
+    elif isinstance(node, (list, tuple)):
+        for place, value in enumerate(node):
+            yield from numbers(value, (*path, str(place)))
+
+
+def is_number(value) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def fits(pattern, path) -> bool:
+    same = zip(pattern, path, strict=False)
+    return len(pattern) == len(path) and all(a in ("*", b) for a, b in same)
+
+
+def with_bounds(tree) -> list[tuple[str, ...]]:
+    """Patterns of the keys that have bounds in a config: general ones, components', settings'."""
+    patterns = [*RANGES, *(("train", "stages", "*", *p[1:]) for p in RANGES if p[0] == "train")]
+    for place, kind, node in places_of(tree):
+        component = component_of(kind, node["type"], tree["plugins"])
+        own = ranges_of(kind.name, component)
+        patterns += [(*place, *name.split(".")) for name in own]
+    for node, settings in known_settings(tree["plugins"]).items():
+        for name, setting in settings.items():
+            if setting.low is not None:
+                patterns.append(("settings", node, name) if node else ("settings", name))
+    return patterns
+
+
+def test_every_number_of_every_shipped_config_has_bounds():
+    """A number may be of any size only where ``ANY`` says so."""
+    without, seen = set(), 0
+    for name in config_names():
+        for recipe in ("quick", "paper"):
+            if has_recipe(name, recipe):
+                tree = load_config(name, [f"recipe={recipe}"]).to_dict()
+                load_plugins(tree["plugins"])
+                patterns = with_bounds(tree)
+                for path in numbers(tree):
+                    seen += 1
+                    if not any(fits(pattern, path) for pattern in patterns):
+                        without.add(".".join(path))
+    assert seen > 500 and not without, sorted(without)
+
+
+def test_any_number_is_any_finite_one():
+    assert [ANY.problem(one) for one in (-1e300, 0, 10**400)] == ["", "", ""]
+    assert ANY.problem(float("inf")) == "expected a finite number, got inf"

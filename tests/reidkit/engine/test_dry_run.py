@@ -141,8 +141,10 @@ def test_weights_that_are_missing(tmp_path):
 
 
 def test_a_transform_is_named_by_its_place():
-    (line,) = said("eanet/pcb", "+model.transforms.train.crop=dict(type='RandomCrop', pad=-1)")
-    assert line == "model.transforms.train.crop: pad must be at least 0 pixels, got -1"
+    (line,) = said(
+        "eanet/pcb", "+model.transforms.train.erase=dict(type='RandomErasing', fill='x')"
+    )
+    assert line == "model.transforms.train.erase: fill must be 'mean' or 'noise', got 'x'"
 
 
 @pytest.mark.parametrize(
@@ -187,3 +189,19 @@ def test_joined_sets_bring_the_labels_that_all_of_them_bring(monkeypatch):
     cfg = prepare_config("eanet/pcb", [*SMALL, "settings.data_root=/nowhere"])
     cfg.data.domains.source = dict(type="JoinedSets", sets=sets)
     assert _brought(cfg, "source") == {"mood"} and _brought(cfg, "target") == set()
+
+
+def test_a_batch_of_one_image_cannot_train_a_batch_norm():
+    (text,) = said("eanet/global_pool", "train.batch_size=1")
+    assert text.startswith("model.head: ") and "raise train.batch_size" in text
+
+
+def test_more_accumulated_batches_than_the_training_has():
+    (text,) = said("eanet/global_pool", "train.epochs=2", "train.accumulate=100000")
+    assert text.startswith("train.accumulate=100000: ")
+    assert "nothing would be learned" in text
+    assert said("eanet/global_pool", "train.epochs=2", "train.accumulate=2") == []
+
+
+def test_images_too_small_for_the_backbone_are_a_problem_and_no_crash():
+    assert len(said("eanet/pcb", "input.size=(1,1)")) == 1

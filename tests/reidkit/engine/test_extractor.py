@@ -62,14 +62,41 @@ def test_equal_to_the_runs_own_embeddings(tiny_run, config, labeller, resize):
     assert CornersLabeller.built == (labeller == "CornersLabeller")
 
 
+def test_every_form_of_a_crop_gives_its_embedding(tiny_run):
+    run = tiny_run("eanet/pcb", 'data.tests=["source"]')
+    extractor = reidkit.load(run.folder)
+    split = run.domains.split("source", "query")
+    files = [split.file(row) for row in range(3)]
+    arrays = [decode_rgb(read_bytes(file)) for file in files]
+    wanted = extractor(arrays).vectors
+    frame = np.zeros((300, 200, 3), np.uint8)
+    height, width = arrays[1].shape[:2]
+    frame[10 : 10 + height, 20 : 20 + width] = arrays[1]
+    box = [20, 10, 20 + width, 10 + height]
+    forms = {
+        "files": (extractor(files), wanted),
+        "one by one": (extractor(files, batch_size=1), wanted),
+        "mixed": (extractor([files[0], Image.fromarray(arrays[1]), arrays[2]]), wanted),
+        "one array": (extractor(np.stack([arrays[0], arrays[0]])), wanted[[0, 0]]),
+        "one image": (extractor(arrays[1]), wanted[1:2]),
+        "boxes": (extractor(frame, boxes=[box, box], cameras=3), wanted[[1, 1]]),
+    }
+    for name, (embedding, vectors) in forms.items():
+        assert torch.allclose(embedding.vectors, vectors, atol=1e-6), name
+
+
 def test_what_cannot_be_embedded(tiny_run):
     extractor = reidkit.load(tiny_run().folder)
     image = np.zeros((8, 4, 3), np.uint8)
-    for images, cameras, text in (
-        ([], None, "at least one image"),
-        ([image, image[..., :1]], None, r"image 1 must be \(H, W, 3\) uint8, got \(8, 4, 1\)"),
-        ([image.astype(np.float32)], None, "got .* float32"),
-        ([image], [1, 2], "2 cameras for 1 images"),
+    for images, options, text in (
+        ([], {}, "at least one image"),
+        ([image, image[..., :1]], {}, r"image 1 must be \(H, W, 3\) uint8, got \(8, 4, 1\)"),
+        ([image, image[:0], image], {}, "image 1 is empty"),
+        ([image], dict(cameras=[1, 2]), "2 cameras for 1 images"),
+        ([image], dict(cameras=["a"]), "cameras must be whole numbers"),
+        ([image], dict(cameras=[1.5]), "cameras must be whole numbers"),
+        ([image], dict(batch_size=0), "batch_size must be a whole number of at least 1"),
+        (image, dict(boxes=[[9, 9, 12, 12]]), r"box 0 .* lies outside the frame of 4x8 pixels"),
     ):
         with pytest.raises(ValueError, match=text):
-            extractor(images, cameras=cameras)
+            extractor(images, **options)

@@ -9,7 +9,7 @@ import torch
 from reidkit.cli.main import main
 from reidkit.config import prepare_config
 from reidkit.engine.build import TrainingSet, build_model
-from reidkit.engine.dry_run import failure
+from reidkit.engine.failure import failure
 from reidkit.engine.sample_batch import sample_batch
 
 LOSS = '''\

@@ -50,6 +50,8 @@ settings:
   a: 3
   b: {default: 1, hlp: ""}
   c: {default: slow, choices: [fast]}
+  d: {default: 1, low: "0"}
+  e: {default: 2, low: 0, high: 1}
 extends: {label_format: {}, label_scores: {all: score}}
 bench: [a]
 """
@@ -66,8 +68,10 @@ bench: [a]
         "provides.losses: expected a list of names, got 'A'",
         "provides.matchers: expected class names without prefix, got 'a/B'",
         "settings.a: expected {default: ..., help: ...}, got 3",
-        "settings.b.hlp: unknown key; did you mean 'help'? known: default, help, choices",
+        "settings.b.hlp: unknown key; did you mean 'help'? known: default, help, choices, low, high",
         "settings.c.default: expected one of 'fast'; got 'slow'",
+        "settings.d.low: expected a number, got '0'",
+        "settings.e.default: expected a finite number of at least 0 and at most 1, got 2",
         "extends.label_format: unknown extension point; did you mean 'label_formats'? known: "
         "label_formats, label_scores",
         "extends.label_scores: expected names with <module>.<function>, got {'all': 'score'}",
