@@ -24,6 +24,7 @@ from reidkit.errors import UserError
 from reidkit.kinds import MMENGINE_KINDS, Kind, kind_of
 from reidkit.plugin.errors import PluginError
 from reidkit.plugin.load import load_plugins
+from reidkit.registry import REGISTRIES
 
 DICTS = ("data", "input", "prerequisites", "model", "train", "groups", "hooks")
 # known to be right; to look them up would import all of mmengine, which costs more than torch
@@ -214,7 +215,8 @@ def _option_ranges(tree: Node) -> Iterator[Problem]:
     """Options of components outside their bounds; unknown components are said elsewhere."""
     plugins = names_of(tree.get("plugins"))
     for path, kind, node in places_of(tree):
-        if isinstance(node, Mapping) and isinstance(node.get("type"), str):
+        own = kind.name in REGISTRIES  # mmengine's are not imported for it
+        if own and isinstance(node, Mapping) and isinstance(node.get("type"), str):
             with suppress(KeyError):
                 component = component_of(kind, node["type"], plugins)
                 yield from option_range_problems(".".join(path), kind.name, component, node)
