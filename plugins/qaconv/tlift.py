@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from reidkit.errors import UserError
+from reidkit.evaluation.calibration import Calibration
 from reidkit.evaluation.matchers.precomputed import precomputed
 from reidkit.evaluation.ranking.blocks import blocks
-from reidkit.evaluation.rerank.base import Reranked, Reranker, unit_range
+from reidkit.evaluation.rerank.base import Reranked, Reranker, as_matcher, unit_range
 from reidkit.registry import RERANKERS
 from reidkit.structures import Embedding, ImageMeta
 
@@ -22,30 +23,41 @@ from reidkit.structures import Embedding, ImageMeta
 class TLift(Reranker):
     """Temporal lifting as a step between distances and ranking, for any method and after others.
 
-    Distances are brought into [0, 1] (``s = 1 - d``), lifted by `tlift`, and turned back:
-    ``1 + alpha - lifted``. The table of all queries and gallery images is kept in memory.
+    Similarities are the probabilities of the run's calibration (``Matcher.calibration``); without
+    one, as after other re-ranking, distances are brought into [0, 1] and ``s = 1 - d``. They are
+    lifted by `tlift` and turned back: ``1 + alpha - lifted``. The table of all queries and gallery
+    images is kept in memory.
 
     Args:
-        tau, sigma, k, alpha: see `tlift`.
+        tau, sigma, alpha: see `tlift`.
+        k: see `tlift`; None: from the data, the images of one person in one camera times the
+            queries within ``tau`` of a query, itself included, both on average.
         scale: of the sigmoid for distances without bounds, see ``reidkit.evaluation.unit_range``.
+        shuffle_times: deal the gallery's times out anew within each camera: the control, which must
+            gain nothing.
         block_mb: memory for a block of distances, megabytes.
 
     Raises:
-        UserError: when used, images without times; see `tlift`.
+        UserError: when used, images without times; similarities that hardly differ, so that time
+            alone would decide; ``k=None`` without a calibration; see `tlift`.
 
     Source:
-        QAConv, arXiv 1904.10424, section 3.6. The authors lift re-ranked distances.
+        QAConv, arXiv 1904.10424, section 3.6. The authors lift re-ranked distances, or the sigmoid
+        of scores that were trained as log-odds. Departure: the calibration, since scores of other
+        losses are no log-odds.
     """
 
     def __init__(
         self,
         tau: float = 100.0,
         sigma: float = 200.0,
-        k: int = 10,
+        k: int | None = 10,
         alpha: float = 0.2,
         scale: float = 10.0,
+        shuffle_times: bool = False,
         block_mb: float = 64,
     ):
+        self.shuffle_times = shuffle_times
         self.tau, self.sigma, self.k, self.alpha = tau, sigma, k, alpha
         self.scale, self.block_mb = scale, block_mb
 
@@ -65,24 +77,61 @@ class TLift(Reranker):
                     f"TLift needs the time of every image, and the {side} has none: its data set's "
                     "file names tell no times. Take this step out (~evaluation.rerank.tlift)"
                 )
-        table = np.empty((len(query), len(gallery)), np.float32)
-        inner = unit_range(matcher, self.scale)
-        for rows, values in blocks(query, gallery, inner, self.block_mb, distances=True):
-            table[rows] = 1 - values.cpu().numpy()
+        calibration = as_matcher(matcher).calibration
         lifted = tlift(
-            table,
+            self._similarities(query, gallery, matcher),
             query_meta.cameras,
             query_meta.times,
             gallery_meta.cameras,
-            gallery_meta.times,
+            _shuffled(gallery_meta) if self.shuffle_times else gallery_meta.times,
             self.tau,
             self.sigma,
-            self.k,
+            self.k or self._pivots(query_meta, calibration),
             self.alpha,
         )
         reranked = precomputed((1 + self.alpha - lifted).astype(np.float32))
         reranked[2].bounds = (0.0, 1.0 + self.alpha)
         return reranked
+
+    def _similarities(
+        self, query: Embedding, gallery: Embedding, matcher: nn.Module
+    ) -> NDArray[np.float32]:
+        """(Q, G) in [0, 1].
+
+        Raises:
+            UserError: a query's nearest image is less than twice as similar as any image.
+        """
+        calibration = as_matcher(matcher).calibration
+        inner = as_matcher(matcher) if calibration else unit_range(matcher, self.scale)
+        table = np.empty((len(query), len(gallery)), np.float32)
+        for rows, values in blocks(query, gallery, inner, self.block_mb, distances=True):
+            distances = values.cpu().numpy()
+            table[rows] = calibration.probability(distances) if calibration else 1 - distances
+        nearest, every = float(table.max(1).mean()), float(table.mean())
+        if nearest < 2 * every:
+            raise UserError(
+                f"TLift multiplies similarities by how near in time images are, and these hardly "
+                f"differ (a query's nearest image {nearest:.3g}, any image {every:.3g} on "
+                "average), so time alone would decide. Test a run that has a calibration (those "
+                "trained here store one), or re-rank first: +evaluation.rerank.rr=KReciprocal "
+                "before this step"
+            )
+        return table
+
+    def _pivots(self, meta: ImageMeta, calibration: Calibration | None) -> int:
+        """The number of pivots that the data suggest."""
+        if calibration is None:
+            raise UserError(
+                "TLift(k=None) takes the number of images of a person in a camera from the run's "
+                "calibration, and there is none: give a number, such as the published k=10"
+            )
+        cameras, times = np.asarray(meta.cameras), np.asarray(meta.times)
+        near = 0
+        for camera in np.unique(cameras):
+            own = times[cameras == camera]
+            near += int((np.abs(own[:, None] - own) < self.tau).sum())
+        queries = near / len(cameras)
+        return max(1, round(calibration.images_per_camera * queries))
 
 
 def tlift(
@@ -142,19 +191,34 @@ def tlift(
     out = np.empty_like(table)
     for gallery_camera in np.unique(g_cams):
         images = np.flatnonzero(g_cams == gallery_camera)
-        times, first, which = np.unique(g_times[images], return_index=True, return_inverse=True)
-        if len(times) == len(images):
-            first = which = np.arange(len(images))
-        gaps = g_times[images][:, None] - g_times[images]
-        nearness = np.exp(-((gaps / sigma) ** 2))  # (m, m)
+        nearness, which = _nearness(g_times[images], sigma)
         for camera in np.unique(q_cams):
             probes = np.flatnonzero(q_cams == camera)
             block = table[np.ix_(probes, images)].astype(np.float64)
             votes = _votes(block, q_times[probes], tau, k)
-            # once for each time, so that equal images of one time stay equal wherever they stand
-            weight = np.matmul(votes, nearness[:, first])[:, which] / votes.sum(1, keepdims=True)
+            weight = np.matmul(votes, nearness)[:, which] / votes.sum(1, keepdims=True)
             out[np.ix_(probes, images)] = (weight + alpha) * block
     return out
+
+
+def _shuffled(meta: ImageMeta) -> NDArray[np.float64]:
+    """The times of the images of each camera in another order, the same in every process."""
+    cameras, times = np.asarray(meta.cameras), np.array(meta.times, np.float64)
+    rng = np.random.default_rng(0)
+    for camera in np.unique(cameras):
+        times[cameras == camera] = rng.permutation(times[cameras == camera])
+    return times
+
+
+def _nearness(times: NDArray, sigma: float) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """How near in time images are: (m, t) to each distinct time, and (m,) which is whose.
+
+    Once for each time, so that equal images of one time stay equal wherever they stand.
+    """
+    distinct, which = np.unique(times, return_inverse=True)
+    if len(distinct) == len(times):
+        distinct, which = times, np.arange(len(times))
+    return np.exp(-(((times[:, None] - distinct) / sigma) ** 2)), which
 
 
 def _votes(block: NDArray, times: NDArray, tau: float, k: int) -> NDArray[np.float64]:

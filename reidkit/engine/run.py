@@ -13,6 +13,7 @@ from mmengine.dist import barrier, broadcast_object_list, is_main_process
 
 from reidkit.config import render
 from reidkit.engine.build import TrainingSet, unwrapped
+from reidkit.engine.calibrate import calibrate_run, read_calibration, store_calibration
 from reidkit.engine.devices import choose_device, choose_precision, start_processes
 from reidkit.engine.domains import Domains
 from reidkit.engine.evaluate import TestRun, build_evaluator, evaluate
@@ -144,6 +145,7 @@ class Run:
         run = cls(cfg, folder, device, launcher=start_processes(launcher, device))
         run.model = load_model(cfg, folder, overrides).to(device).eval()
         run.domains.plan = plan_of(run.model)
+        run.model.matcher.calibration = read_calibration(folder, cfg)
         return run
 
     def prepare(self) -> None:
@@ -178,6 +180,8 @@ class Run:
     def train(self) -> None:
         """Train every stage of the config; afterwards ``model`` has the weights that were kept.
 
+        Its matcher then has a calibration, which is stored with the run.
+
         Raises:
             UserError: a loss that is not a number, and what components refuse.
         """
@@ -190,6 +194,10 @@ class Run:
         self.model, self._tracker = unwrapped(runner.model), runner.visualizer
         self.model.load_state_dict(load_state(self.folder / CHECKPOINT))
         self.logs, self._steps = last_logs(runner), runner.iter
+        calibration = calibrate_run(self.cfg, self.model, self.domains)
+        self.model.matcher.calibration = calibration
+        if calibration is not None and is_main_process():
+            store_calibration(self.folder, self.cfg, calibration)
         self.seconds["train"] = time.time() - began
 
     def runners(self) -> Iterator[Any]:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from reidkit.evaluation.calibration import Calibration
 from reidkit.evaluation.matchers.prepared import Prepared
 from reidkit.structures import Embedding
 
@@ -38,6 +39,7 @@ class Matcher(nn.Module):
         squared: the distance is the square of a metric or proportional to one, as 1 - cosine is of
             unit vectors; k-reciprocal re-ranking squares those that are not.
         whole_rows: a part of the gallery costs as much as all of it; ranking then asks for all.
+        calibration: probabilities of its distances, where a run has fitted them; else None.
 
     Example:
         >>> class CityBlockMatcher(Matcher):
@@ -53,6 +55,7 @@ class Matcher(nn.Module):
     across_only: bool = False
     squared: bool = True
     whole_rows: bool = False
+    calibration: Calibration | None = None
 
     def __init__(self) -> None:  # closes the signature of nn.Module for the registry
         super().__init__()

@@ -6,6 +6,7 @@ import torch
 
 from reidkit.errors import UserError
 from reidkit.evaluation import CosineMatcher
+from reidkit.evaluation.calibration import Calibration
 from reidkit.evaluation.rerank.k_reciprocal import KReciprocal
 from reidkit.structures import Embedding, ImageMeta
 from reidkit_plugins.qaconv.matcher import QAConvMatcher
@@ -121,23 +122,56 @@ def maps(count, seed):
     return Embedding(maps=torch.randn(count, 8, 3, 2, generator=generator))
 
 
-def test_as_a_step_after_the_matcher_and_after_another_step():
+SIGHTS = (
+    ImageMeta(np.arange(6) % 2, np.arange(6) * 40.0),
+    ImageMeta(np.arange(30) % 3, np.arange(30.0)),
+)
+
+
+def with_spread(matcher, query, gallery):
+    """A calibration under which most of these pairs are strangers."""
+    distances = matcher(query, gallery).numpy().astype(float)
+    slope = 3 / distances.std()
+    return Calibration(slope, slope * distances.mean() - 5, images_per_camera=2.0)
+
+
+def test_as_a_step_after_a_calibrated_matcher_and_after_another_step():
     matcher = QAConvMatcher(map_size=(3, 2)).eval()
     matcher.logit_norm.bias.data.fill_(20)  # all logits positive: distances far below one half
     query, gallery = maps(6, 1), maps(30, 2)
-    sights = (
-        ImageMeta(np.arange(6) % 2, np.arange(6) * 40.0),
-        ImageMeta(np.arange(30) % 3, np.arange(30.0)),
-    )
-    similarity = 1 - matcher(query, gallery).numpy()
-    assert similarity.min() > 0.5
-    *sides, lifted = TLift(k=3).rerank(query, gallery, matcher, *sights)
-    slowly = slow(similarity.astype(float), sights[0].cameras, sights[0].times,
-                  sights[1].cameras, sights[1].times, k=3)  # fmt: skip
-    np.testing.assert_allclose(lifted(*sides).numpy(), 1.2 - slowly, atol=1e-5)
-    *sides, ranked = KReciprocal(k1=5, k2=2).rerank(query, gallery, matcher, *sights)
-    *sides, lifted = TLift(k=3).rerank(*sides, ranked, *sights)
+    matcher.calibration = with_spread(matcher, query, gallery)
+    similarity = matcher.calibration.probability(matcher(query, gallery).numpy())
+    *sides, lifted = TLift(k=3).rerank(query, gallery, matcher, *SIGHTS)
+    slowly = slow(similarity, SIGHTS[0].cameras, SIGHTS[0].times,
+                  SIGHTS[1].cameras, SIGHTS[1].times, k=3)  # fmt: skip
+    np.testing.assert_allclose(lifted(*sides).numpy(), 1.2 - slowly, atol=1e-4)
+    *sides, ranked = KReciprocal(k1=5, k2=2).rerank(query, gallery, matcher, *SIGHTS)
+    *sides, lifted = TLift(k=3).rerank(*sides, ranked, *SIGHTS)
     assert lifted(*sides).shape == (6, 30) and lifted.bounds == (0.0, 1.2)
+
+
+def test_similarities_without_spread_are_refused():
+    """1 - sigmoid(score / 10) of scores that differ by some units: time alone would rank."""
+    matcher = QAConvMatcher(map_size=(3, 2)).eval()
+    with pytest.raises(UserError, match="hardly differ .* so time alone would decide"):
+        TLift().rerank(maps(6, 1), maps(30, 2), matcher, *SIGHTS)
+
+
+def test_the_number_of_pivots_follows_from_the_data():
+    """Two images of a person in a camera; within 100 s of each query three of its camera."""
+    matcher = QAConvMatcher(map_size=(3, 2)).eval()
+    query, gallery = maps(6, 1), maps(30, 2)
+    matcher.calibration = with_spread(matcher, query, gallery)
+    crowded = (
+        ImageMeta(np.zeros(6), np.array([0.0, 10, 20, 1000, 1010, 1020])),
+        ImageMeta(np.arange(30) % 3, np.arange(30) * 200.0),
+    )
+    results = [TLift(k=k).rerank(query, gallery, matcher, *crowded) for k in (None, 6, 2)]
+    proposed, six, two = (lifted(*sides) for *sides, lifted in results)
+    assert torch.equal(proposed, six) and not torch.equal(proposed, two)
+    ranked = KReciprocal(k1=5, k2=2).rerank(query, gallery, matcher, *crowded)
+    with pytest.raises(UserError, match="the published k=10"):
+        TLift(k=None).rerank(*ranked, *crowded)
 
 
 def test_re_ranking_does_not_turn_positive_logits_round():

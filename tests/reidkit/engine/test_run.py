@@ -12,6 +12,11 @@ import time
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
+
+from reidkit.engine.calibrate import read_calibration
+from reidkit.engine.run import Run
+from reidkit.errors import UserError
 
 pytestmark = pytest.mark.slow
 
@@ -57,6 +62,7 @@ def train_command(data: Path, folder: Path, *more: str) -> list[str]:
 def test_a_run_leaves_everything_it_promises(unbroken):
     names = {p.relative_to(unbroken).as_posix() for p in unbroken.rglob("*") if p.is_file()}
     assert {"config.py", "metrics.json", "checkpoints/last.pth", "loss.png"} <= names
+    assert "calibration.json" in names
     assert {"queries_source.csv", "queries_target.csv"} <= names
     assert {"ranks_source.png", "ranks_target.png", "parts_source.png"} <= names
     assert any(name.startswith("log/vis_data/events") for name in names)
@@ -103,6 +109,23 @@ def test_a_run_is_tested_with_reranking_and_compared_with_itself(unbroken, run_c
     assert 0 < tests["target"]["verification"]["eer"] < 1
     done = run_command("compare", unbroken, tmp_path, "--resamples", "200")
     assert done.returncode == 0 and done.stdout.count("mAP_official") == 2, done.stderr
+
+
+def test_the_calibration_is_opened_with_the_run(unbroken):
+    run = Run.open(unbroken)
+    stored = json.loads((unbroken / "calibration.json").read_text())
+    calibration = run.model.matcher.calibration
+    assert calibration.slope == stored["slope"] > 0
+    assert calibration.positives == stored["positives"] > 0
+    other = Run.open(unbroken, ["model.matcher=CosineMatcher"])
+    assert other.model.matcher.calibration is None  # of other distances
+
+
+@pytest.mark.parametrize("content", ["[1]", "{", "\xff", '{"matcher": {}, "slope": 1}', "[" * 9999])
+def test_a_file_that_is_no_calibration_is_refused(tmp_path, content):
+    (tmp_path / "calibration.json").write_text(content)
+    with pytest.raises(UserError, match="calibration.json: not the calibration of a run"):
+        read_calibration(tmp_path, Config(dict(model=dict(matcher=dict(type="CosineMatcher")))))
 
 
 def test_images_in_embeddings_out(unbroken, easy_data):

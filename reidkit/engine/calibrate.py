@@ -1,0 +1,103 @@
+"""The calibration of a run: fitted on training people after training, stored, found again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.config import Config
+from numpy.typing import ArrayLike, NDArray
+
+from reidkit.data.clips import ClipDataset
+from reidkit.data.crops import CropDataset
+from reidkit.data.tracklets import TrackletSplit
+from reidkit.engine.domains import Domains
+from reidkit.engine.extract import embed_rows
+from reidkit.engine.folder import write_json
+from reidkit.errors import UserError
+from reidkit.evaluation.calibration import Calibration, calibrate
+
+FILE = "calibration.json"
+IMAGES = 2000  # of whole people: thousands of pairs of either kind
+
+
+def calibrate_run(cfg: Config, model: Any, domains: Domains) -> Calibration | None:
+    """The calibration of a trained model's matcher, on people of its first training domain.
+
+    The people were trained on, so strangers are as far apart as these only as far as the model
+    generalises: the probabilities are for steps that weigh distances, such as re-ranking, and not
+    error rates. All processes get the same one.
+
+    Args:
+        cfg: the resolved config.
+        model: has ``embed``, ``matcher`` and ``domains``.
+        domains: gives the training split and its labels.
+    """
+    domain = model.domains[0]
+    split = domains.split(domain, "train")
+    options: dict[str, Any] = dict(
+        size=tuple(cfg.input.size),
+        resize=cfg.input.resize,
+        labels=domains.test_labels(split),
+        domain=domain,
+    )
+    if isinstance(split, TrackletSplit):
+        frames = domains.frame_sampler("train")  # of one length, so that batches are full
+        dataset: Any = ClipDataset(split, **options, sampler=frames)
+    else:
+        dataset = CropDataset(split, **options)
+    rows = rows_of_people(split.identities, IMAGES, cfg.settings.seed)
+    batch = 8 if isinstance(split, TrackletSplit) else 64
+    embedding = embed_rows(model, dataset, rows, batch, cfg.settings.workers, "calibrating")
+    people, cameras = split.identities[rows], split.cameras[rows]
+    return calibrate(embedding, people, cameras, model.matcher, cfg.settings.seed)
+
+
+def rows_of_people(identities: ArrayLike, limit: int, seed: int = 0) -> NDArray[np.int64]:
+    """All images of people drawn at random, until there are enough.
+
+    Args:
+        identities: (M,) people from 1; others are passed over.
+        limit: number of images after which no further person is taken; at least two people are.
+        seed: of the drawing.
+
+    Example:
+        >>> rows_of_people([1, 1, 2, -1, 3, 3], limit=6).tolist()
+        [0, 1, 2, 4, 5]
+        >>> len(rows_of_people([1, 1, 2, 2, 3, 3], limit=3))
+        4
+    """
+    ids = np.asarray(identities)
+    people, counts = np.unique(ids[ids > 0], return_counts=True)
+    order = np.random.default_rng(seed).permutation(len(people))
+    enough = np.searchsorted(np.cumsum(counts[order]), limit) + 1
+    return np.flatnonzero(np.isin(ids, people[order[: max(2, enough)]]))
+
+
+def store_calibration(folder: Path, cfg: Config, calibration: Calibration) -> None:
+    """Write the calibration of the run's own matcher into its folder."""
+    write_json(folder / FILE, dict(matcher=cfg.model.matcher.to_dict(), **asdict(calibration)))
+
+
+def read_calibration(folder: Path, cfg: Config) -> Calibration | None:
+    """The calibration that a run stored; None where it has none of the config's matcher.
+
+    Raises:
+        UserError: a file that holds something else.
+    """
+    file = folder / FILE
+    if not file.is_file():
+        return None
+    try:
+        content = json.loads(file.read_bytes())
+        matcher = content.pop("matcher")
+        calibration = Calibration.of(content)
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+        raise UserError(
+            f"{file}: not the calibration of a run ({error}); without this file, steps that need "
+            "one say so"
+        ) from None
+    return calibration if matcher == json.loads(json.dumps(cfg.model.matcher.to_dict())) else None
