@@ -30,6 +30,7 @@ from reidkit.data.datasets.viper import VIPeR
 from reidkit.data.frames import AllFrames, DenseFrames, RandomFrames
 from reidkit.data.loader import DomainLoader, make_loader
 from reidkit.data.pk_sampler import PKSampler
+from reidkit.data.readable import check_readable
 from reidkit.data.samplers import BatchSampler, ShuffleSampler
 from reidkit.data.split import Split, Trial
 from reidkit.data.tracklets import TrackletSplit
@@ -83,5 +84,6 @@ __all__ = [
     "TrackletSplit",
     "Trial",
     "VIPeR",
+    "check_readable",
     "make_loader",
 ]

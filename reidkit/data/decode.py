@@ -59,7 +59,12 @@ def limit_pixels(most: int) -> None:
     Image.MAX_IMAGE_PIXELS = max(most, _PIL_LIMIT)  # PIL refuses twice as much itself
 
 
-def _refuse_large(pixels: int, address: str) -> None:
+def refuse_large(pixels: int, address: str) -> None:
+    """Refuse an image that claims more than ``settings.max_pixels``.
+
+    Raises:
+        UserError: it does; the text names it.
+    """
     if pixels > _max_pixels:
         raise UserError(
             f"{address}: claims {pixels:,} pixels, more than settings.max_pixels={_max_pixels}; "
@@ -73,9 +78,9 @@ def _opened(data: bytes, address: str) -> Image.Image:
         image = Image.open(io.BytesIO(data))
     except Image.DecompressionBombError as error:
         claimed = re.search(r"\d+", str(error))
-        _refuse_large(int(claimed[0]) if claimed else _max_pixels + 1, address)
+        refuse_large(int(claimed[0]) if claimed else _max_pixels + 1, address)
         raise
-    _refuse_large(image.width * image.height, address)
+    refuse_large(image.width * image.height, address)
     return image
 
 
@@ -83,7 +88,7 @@ def _claimed(data: bytes, address: str) -> bool:
     """Whether a header is understood; the size that it claims is refused if it is too large."""
     if data[:8] == _PNG_START and data[12:16] == b"IHDR" and len(data) >= 24:
         width, height = struct.unpack(">II", data[16:24])
-        _refuse_large(width * height, address)
+        refuse_large(width * height, address)
         return True
     try:
         _opened(data, address)
@@ -138,7 +143,7 @@ def _as_stored(data: bytes, address: str) -> np.ndarray:
     try:
         if data[:2] == b"\xff\xd8":
             height, width, *_ = simplejpeg.decode_jpeg_header(data)
-            _refuse_large(height * width, address)
+            refuse_large(height * width, address)
             return simplejpeg.decode_jpeg(data, "RGB")
         # a truncated PNG would make OpenCV chatter on stderr (old versions: return a part of it)
         whole = data[:4] != b"\x89PNG" or _PNG_END in data[-64:]

@@ -98,7 +98,7 @@ class Split:
 
     def fingerprint(self) -> str:
         """sha256 over relative paths, identities, cameras and boxes: what a label store fits."""
-        digest = hashlib.sha256("\n".join(self.paths).encode())
+        digest = hashlib.sha256("\n".join(self.paths).encode(errors="surrogateescape"))
         for array in (self.identities, self.cameras, self.boxes):
             if array is not None:
                 digest.update(b"\0" + array.astype(array.dtype.newbyteorder("<")).tobytes())

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reidkit.data.datasets.reader import list_images
+from reidkit.data.datasets.files import list_images
 from reidkit.data.split import Split
 from reidkit.errors import UserError
 
@@ -111,7 +111,7 @@ class TrackletSplit(Split):
 
     def fingerprint(self) -> str:
         """sha256 over frames, their division into tracklets, identities and cameras."""
-        digest = hashlib.sha256("\n".join(self.frame_paths).encode())
+        digest = hashlib.sha256("\n".join(self.frame_paths).encode(errors="surrogateescape"))
         for array in (self.starts, self.identities, self.cameras):
             digest.update(b"\0" + array.astype("<i8").tobytes())
         return digest.hexdigest()

@@ -62,6 +62,8 @@ class Domains:
             reader = DATASETS.build(dict(known[domain]), supply)
             if is_main_process():
                 reader.prepare()
+                for note in getattr(reader, "notes", ()):
+                    print(f"{domain}: {note}")
             barrier()
             self._readers[domain], self._splits[domain] = reader, reader.splits()
         return self._splits[domain]

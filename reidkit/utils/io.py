@@ -35,15 +35,27 @@ def read_regular(path: str | os.PathLike[str], most: int | None = None) -> bytes
     Raises:
         OSError: it cannot be read, is no file, or is larger than ``most``; ``strerror`` says it.
     """
-    with open(path, "rb", buffering=0, opener=_without_waiting) as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe or device"
-            raise OSError(errno.EINVAL, f"it is {kind}, no file", os.fspath(path))
-        if most is not None and status.st_size > most:
-            size = f"{status.st_size:,} bytes; at most {most:,} are read"
-            raise OSError(errno.EFBIG, f"it has {size}", os.fspath(path))
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if most is not None and size > most:
+            text = f"it has {size:,} bytes; at most {most:,} are read"
+            raise OSError(errno.EFBIG, text, os.fspath(path))
         return file.read()
+
+
+@contextmanager
+def open_regular(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """A file that is one, open to be read; see ``read_regular``.
+
+    Raises:
+        OSError: it cannot be read, or is no file; ``strerror`` says it.
+    """
+    with open(path, "rb", buffering=0, opener=_without_waiting) as file:
+        mode = os.fstat(file.fileno()).st_mode
+        if not stat.S_ISREG(mode):
+            kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or device"
+            raise OSError(errno.EINVAL, f"it is {kind}, no file", os.fspath(path))
+        yield file
 
 
 def _without_waiting(path: str, flags: int) -> int:

@@ -10,8 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from reidkit.data.datasets.files import list_images
 from reidkit.data.datasets.partitions import Partition, PartitionedReader
-from reidkit.data.datasets.reader import list_images
 from reidkit.data.split import Split
 from reidkit.errors import UserError
 from reidkit.registry import DATASETS

@@ -1,67 +1,79 @@
-"""Your own crops, without code: one sub-folder per person."""
+"""Your own crops, without code: identities and cameras from folders or from file names."""
 
 from __future__ import annotations
 
-import re
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from reidkit.data.datasets.reader import IMAGE_SUFFIXES, Reader, list_images
+from reidkit.data.datasets.crop_table import SPLITS, CropTable
+from reidkit.data.datasets.files import folders_in, list_folder
+from reidkit.data.datasets.patterns import NamePattern
+from reidkit.data.datasets.reader import Reader
 from reidkit.data.split import Split
 from reidkit.errors import UserError
 from reidkit.registry import DATASETS
 
-SPLITS = ("train", "query", "gallery")
-
 
 @DATASETS.register_module()
 class ImageFolder(Reader):
-    """A plain folder of crops: ``<root>/{train,query,gallery}/<identity>/<anything>.jpg``.
+    """A folder of crops: ``[train|query|gallery/]<identity>/*.jpg``, or names that tell both.
 
-    Those of the three folders that exist are read. The same sub-folder name is the same identity
-    everywhere: its number when all names are numbers (0 marks distractors, as everywhere), else its
-    place in the sorted names, from 1. Without any of the three folders, the sub-folders of ``root``
-    are divided: a share of the identities for testing, of which one image per camera is a query and
-    the rest gallery.
+    Those of the three folders that exist are read. Without any of them all images are divided: a
+    share of the identities for testing, see ``reidkit.data.datasets.division``.
+
+    The identity is the name of the sub-folder, or what ``identity`` finds in the name of the file,
+    the same in all splits. Whole numbers from 1 are kept; where one is 0, or text, all are numbered
+    from 1 in sorted order: 0 is somebody like everybody else, since only Market-1501 and its
+    relatives mark distractors so. What is left out or numbered is said in ``notes``.
 
     Args:
         data_root: the folder in which all data sets lie.
         root: the data set's own folder in it.
         name: how results call it; default: the last part of ``root``.
-        camera: regular expression with one group, searched in the file name, that gives the
-            camera number (``r"_c(\\d+)"``). None: no cameras are known; queries count as camera
-            0, everything else as camera 1, so that no pair is left out for being of one camera.
+        identity: regular expression with one group, searched in the file name (or, with a "/" in
+            it, in the path below ``root``), that gives the identity: ``r"^p(\\d+)_"`` for
+            ``p07_cam2_0031.jpg``. Images may then lie in any folder. None: the sub-folder.
+        camera: the same for the camera: ``r"_cam(\\d+)"``. None: no cameras are known; queries
+            count as camera 0, everything else as camera 1, so that no pair is left out.
+        junk: the identity whose images are left out of every ranking, as Market-1501's -1.
+        distractor: the identity of images of nobody who is looked for, as Market-1501's 0.
         holdout: share of the identities for testing, where the folder has to be divided.
         seed: of that division.
 
     Raises:
-        ValueError: ``camera`` without exactly one group, or ``holdout`` outside (0, 1).
+        ValueError: ``identity`` or ``camera`` without exactly one group, or ``holdout`` outside
+            (0, 1).
         UserError: see ``Reader.prepare``; images that are in no sub-folder, or in one of another;
-            a name without camera; too few identities to divide.
+            a name without identity or camera; too few identities to divide.
     """
 
     title = "Image folder"
     needed = ("{train,query,gallery}/<identity>/*.jpg",)
-    how = "put crops into train/, query/ and gallery/ with one sub-folder per identity"
+    how = (
+        "put crops into train/, query/ and gallery/ with one sub-folder per identity, or set the "
+        "options identity and camera to patterns of the file names"
+    )
 
     def __init__(
         self,
         data_root: str,
         root: str,
         name: str | None = None,
+        identity: str | None = None,
         camera: str | None = None,
+        junk: str | int | None = None,
+        distractor: str | int | None = None,
         holdout: float = 0.5,
         seed: int = 0,
     ):
         super().__init__(data_root, root)
         self.name = name or Path(root).name
         self.title = f"Image folder {self.name}"
-        self.camera = re.compile(camera) if camera else None
-        if self.camera and self.camera.groups != 1:
-            raise ValueError(f"camera must have exactly one group, got {camera!r}")
+        self.identity = NamePattern("identity", identity) if identity else None
+        self.camera = NamePattern("camera", camera) if camera else None
         if not 0 < holdout < 1:
             raise ValueError(f"holdout must be between 0 and 1, got {holdout}")
+        self.junk, self.distractor = junk, distractor
         self.holdout, self.seed = holdout, seed
 
     def candidates(self) -> list[Path]:
@@ -78,91 +90,50 @@ class ImageFolder(Reader):
     def read(self, folder: Path) -> dict[str, Split]:
         """List the folders, or divide; see ``Reader.read``."""
         given = [s for s in SPLITS if (folder / s).is_dir()]
-        listed = {s: [f"{s}/{file}" for file in list_images(folder / s, True)] for s in given}
+        listed = self._listed(folder, given)
+        rows = [(split, path) for split, paths in listed.items() for path in paths]
+        people = [self._person(path, 1 if given else 0) for _, path in rows]
+        cameras = [self.camera.of(path, self.title) for _, path in rows] if self.camera else None
+        table = CropTable([path for _, path in rows], people, cameras)
+        if given or not rows:
+            table = replace(table, splits=[split for split, _ in rows])
+        splits, notes = table.divided(
+            self.name, folder, self.title, self.junk, self.distractor, self.holdout, self.seed
+        )
+        self.notes += notes
+        empty = [name for name in given or ([] if rows else SPLITS) if name not in splits]
+        return splits | {name: Split(self.name, name, folder, (), [], []) for name in empty}
+
+    def _listed(self, folder: Path, given: list[str]) -> dict[str, list[str]]:
+        """Paths of the images by split; "" for all where there are no folders of splits."""
+        listings = {s: list_folder(folder / s, recursive=True) for s in given}
         if not given:
-            listed = {"": list_images(folder, recursive=True)}
-        depth = 1 if given else 0
-        people = {path: self._person(path, depth) for paths in listed.values() for path in paths}
-        numbers = _numbers(set(people.values()))
-        splits = {}
-        for split, paths in listed.items():
-            identities = np.array([numbers[people[path]] for path in paths], dtype=np.int64)
-            cameras = self._cameras(paths, 0 if split == "query" else 1)
-            splits[split] = Split(
-                self.name, split or "all", folder, tuple(paths), identities, cameras
-            )
-        return splits if given else self._divide(splits[""])
+            listings = {"": list_folder(folder, recursive=True)}
+        for split, listing in listings.items():
+            self.notes += [f"{split or '.'}/: {note}" for note in listing.notes()]
+        others = sorted(set(folders_in(folder)) - set(SPLITS)) if given else []
+        if others:
+            text = ", ".join(f"{name}/" for name in others)
+            self.notes.append(f"left out, beside {', '.join(f'{s}/' for s in given)}: {text}")
+        return {
+            split: [f"{split}/{name}" if split else name for name in listing.names]
+            for split, listing in listings.items()
+        }
 
     def _why_empty(self, folder: Path) -> str:
-        """The endings of what lies there, if they are no images'."""
-        files = (path for path in folder.rglob("*") if path.is_file() and path.name[0] != ".")
-        endings = sorted({path.suffix.lower() or "no ending" for path in files})
-        others = [ending for ending in endings if ending not in IMAGE_SUFFIXES]
-        if others and len(others) == len(endings):
-            known = ", ".join(IMAGE_SUFFIXES)
-            return f"it holds files with {', '.join(others)}, and images are read from {known}"
-        return self.how
+        """What lies there instead, if anything does."""
+        return "; ".join([*self.notes, self.how])
 
     def _person(self, path: str, depth: int) -> str:
-        """Name of the folder that lies ``depth`` folders down and holds the image."""
+        """The identity's text: found in the name, or the folder ``depth`` folders down."""
+        if self.identity:
+            return self.identity.of(path, self.title)
         folders = path.split("/")[depth:-1]
         if len(folders) != 1:
             where = f"{len(folders)} sub-folders, one in another" if folders else "no sub-folder"
             raise UserError(
                 f"{self.title}: {path} is in {where}; the name of the sub-folder is the "
-                "identity, as in train/0001/a.jpg"
+                "identity, as in train/0001/a.jpg. Where the file names tell it, set the option "
+                "identity to a pattern of them"
             )
         return folders[0]
-
-    def _cameras(self, paths: list[str], unknown: int) -> np.ndarray:
-        if self.camera is None:
-            return np.full(len(paths), unknown, dtype=np.int64)
-        cameras = []
-        for path in paths:
-            match = self.camera.search(path.rpartition("/")[2])
-            if match is None or not match[1].isdigit():
-                raise UserError(
-                    f"{self.title}: {path} has no camera number after {self.camera.pattern!r}; "
-                    "rename the file, or change the option camera"
-                )
-            cameras.append(int(match[1]))
-        return np.array(cameras, dtype=np.int64)
-
-    def _divide(self, every: Split) -> dict[str, Split]:
-        """Identities at random into training and test; of the latter, one query per camera."""
-        rng = np.random.default_rng(self.seed)
-        known = np.unique(every.identities)
-        count = round(len(known) * self.holdout)
-        if not 0 < count < len(known):
-            raise UserError(
-                f"{self.title}: {len(known)} identities cannot be divided with "
-                f"holdout={self.holdout}; make train/, query/ and gallery/ yourself"
-            )
-        test = np.isin(every.identities, rng.permutation(known)[:count])
-        rows = rng.permutation(np.flatnonzero(test))
-        pairs = np.stack([every.identities[rows], every.cameras[rows]], 1)
-        first = np.unique(pairs, axis=0, return_index=True)[1]
-        query = np.zeros(len(every), dtype=bool)
-        query[rows[first]] = True
-        masks = {"train": ~test, "query": query, "gallery": test & ~query}
-        if not masks["gallery"].any():
-            raise UserError(
-                f"{self.title}: each of the {count} people for testing has one image per camera, "
-                "which becomes a query, so that none is left for the gallery; add images of them, "
-                "or make train/, query/ and gallery/ yourself"
-            )
-        return {name: self._part(every, name, mask) for name, mask in masks.items()}
-
-    def _part(self, every: Split, name: str, mask: np.ndarray) -> Split:
-        part = every.select(mask)
-        cameras = part.cameras
-        if self.camera is None:
-            cameras = np.full(len(part), 0 if name == "query" else 1, dtype=np.int64)
-        return Split(self.name, name, every.root, part.paths, part.identities, cameras)
-
-
-def _numbers(names: set[str]) -> dict[str, int]:
-    """Identity of every sub-folder name; 0 is left to distractors."""
-    if all(name.isdigit() for name in names) and len({int(n) for n in names}) == len(names):
-        return {name: int(name) for name in names}
-    return {name: place for place, name in enumerate(sorted(names), 1)}

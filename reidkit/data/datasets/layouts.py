@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from reidkit.data.datasets.image_folder import SPLITS
-from reidkit.data.datasets.reader import Reader, list_images
+from reidkit.data.datasets.crop_table import SPLITS
+from reidkit.data.datasets.files import list_images
+from reidkit.data.datasets.reader import Reader
 from reidkit.errors import UserError
 from reidkit.registry import DATASETS, signature
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from reidkit.data.datasets.files import list_images
 from reidkit.data.datasets.mars import read_mat
-from reidkit.data.datasets.reader import Reader, list_images
+from reidkit.data.datasets.reader import Reader
 from reidkit.data.split import Split
 from reidkit.data.tracklets import TrackletSplit, in_time
 from reidkit.errors import UserError

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from reidkit.data.datasets.reader import Reader, list_images, parse_names
+from reidkit.data.datasets.files import list_images
+from reidkit.data.datasets.reader import Reader, parse_names
 from reidkit.data.datasets.times import Seconds, market_seconds, with_times
 from reidkit.data.split import Split
 from reidkit.errors import UserError

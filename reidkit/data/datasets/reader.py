@@ -12,32 +12,7 @@ import numpy as np
 from reidkit.data.split import Split, Trial
 from reidkit.errors import UserError
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 SHOWN = 12  # entries of a folder named in a message
-
-
-def list_images(folder: Path, recursive: bool = False) -> list[str]:
-    """Image files under ``folder``: sorted relative paths with forward slashes.
-
-    Hidden files (".", macOS "._") and other suffixes (Thumbs.db, .mat) are left out.
-
-    Args:
-        folder: where to look.
-        recursive: also in sub-folders.
-    """
-    names: list[str] = []
-    pending = [""]
-    while pending:
-        prefix = pending.pop()
-        with os.scandir(folder / prefix) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                if entry.name.lower().endswith(IMAGE_SUFFIXES):
-                    names.append(prefix + entry.name)
-                elif recursive and entry.is_dir():
-                    pending.append(f"{prefix}{entry.name}/")
-    return sorted(names)
 
 
 class Reader:
@@ -76,6 +51,7 @@ class Reader:
         self.data_root = Path(data_root)
         self.root = root
         self.check_counts = check_counts
+        self.notes: list[str] = []  # what a user should know of what was read
         self._splits: dict[str, Split] | None = None
 
     # -- to be written by sub-classes -------------------------------------------------------
@@ -97,6 +73,7 @@ class Reader:
         """The splits by name ("train", "query", "gallery"); listed once, then remembered."""
         if self._splits is None:
             folder = self.find()
+            self.notes = []
             splits = self.read(folder)
             self._check(splits, folder)
             self._splits = splits
@@ -129,7 +106,7 @@ class Reader:
         return [base / nest for base in bases for nest in ("", *self.nestings)]
 
     def describe(self) -> list[str]:
-        """One line per split for a run's first lines: counts, and whether it is a subset."""
+        """One line per split: counts, and whether it is a subset; then what else to know."""
         lines = []
         for key, split in self.splits().items():
             line = (
@@ -139,7 +116,7 @@ class Reader:
             if key in self.counts and len(split) != self.counts[key][0]:
                 line += f" (the published set has {self.counts[key][0]:,} {self.unit})"
             lines.append(line)
-        return lines
+        return [*lines, *self.notes]
 
     # -- helpers ----------------------------------------------------------------------------
     def _not_found(self) -> str:

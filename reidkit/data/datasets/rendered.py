@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from reidkit.data.datasets.reader import Reader, list_images
+from reidkit.data.datasets.files import list_images
+from reidkit.data.datasets.reader import Reader
 from reidkit.data.split import Split
 from reidkit.errors import UserError
 from reidkit.registry import DATASETS
