@@ -2,39 +2,10 @@
 # python tools/train.py configs/eanet/global_pool.py
 # python tools/train.py configs/eanet/global_pool.py recipe=paper data=market1501
 # Average in place of maximum: model.head.pool=avg
-_base_ = ["../_base_/default.py"]
-plugins = ["eanet"]
-model = dict(
-    type="ReIDModel",
-    head=dict(type="eanet/GlobalHead"),
-    losses=dict(id=dict(domain="source", loss=dict(type="CrossEntropyLoss"))),
-    matcher=dict(type="CosineMatcher"),
-    transforms=dict(
-        train=dict(
-            flip=dict(type="RandomFlip", p=0.5),
-            # the authors' mean, not ImageNet's (.485, .456, .406)
-            normalize=dict(type="Normalize", mean=(0.486, 0.459, 0.408), std=(0.229, 0.224, 0.225)),
-        ),
-        test=dict(
-            normalize=dict(type="Normalize", mean=(0.486, 0.459, 0.408), std=(0.229, 0.224, 0.225)),
-        ),
-    ),
-)
+_base_ = ["pcb.py"]
+model = dict(head=dict(type="eanet/GlobalHead"))
 recipes = dict(
-    quick=dict(
-        model=dict(
-            head=dict(dim=64),
-            transforms=dict(
-                train=dict(
-                    jitter=dict(
-                        type="ColorJitter", brightness=0.3, contrast=0.3, saturation=0.3, gain=0.2
-                    ),
-                    normalize=dict(),  # the jitter comes before it
-                )
-            ),
-        )
-    ),
-    paper=dict(
-        input=dict(size=(256, 128)), model=dict(head=dict(dim=512))
-    ),  # wider, on smaller images
+    quick=dict(model=dict(head=dict(dim=64))),  # a head of another type starts from its defaults
+    # wider, on smaller images
+    paper=dict(input=dict(size=(256, 128)), model=dict(head=dict(dim=512))),
 )

@@ -4,39 +4,20 @@
 # python tools/train.py configs/eanet/pap.py recipe=paper data=market1501_to_dukemtmcreid
 # The paper's d=128 row: model.head.dim=128. Control without visibility in the distance:
 # model.matcher.use_visibility=False
-_base_ = ["../_base_/default.py"]
-plugins = ["eanet"]
+_base_ = ["pcb.py"]
 model = dict(
-    type="ReIDModel",
     head=dict(type="eanet/PAPHead", regions=9),
-    losses=dict(id=dict(domain="source", loss=dict(type="eanet/VisibleIDLoss"))),
+    losses=dict(id=dict(loss=dict(type="eanet/VisibleIDLoss"))),
     matcher=dict(type="eanet/VisibilityMatcher"),
     transforms=dict(
         train=dict(
-            regions=dict(type="eanet/RegionMasks"),  # before the flip, which then moves the masks
-            flip=dict(type="RandomFlip", p=0.5),
-            # the authors' mean, not ImageNet's (.485, .456, .406)
-            normalize=dict(type="Normalize", mean=(0.486, 0.459, 0.408), std=(0.229, 0.224, 0.225)),
-        ),
-        test=dict(
             regions=dict(type="eanet/RegionMasks"),
-            normalize=dict(type="Normalize", mean=(0.486, 0.459, 0.408), std=(0.229, 0.224, 0.225)),
+            flip=dict(),  # the regions come before it, so that it moves their masks
         ),
+        test=dict(regions=dict(type="eanet/RegionMasks"), normalize=dict()),
     ),
 )
 recipes = dict(
-    quick=dict(
-        model=dict(
-            head=dict(dim=64),
-            transforms=dict(
-                train=dict(
-                    jitter=dict(
-                        type="ColorJitter", brightness=0.3, contrast=0.3, saturation=0.3, gain=0.2
-                    ),
-                    normalize=dict(),  # the jitter comes before it
-                )
-            ),
-        )
-    ),
+    quick=dict(model=dict(head=dict(dim=64))),  # a head of another type starts from its defaults
     paper=dict(model=dict(head=dict(dim=256))),
 )

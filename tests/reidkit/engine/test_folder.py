@@ -52,13 +52,26 @@ def test_a_file_is_no_run_folder(tmp_path):
         claim(tmp_path / "file")
 
 
+def _say_and_sleep(started):
+    started.set()
+    time.sleep(30)
+
+
 def test_children_do_not_hold_a_folder_beyond_its_process(tmp_path):
-    first = claim(tmp_path)
-    child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(30,))
+    folder = tmp_path / "run"
+    first = claim(folder)
+    (folder / "log").touch()  # so that the folder stays when it is released
+    context = multiprocessing.get_context("fork")
+    started = context.Event()
+    child = context.Process(target=_say_and_sleep, args=(started,))
     child.start()
     try:
+        assert started.wait(20)
         first.release()
-        claim(tmp_path).release()
+        second = claim(folder)
+        assert child.is_alive() and second.path.is_dir()
+        with pytest.raises(UserError, match="another process is training there"):
+            claim(folder)  # the second has it
     finally:
         child.kill()
         child.join()

@@ -1,6 +1,5 @@
 """A manifest of a stranger: refused in words, in no time, and without stopping other plugins."""
 
-import contextlib
 import os
 import time
 
@@ -9,6 +8,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from reidkit.kinds import KINDS
 from reidkit.plugin import ManifestError, discover, read_manifest
 from reidkit.plugin.manifest import LARGEST, OPTIONAL, REQUIRED
 
@@ -98,8 +98,19 @@ VALUES = st.recursive(
 @given(changes=st.dictionaries(st.sampled_from(REQUIRED + OPTIONAL), VALUES, max_size=3))
 def test_values_of_any_type_end_in_words_or_in_a_manifest(tmp_path_factory, changes):
     text = yaml.dump({**GOOD, **changes}, Dumper=Plain)
-    with contextlib.suppress(ManifestError):
-        read(tmp_path_factory.mktemp("plugin"), text)
+    try:
+        manifest = read(tmp_path_factory.mktemp("plugin"), text)
+    except ManifestError as error:
+        assert error.problems
+        for problem in error.problems:
+            key = problem.partition(":")[0].partition(".")[0]
+            assert key in (*REQUIRED, *OPTIONAL, "not readable as YAML"), problem
+        return
+    words = [manifest.name, manifest.version, manifest.reidkit, manifest.description]
+    words += [manifest.bench, *manifest.requires, *manifest.paper.values()]
+    words += [name for names in manifest.provides.values() for name in names]
+    assert [word for word in words if type(word) is not str] == []
+    assert type(manifest.api) is int and set(manifest.provides) <= set(KINDS)
 
 
 class Plain(yaml.SafeDumper):
