@@ -14,7 +14,7 @@ EXAMPLES = """examples:
 
 
 def main(argv: list[str]) -> int:
-    """Draw the strongest local matches of queries with their nearest right and wrong images."""
+    """Draw the strongest local matches of queries with their nearest positive and negative."""
     command = parser("reidkit show-correspondences", "Draw local matches as lines.", EXAMPLES)
     command.add_argument("run", help="run folder")
     command.add_argument("--test", help="test set, by domain (default: the last one)")

@@ -8,15 +8,19 @@ from typing import Any
 
 import cv2
 import numpy as np
-import torch
 from torch import nn
 
-from reidkit.evaluation.labelled import Labels
-from reidkit.evaluation.protocols import find_protocol, match_labels
-from reidkit.evaluation.ranking.ranks import top_matches
 from reidkit.structures import Correspondences, Embedding
 from reidkit.viz.canvas import INK, SOFT, Canvas, Colour, shorten
-from reidkit.viz.ranks import MARGIN, QUERY, RIGHT, WRONG, _choose, _labels, _person, read_crop
+from reidkit.viz.nearest import (
+    NEGATIVE,
+    POSITIVE,
+    QUERY,
+    caption,
+    nearest_images,
+    read_crop,
+)
+from reidkit.viz.ranks import MARGIN
 
 HEIGHT, BETWEEN, APART, HEAD = 288, 70, 48, 66
 ROW = HEIGHT + 50
@@ -34,7 +38,7 @@ def match_sheet(
     seed: int = 0,
     protocol: str = "market",
 ) -> None:
-    """Draw the strongest local matches of random queries with their nearest right and wrong image.
+    """Draw the strongest local matches of random queries with their nearest positive and negative.
 
     Crops are stretched to the network's shape. A line joins two cells that the matcher holds for
     the same place, coloured by the height of the query's cell, from the head (red) to the feet
@@ -55,39 +59,39 @@ def match_sheet(
     Raises:
         UserError: an empty side or an unreadable image.
     """
-    rules = find_protocol(protocol)
-    sides = [_labels(split) for split in (query_split, gallery_split)]
-    chosen = _choose(match_labels(rules, *sides), rows, seed)
-    labels = _labels(query_split, chosen)
-    queries = query_emb[torch.from_numpy(chosen)]
-    places, distances = top_matches(
-        queries, gallery_emb, matcher, match_labels(rules, labels, sides[1]), len(gallery_emb)
+    size = len(gallery_emb)
+    near = nearest_images(
+        query_split, gallery_split, query_emb, gallery_emb, matcher, size, rows, seed, protocol
     )
-    right = sides[1].identities[places] == labels.identities[:, None]
-    right[places < 0] = False
-    pairs = [(right[row].argmax(), (~right[row]).argmax()) for row in range(len(chosen))]
-
-    width = round(HEIGHT * _aspect(matcher, queries, gallery_emb))
-    pair = 2 * width + BETWEEN
-    sheet = Canvas(2 * MARGIN + 2 * pair + APART, HEAD + len(chosen) * ROW + MARGIN // 2)
+    width = round(HEIGHT * _aspect(matcher, near.queries, gallery_emb))
     title = f"{query_split.dataset}: the {lines} strongest local matches"
-    sheet.text(MARGIN, 8, shorten(title, 16, sheet.pixels.shape[1] - 2 * MARGIN), 16, bold=True)
-    names = [("query", QUERY), ("nearest right", RIGHT), ("nearest wrong", WRONG)]
-    sheet.legend(MARGIN, 34, names)
-    for row, query in enumerate(chosen):
-        for column, place in enumerate(pairs[row]):
-            index, good = int(places[row, place]), bool(right[row, place])
-            if index < 0 or good != (column == 0):
+    sheet = _empty_sheet(title, width, len(near.rows))
+    for row, query in enumerate(near.rows):
+        for column, is_positive in enumerate((True, False)):
+            place = int((near.positive[row] == is_positive).argmax())
+            index = int(near.places[row, place])
+            if index < 0 or near.positive[row, place] != is_positive:
                 continue  # there is no such image
-            left, top = MARGIN + column * (pair + APART), HEAD + row * ROW
+            left = MARGIN + column * (2 * width + BETWEEN + APART)
+            top = HEAD + row * ROW
             matches = matcher.correspondences(  # type: ignore[operator]
-                queries[[row]], gallery_emb[[index]]
+                near.queries[[row]], gallery_emb[[index]]
             )
             crops = read_crop(query_split, int(query)), read_crop(gallery_split, index)
-            _pair(sheet, left, top, width, crops, matches, lines, RIGHT if good else WRONG)
-            text = f"{distances[row, place]:.3f}"
-            _captions(sheet, left, top, width, (labels, row), (sides[1], index), text)
+            colour = POSITIVE if is_positive else NEGATIVE
+            _pair(sheet, left, top, width, crops, matches, lines, colour)
+            texts = caption(near.query_labels, row), caption(near.gallery_labels, index)
+            _captions(sheet, left, top, width, texts, f"{near.distances[row, place]:.3f}")
     sheet.save(path)
+
+
+def _empty_sheet(title: str, width: int, rows: int) -> Canvas:
+    """A sheet with its title and legend, for two pairs of crops of a width in every row."""
+    sheet = Canvas(2 * MARGIN + 2 * (2 * width + BETWEEN) + APART, HEAD + rows * ROW + MARGIN // 2)
+    sheet.text(MARGIN, 8, shorten(title, 16, sheet.pixels.shape[1] - 2 * MARGIN), 16, bold=True)
+    names = [("query", QUERY), ("nearest positive", POSITIVE), ("nearest negative", NEGATIVE)]
+    sheet.legend(MARGIN, 34, names)
+    return sheet
 
 
 def _aspect(matcher: Any, queries: Embedding, gallery: Embedding) -> float:
@@ -106,7 +110,7 @@ def _pair(
     lines: int,
     colour: Colour,
 ) -> None:
-    """Two crops beside each other with their matches drawn across."""
+    """Two crops side by side with their matches drawn across."""
     other = x + width + BETWEEN
     for left, crop, frame in ((x, crops[0], QUERY), (other, crops[1], colour)):
         picture = cv2.resize(crop, (width, HEIGHT), interpolation=cv2.INTER_CUBIC)
@@ -129,16 +133,11 @@ def _rainbow(share: float) -> Colour:
 
 
 def _captions(
-    sheet: Canvas,
-    x: int,
-    y: int,
-    width: int,
-    query: tuple[Labels, int],
-    gallery: tuple[Labels, int],
-    distance: str,
+    sheet: Canvas, x: int, y: int, width: int, texts: tuple[str, str], distance: str
 ) -> None:
+    """Who is to be seen in the query and in the gallery image, and how far apart they are."""
     below = y + HEIGHT + 5
-    sheet.text(x - 2, below, shorten(_person(*query), 11, width + BETWEEN // 2), 11, SOFT)
-    right = x + width + BETWEEN
-    sheet.text(right - 2, below, shorten(_person(*gallery), 11, width + APART - 4), 11, SOFT)
-    sheet.text(right - 2, below + 15, f"distance {distance}", 11, INK, bold=True)
+    sheet.text(x - 2, below, shorten(texts[0], 11, width + BETWEEN // 2), 11, SOFT)
+    other = x + width + BETWEEN
+    sheet.text(other - 2, below, shorten(texts[1], 11, width + APART - 4), 11, SOFT)
+    sheet.text(other - 2, below + 15, f"distance {distance}", 11, INK, bold=True)

@@ -5,21 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import nn
 
-from reidkit.data.decode import decode_rgb, read_bytes
-from reidkit.data.identities import DISTRACTOR
-from reidkit.evaluation.labelled import Labels
 from reidkit.evaluation.metrics.ranked import average_precision
-from reidkit.evaluation.protocols import GroundTruth, find_protocol, match_labels
-from reidkit.evaluation.ranking.ranks import rank_positives, top_matches
+from reidkit.evaluation.protocols import GroundTruth
+from reidkit.evaluation.ranking.ranks import rank_positives
 from reidkit.structures import Embedding
 from reidkit.viz.canvas import INK, SOFT, Canvas, Colour, fit, shorten
+from reidkit.viz.nearest import (
+    NEGATIVE,
+    POSITIVE,
+    QUERY,
+    Nearest,
+    caption,
+    nearest_images,
+    read_crop,
+)
 
-RIGHT: Colour = (30, 140, 60)
-WRONG: Colour = (205, 40, 40)
-QUERY: Colour = (40, 80, 170)
 TILE_HEIGHT, TILE_WIDTH, GAP = 160, 80, 14
 ROW, HEAD, MARGIN = TILE_HEIGHT + 52, 82, 16
 STEP = TILE_WIDTH + GAP
@@ -37,7 +39,7 @@ def rank_sheet(
     seed: int = 0,
     protocol: str = "market",
 ) -> None:
-    """Draw random valid queries with their k closest gallery images, right and wrong framed.
+    """Draw random valid queries with their k closest gallery images, framed by identity.
 
     Junk (same identity and camera, identity -1) is skipped as in the score. The average precision
     of each query stands beside it.
@@ -57,66 +59,34 @@ def rank_sheet(
     Raises:
         UserError: an empty side or an unreadable image.
     """
-    rules = find_protocol(protocol)
-    sides = [_labels(split) for split in (query_split, gallery_split)]
-    chosen = _choose(match_labels(rules, *sides), rows, seed)
-    labels = _labels(query_split, chosen)
-    truth = match_labels(rules, labels, sides[1])
-    queries = query_emb[torch.from_numpy(chosen)]
-    places, distances = top_matches(queries, gallery_emb, matcher, truth, k)
-    precision = _precision(queries, gallery_emb, matcher, truth)
-
-    sheet = Canvas(2 * MARGIN + (k + 1) * STEP + GAP, HEAD + len(chosen) * ROW + MARGIN // 2)
-    _head(sheet, query_split, len(chosen), truth, matcher, k)
-    for row, query in enumerate(chosen):
+    near = nearest_images(
+        query_split, gallery_split, query_emb, gallery_emb, matcher, k, rows, seed, protocol
+    )
+    precision = _precision(near, gallery_emb, matcher)
+    sheet = Canvas(2 * MARGIN + (k + 1) * STEP + GAP, HEAD + len(near.rows) * ROW + MARGIN // 2)
+    _head(sheet, query_split, len(near.rows), near.truth, matcher, k)
+    for row, query in enumerate(near.rows):
         y = HEAD + row * ROW
-        lines = (f"AP {100 * precision[row]:.1f} %", _person(labels, row))
+        lines = (f"AP {100 * precision[row]:.1f} %", caption(near.query_labels, row))
         _tile(sheet, MARGIN, y, query_split, query, QUERY, lines)
-        for place, index in enumerate(places[row]):
+        for place, index in enumerate(near.places[row]):
             if index < 0:
                 break
-            right = sides[1].identities[index] == labels.identities[row]
-            lines = (
-                f"{'✓' if right else '✗'} {distances[row, place]:.3f}",
-                _person(sides[1], index),
-            )
+            mark, colour = ("✓", POSITIVE) if near.positive[row, place] else ("✗", NEGATIVE)
+            distance = f"{mark} {near.distances[row, place]:.3f}"
+            lines = (distance, caption(near.gallery_labels, index))
             x = MARGIN + (place + 1) * STEP + GAP
-            _tile(sheet, x, y, gallery_split, index, RIGHT if right else WRONG, lines)
+            _tile(sheet, x, y, gallery_split, index, colour, lines)
     sheet.save(path)
 
 
-def read_crop(split, index: int) -> np.ndarray:
-    """One crop of a split as stored, (H, W, 3) uint8 RGB, cut out if the split has boxes."""
-    address = str(split.root / split.paths[index])
-    image = decode_rgb(read_bytes(address), address)
-    if getattr(split, "boxes", None) is None:
-        return image
-    x, y, width, height = (int(v) for v in split.boxes[index])
-    return image[max(y, 0) : y + height, max(x, 0) : x + width]
-
-
-def _labels(split, rows: np.ndarray | None = None) -> Labels:
-    keep = np.arange(len(split.paths)) if rows is None else rows
-    files = [f"{split.root}/{split.paths[i]}" for i in keep]
-    return Labels(split.identities[keep], split.cameras[keep], files)
-
-
-def _choose(truth: GroundTruth, rows: int, seed: int) -> np.ndarray:
-    """Some of the valid queries, ascending; of all queries if none is valid."""
-    valid = truth.valid if len(truth.valid) else np.arange(len(truth.n_positives))
-    picked = np.random.default_rng(seed).choice(valid, min(rows, len(valid)), replace=False)
-    return np.sort(picked)
-
-
-def _precision(
-    queries: Embedding, gallery: Embedding, matcher: nn.Module, truth: GroundTruth
-) -> np.ndarray:
+def _precision(near: Nearest, gallery: Embedding, matcher: nn.Module) -> np.ndarray:
     """Average precision of each query; NaN for invalid ones."""
-    out = np.full(len(queries), np.nan)
-    if len(truth.valid):
-        ranks = rank_positives(queries, gallery, truth, matcher)
-        out[truth.valid] = average_precision(ranks.ranks, ranks.starts)
-    return out
+    values = np.full(len(near.rows), np.nan)
+    if len(near.truth.valid):
+        ranks = rank_positives(near.queries, gallery, near.truth, matcher)
+        values[near.truth.valid] = average_precision(ranks.ranks, ranks.starts)
+    return values
 
 
 def _head(sheet: Canvas, split, count: int, truth: GroundTruth, matcher: nn.Module, k: int) -> None:
@@ -128,7 +98,7 @@ def _head(sheet: Canvas, split, count: int, truth: GroundTruth, matcher: nn.Modu
     )
     width = sheet.pixels.shape[1] - 2 * MARGIN
     sheet.text(MARGIN, 32, shorten(note, 12, width), colour=SOFT)
-    entries = [("query", QUERY), ("same identity", RIGHT), ("another identity", WRONG)]
+    entries = [("query", QUERY), ("same identity", POSITIVE), ("another identity", NEGATIVE)]
     sheet.legend(MARGIN, 53, entries)
 
 
@@ -139,8 +109,3 @@ def _tile(
     sheet.frame(x, y, TILE_WIDTH, TILE_HEIGHT, colour)
     sheet.text(x - 2, y + TILE_HEIGHT + 5, lines[0], size=12, colour=colour, bold=True)
     sheet.text(x - 2, y + TILE_HEIGHT + 21, shorten(lines[1], 11, STEP - 3), size=11, colour=INK)
-
-
-def _person(labels: Labels, index: int) -> str:
-    identity, camera = labels.identities[index], labels.cameras[index]
-    return f"{'distr.' if identity == DISTRACTOR else f'id {identity}'} cam {camera}"

@@ -41,7 +41,7 @@ def test_lines_join_the_named_cells(tmp_path):
     width = matches.HEIGHT // 2
     pair = 2 * width + matches.BETWEEN
     red = np.array(matches._rainbow(0.0))
-    for column in range(2):  # right, wrong
+    for column in range(2):  # positive, negative
         left = MARGIN + column * (pair + matches.APART)
         start = (left + width / 4, matches.HEAD + matches.HEIGHT / 8)
         end = (
@@ -53,7 +53,7 @@ def test_lines_join_the_named_cells(tmp_path):
             assert (np.abs(picture[y, x].astype(int) - red) < 3).all(), (column, share)
 
 
-def test_a_query_without_a_wrong_image_has_one_pair(tmp_path):
+def test_a_query_without_a_negative_has_one_pair(tmp_path):
     query, mine = side(tmp_path, "query", [5], 0, [1.0])
     gallery, theirs = side(tmp_path, "gallery", [5], 1, [3.0])
     match_sheet(tmp_path / "a.png", query, gallery, mine, theirs, CornerMatcher())

@@ -10,7 +10,7 @@ from reidkit.errors import UserError
 from reidkit.evaluation import CosineMatcher, Labels, match_labels, top_matches
 from reidkit.evaluation.protocols import PROTOCOLS
 from reidkit.structures import Embedding
-from reidkit.viz import rank_sheet, ranks
+from reidkit.viz import nearest, rank_sheet, ranks
 
 
 def make_split(folder, name, identities, cameras, boxes=None) -> Split:
@@ -49,12 +49,12 @@ def test_frames_show_right_and_wrong_and_junk_is_skipped(tmp_path):
     truth = match_labels(PROTOCOLS["market"], *labels)
     found, _ = top_matches(*sides, CosineMatcher(), truth, k=6)
     wanted = [
-        [ranks.RIGHT if identities[g] == p else ranks.WRONG for g in row]
+        [nearest.POSITIVE if identities[g] == p else nearest.NEGATIVE for g in row]
         for p, row in zip(people, found, strict=True)
     ]
     assert frames(read(tmp_path / "sheet.png"), 3, 6) == wanted
     colours = {colour for row in wanted for colour in row}
-    assert colours == {ranks.RIGHT, ranks.WRONG}
+    assert colours == {nearest.POSITIVE, nearest.NEGATIVE}
 
 
 def test_short_rankings_leave_the_rest_of_the_row_white(tmp_path):
@@ -63,7 +63,7 @@ def test_short_rankings_leave_the_rest_of_the_row_white(tmp_path):
     sides = vectors(1, 0), vectors(2, 1)
     rank_sheet(tmp_path / "sheet.png", query, gallery, *sides, CosineMatcher(), k=3)
     row = frames(read(tmp_path / "sheet.png"), 1, 3)[0]
-    assert set(row[:2]) == {ranks.RIGHT, ranks.WRONG} and row[2] == (255, 255, 255)
+    assert set(row[:2]) == {nearest.POSITIVE, nearest.NEGATIVE} and row[2] == (255, 255, 255)
 
 
 def test_the_choice_of_queries_follows_the_seed_and_skips_invalid_ones(tmp_path):
@@ -72,9 +72,9 @@ def test_the_choice_of_queries_follows_the_seed_and_skips_invalid_ones(tmp_path)
         Labels(np.array([1]), np.array([1])),
     )
     truth = match_labels(PROTOCOLS["market"], *labels)
-    first, again, other = (ranks._choose(truth, 8, seed).tolist() for seed in (0, 0, 1))
+    first, again, other = (nearest._choose(truth, 8, seed).tolist() for seed in (0, 0, 1))
     assert first == again != other and first == sorted(set(first)) and len(first) == 8
-    assert 30 not in ranks._choose(truth, 31, 0)
+    assert 30 not in nearest._choose(truth, 31, 0)
 
 
 def test_boxes_cut_the_crop_out(tmp_path):
