@@ -58,8 +58,10 @@ def options_needed(kind: str, name: str) -> list[str]:
         >>> options_needed("matchers", "CosineMatcher")
         []
     """
-    found = signature(REGISTRIES[kind].get(name)).values()
-    return [p.name for p in found if p.default is p.empty and p.name not in KINDS[kind].supplies]
+    parameters = signature(REGISTRIES[kind].get(name)).values()
+    return [
+        p.name for p in parameters if p.default is p.empty and p.name not in KINDS[kind].supplies
+    ]
 
 
 def check_component(kind: str, name: str, options: Mapping[str, Any] | None = None) -> str:

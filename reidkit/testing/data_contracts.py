@@ -163,25 +163,25 @@ def check_evaluator(build: Build) -> str:
     people = np.repeat(np.arange(1, 9), 4)
     cameras = np.tile([1, 2, 1, 2], 8)
     query, gallery = people[::4], np.delete(people, np.s_[::4])
-    sides = (
+    splits = (
         fake_split("query", query, cameras[::4]),
         fake_split("gallery", gallery, np.delete(cameras, np.s_[::4])),
     )
     source = torch.Generator().manual_seed(0)
-    perfect = [_one_hot(split.identities, source, 0.01) for split in sides]
-    noise = [_one_hot(split.identities * 0, source, 1.0) for split in sides]
-    kept = [e.vectors.clone() for e in perfect if e.vectors is not None]
-    best = _scores(evaluator.evaluate(*labelled(perfect, sides), CosineMatcher()))
+    perfect = [_one_hot(split.identities, source, 0.01) for split in splits]
+    noise = [_one_hot(split.identities * 0, source, 1.0) for split in splits]
+    before = [e.vectors.clone() for e in perfect if e.vectors is not None]
+    best = _scores(evaluator.evaluate(*labelled(perfect, splits), CosineMatcher()))
     for name, value in best.items():
         require(abs(value - 1) < 1e-6, f"{name} of a perfect ranking is {value}")
-    for one, before in zip(perfect, kept, strict=True):
-        same = one.vectors is not None and torch.equal(one.vectors, before)
+    for one, vectors in zip(perfect, before, strict=True):
+        same = one.vectors is not None and torch.equal(one.vectors, vectors)
         require(same, "the embeddings were changed")
-    random = _scores(evaluator.evaluate(*labelled(noise, sides), CosineMatcher()))
+    random = _scores(evaluator.evaluate(*labelled(noise, splits), CosineMatcher()))
     require(min(random.values()) < 1, "random embeddings score as well as perfect ones")
     order = np.random.default_rng(0).permutation(len(gallery))
     mixed = noise[1][torch.from_numpy(order)]
-    turned = labelled((noise[0], mixed), (sides[0], sides[1].select(order)))
+    turned = labelled((noise[0], mixed), (splits[0], splits[1].select(order)))
     again = _scores(evaluator.evaluate(*turned, CosineMatcher()))
     same = all(abs(again[name] - value) < 1e-9 for name, value in random.items())
     require(same, "the order of the gallery's files changes the numbers")

@@ -237,14 +237,12 @@ class FakeMatcher(nn.Module):
 
     def scores(self, query: Embedding, gallery: Embedding) -> Tensor:
         """Inner products of the maps' mean cells."""
-        left, right = (e.maps.flatten(2).mean(2) for e in (query, gallery) if e.maps is not None)
-        return left @ right.T
+        q, g = (e.maps.flatten(2).mean(2) for e in (query, gallery) if e.maps is not None)
+        return q @ g.T
 
     def forward(self, query: Embedding, gallery: Embedding) -> Tensor:
         """Half of one minus the cosine of all parts together, in [0, 1]."""
-        left, right = (e.vectors.flatten(1) for e in (query, gallery) if e.vectors is not None)
-        left, right = (nn.functional.normalize(side) for side in (left, right))
-        return ((1 - left @ right.T) / 2).clamp(0.0, 1.0)
+        return _half_cosine_distance(query, gallery)
 
 
 class UnitMatcher(nn.Module):
@@ -253,9 +251,13 @@ class UnitMatcher(nn.Module):
     bounds = (0.0, 1.0)
 
     def forward(self, query: Embedding, gallery: Embedding) -> Tensor:
-        left, right = (e.vectors.flatten(1) for e in (query, gallery) if e.vectors is not None)
-        left, right = (torch.nn.functional.normalize(side) for side in (left, right))
-        return ((1 - left @ right.T) / 2).clamp(0.0, 1.0)
+        return _half_cosine_distance(query, gallery)
+
+
+def _half_cosine_distance(query: Embedding, gallery: Embedding) -> Tensor:
+    vectors = (e.vectors.flatten(1) for e in (query, gallery) if e.vectors is not None)
+    q, g = (nn.functional.normalize(one) for one in vectors)
+    return ((1 - q @ g.T) / 2).clamp(0.0, 1.0)
 
 
 class FakeLiveModel:

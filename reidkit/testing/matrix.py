@@ -8,7 +8,6 @@ remembered, so the whole product is walked although it has far too many members 
 
 from __future__ import annotations
 
-import inspect
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,18 +17,11 @@ import torch
 from torch import Tensor
 
 from reidkit.errors import UserError
-from reidkit.models.roles import OF_EMBEDDING, OF_MODEL, learned
 from reidkit.registry import REGISTRIES
-from reidkit.structures import (
-    Embedding,
-    FeatureSpec,
-    FeatureSpecs,
-    Field,
-    HeadOutput,
-    ReIDBatch,
-)
+from reidkit.structures import Embedding, FeatureSpecs, Field, HeadOutput, ReIDBatch
 from reidkit.testing.contracts import options_needed
 from reidkit.testing.fakes import FakeLiveModel, fake_batch, fake_split, labelled
+from reidkit.testing.loss_meetings import batch_in_loss, output_in_loss, trains_matcher
 from reidkit.testing.supply import fake_supply
 
 SIZE = (192, 64)
@@ -66,18 +58,21 @@ class Matrix:
     in_scores: dict[tuple[str, str, str, str], str] = field(default_factory=dict)
     in_batch: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    def verdict(self, b: str, h: str, l: str, s: str, m: str, e: str) -> str:
+    def verdict(
+        self, backbone: str, head: str, loss: str, sampler: str, matcher: str, evaluator: str
+    ) -> str:
         """Why a combination is refused; "" if it runs."""
-        unbuilt = (self.build.get(pair) for pair in zip(AXES, (b, h, l, s, m, e), strict=True))
-        met = (
-            self.in_head.get((b, h)),
-            self.in_loss.get((b, h, l)),
-            self.in_matcher.get((b, h, m)),
-            self.in_evaluator.get((h, m, e)),
-            self.in_scores.get((b, h, l, m)),
-            self.in_batch.get((s, l)),
+        names = (backbone, head, loss, sampler, matcher, evaluator)
+        unbuilt = (self.build.get(pair) for pair in zip(AXES, names, strict=True))
+        meetings = (
+            self.in_head.get((backbone, head)),
+            self.in_loss.get((backbone, head, loss)),
+            self.in_matcher.get((backbone, head, matcher)),
+            self.in_evaluator.get((head, matcher, evaluator)),
+            self.in_scores.get((backbone, head, loss, matcher)),
+            self.in_batch.get((sampler, loss)),
         )
-        return next((reason for reason in (*unbuilt, *met) if reason), "")
+        return next((reason for reason in (*unbuilt, *meetings) if reason), "")
 
     def combinations(self) -> Iterator[tuple[tuple[str, ...], str]]:
         """Every combination with its verdict."""
@@ -104,7 +99,7 @@ def walk(names: Mapping[str, Sequence[str]], settings: Mapping | None = None) ->
             if net is not None:
                 _with_backbone(matrix, name, net, losses, matchers, evaluators, settings)
         for (sampler, rows), loss in itertools.product(samplers.items(), losses):
-            _try(matrix.in_batch, (sampler, loss), _batch_in_loss, losses[loss], rows)
+            _try(matrix.in_batch, (sampler, loss), batch_in_loss, losses[loss], rows, SIZE)
     return matrix
 
 
@@ -169,16 +164,15 @@ def _with_backbone(
         of_head = {**known, "width": width}
         for name, build in losses.items():
             key = (backbone, head, name)
-            _try(matrix.in_loss, key, _output_in_loss, build, output, batch_of_head, of_head)
+            _try(matrix.in_loss, key, output_in_loss, build, output, batch_of_head, of_head)
         for name, build in matchers.items():
             key = (backbone, head, name)
             matcher = _try(matrix.in_matcher, key, _in_matcher, build, embedding, size)
             for loss, make_loss in losses.items() if matcher is not None else ():
                 four = (backbone, head, loss, name)
-                asked = _try({}, four, _asks_for_scores, make_loss, of_head)
-                if asked == "scores":
+                if _try({}, four, trains_matcher, make_loss, of_head):
                     given = (make_loss, output, batch_of_head, of_head, matcher)
-                    _try(matrix.in_scores, four, _output_in_loss, *given)
+                    _try(matrix.in_scores, four, output_in_loss, *given)
             for evaluator, make in evaluators.items() if matcher is not None else ():
                 place = (head, name, evaluator)
                 if place not in matrix.in_evaluator:
@@ -209,84 +203,6 @@ def _run_head(
     width = getattr(head, "width", None)
     with torch.no_grad():
         return head.train()(features, batch), head.eval()(features, batch).embedding, batch, width
-
-
-def _loss_for(build: Callable, known: dict) -> Any:
-    """The loss for a head; one that keeps vectors wants the head to say how wide they are."""
-    if known.get("width") is None:
-        kind = type(build(**{**known, "width": 1}))  # of any width: only its class is looked at
-        keeps = inspect.signature(kind).parameters.get("width")
-        if keeps is not None and keeps.default is keeps.empty:
-            raise ValueError("the loss keeps vectors, and the head does not say its width")
-    return build(**known)
-
-
-def _asks_for_scores(build: Callable, derived: dict) -> str:
-    """ "scores" for a loss that trains a learned matcher."""
-    names = inspect.signature(_loss_for(build, derived).forward).parameters
-    return "scores" if {"scores", "matcher"} & set(names) else "none"
-
-
-def _output_in_loss(
-    build: Callable, output: HeadOutput, batch: ReIDBatch, supply: dict, matcher: Any = None
-) -> None:
-    """Without a matcher, a loss that wants a learned one is asked for everything else it needs."""
-    loss = _loss_for(build, supply)
-    names = list(inspect.signature(loss.forward).parameters)
-    known = {name: batch.get(name) for name in names}
-    if output.embedding is not None:  # parts of the embedding are the head's own
-        known |= dict.fromkeys(OF_EMBEDDING)
-    known |= output.known()
-    wanted = set(OF_MODEL) & set(names)
-    if wanted and output.embedding is None:
-        raise ValueError("the loss compares embeddings, and the head gives none")
-    if wanted and matcher is None:
-        _require_known(loss, {**known, "scores": True, "matcher": True})
-        return
-    if wanted:
-        known["scores"] = learned(matcher, loss).scores(output.embedding, output.embedding)
-        known["matcher"] = matcher
-    _call(loss, known)
-
-
-def _batch_in_loss(build: Callable, identities: list[int]) -> None:
-    """A loss on the identities that a sampler puts together, with whatever else it wants."""
-    n, kinds = len(identities), max(identities) + 1
-    features = FeatureSpecs({"map": FeatureSpec(16, 8)})
-    loss = build(features=features, num_identities=kinds, width=16)
-    batch = fake_batch(n, SIZE, 2)
-    source = torch.Generator().manual_seed(0)
-    parameters = inspect.signature(loss.forward).parameters
-    own = hasattr(loss, "classifier_parameters")
-    known: dict[str, Any] = {name: batch.get(name) for name in parameters}
-    known["identities"] = torch.tensor(identities)
-    shape = (n, 8, 24, 8) if "part_map" in parameters else (n, 9, kinds)
-    known["logits"] = torch.randn(shape, generator=source)
-    known["vectors"] = torch.randn((n, 1, 16) if own else (n, 9, 8), generator=source)
-    known["maps"] = torch.rand(n, 16, 24, 8, generator=source)
-    _call(loss, {name: value for name, value in known.items() if value is not None}, strict=False)
-
-
-def _missing(loss: Any, known: Mapping[str, Any]) -> list[str]:
-    parameters = inspect.signature(loss.forward).parameters
-    optional = {name for name, p in parameters.items() if p.default is not p.empty}
-    return [n for n in parameters if known.get(n) is None and n not in optional]
-
-
-def _require_known(loss: Any, known: Mapping[str, Any]) -> None:
-    missing = _missing(loss, known)
-    if missing:
-        raise ValueError(f"the loss needs {', '.join(missing)}, which the head does not give")
-
-
-def _call(loss: Any, known: Mapping[str, Any], strict: bool = True) -> None:
-    if not strict and _missing(loss, known):
-        return  # not this meeting's affair: the head gives it, or does not
-    _require_known(loss, known)
-    parameters = inspect.signature(loss.forward).parameters
-    value = loss(**{name: known[name] for name in parameters if known.get(name) is not None})
-    if value.shape != () or not torch.isfinite(value):
-        raise ValueError(f"the loss is {value}")
 
 
 def _in_matcher(build: Callable, embedding: Embedding | None, size: tuple[int, int] | None) -> Any:

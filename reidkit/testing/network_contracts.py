@@ -80,21 +80,20 @@ def check_head(build: Build) -> str:
 
 
 def _outputs(output: HeadOutput) -> dict[str, Any]:
-    """What a head hands to losses by name: finite, vectors, maps and logits of N = 8 rows."""
+    """What a head hands to losses by name: finite, and of N = 8 rows what has one per image."""
     require(isinstance(output, HeadOutput), f"expected a HeadOutput, got {type(output).__name__}")
     known = {name: value for name, value in output.known().items() if value is not None}
     for name, value in known.items():
         for tensor in _tensors([value]):
             finite(tensor, name)
-        if name in ("vectors", "maps", "visibility", "logits"):
+        if name in ("vectors", "maps", "visibility", "logits", "cosines"):
             require(len(value) == 8, f"{name} has {len(value)} rows for 8 images")
-    logits = known.get("logits")
-    if logits is not None:
-        shape = tuple(logits.shape)
+    for name in {"logits", "cosines"} & set(known):
+        shape = tuple(known[name].shape)
         ok = len(shape) == 4 or (len(shape) == 3 and shape[2] == IDENTITIES)
         require(
             ok,
-            f"logits are {shape}; (N, P, K) is wanted, with K = {IDENTITIES} identities last, or "
+            f"{name} are {shape}; (N, P, K) is wanted, with K = {IDENTITIES} identities last, or "
             "(N, classes, h, w)",
         )
     return known
@@ -165,6 +164,7 @@ def _loss_inputs(segments: bool) -> dict[str, Any]:
     matcher = FakeMatcher()
     scores = matcher.scores(embedding, embedding)
     named = dict(vectors=embedding.vectors, maps=embedding.maps, logits=logits, scores=scores)
+    named["cosines"] = logits.tanh()
     inputs: dict[str, Any] = {n: t.requires_grad_() for n, t in named.items() if t is not None}
     inputs["matcher"] = matcher
     return {**inputs, **{name: batch[name] for name in (*BATCH_TENSORS, *batch.fields)}}
@@ -237,14 +237,14 @@ def check_reranker(build: Build) -> str:
     It sees cameras and times; distances must not depend on the size of the blocks.
     """
     step = build()
-    sides = fake_embedding(6, seed=1), fake_embedding(30, seed=2)
-    kept = copy.deepcopy(sides)
+    embeddings = fake_embedding(6, seed=1), fake_embedding(30, seed=2)
+    kept = copy.deepcopy(embeddings)
     clock = {6: np.arange(6) * 40.0, 30: np.arange(30) * 10.0}
     metas = [ImageMeta(np.arange(n) % 3, clock[n]) for n in (6, 30)]
     with torch.no_grad():
-        query, gallery, matcher = step.rerank(*sides, UnitMatcher(), *metas)
+        query, gallery, matcher = step.rerank(*embeddings, UnitMatcher(), *metas)
         require((len(query), len(gallery)) == (6, 30), "the number of images changed")
-        for side, before in zip(sides, kept, strict=True):
+        for side, before in zip(embeddings, kept, strict=True):
             same = all(torch.equal(getattr(side, n), t) for n, t in before._tensors().items())
             require(same, "the given embeddings were changed")
         found = matcher(query, gallery)

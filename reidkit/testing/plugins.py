@@ -74,9 +74,9 @@ def check_plugin(name: str, say: Callable[[str], None] = lambda line: None) -> R
     report = Report(str(manifest))
     say(report.title)
 
-    def note(what: str, found: str, fine: bool = True) -> None:
-        report.lines.append((what, found, fine))
-        say(f"  {what}: {'' if fine else 'BROKEN: '}{found}")
+    def note(what: str, result: str, fine: bool = True) -> None:
+        report.lines.append((what, result, fine))
+        say(f"  {what}: {'' if fine else 'BROKEN: '}{result}")
 
     note(FILE, "imported, registers what it lists")
     for kind, component in manifest.components():
@@ -86,8 +86,8 @@ def check_plugin(name: str, say: Callable[[str], None] = lambda line: None) -> R
             note(component, str(error), False)
     for config in plugin_configs(manifest):
         note(config, *_config(config))
-    for what, found, fine in _documents(manifest):
-        note(what, found, fine)
+    for what, result, fine in _documents(manifest):
+        note(what, result, fine)
     report.notes = [f"template text is left in {text}" for text in template_text(manifest.location)]
     for text in report.notes:
         say(f"  note: {text}")
@@ -122,16 +122,17 @@ def _documents(manifest: Manifest) -> Iterator[tuple[str, str, bool]]:
     package = importlib.import_module(manifest.module)
     story = (package.__doc__ or "").strip()
     yield "docstring of the package", story.splitlines()[0] if story else "missing", bool(story)
-    examples, failed = 0, list[str]()
+    examples, failures = 0, list[str]()
     names = [m.name for m in pkgutil.walk_packages([str(manifest.location)])]
     for name in [manifest.module, *(f"{manifest.module}.{n}" for n in names)]:
         if name not in sys.modules:  # not imported by the package: may need what is not there
             continue
-        tried, wrong = run_examples(sys.modules[name])
-        examples, failed = examples + tried, failed + wrong
-    found = f"{examples - len(failed)} of {examples} examples run" if examples else "no examples"
-    told = "".join(f"\n    {line}" for one in failed for line in one.splitlines())
-    yield "docstrings", found + told, not failed
+        count, failed = run_examples(sys.modules[name])
+        examples, failures = examples + count, failures + failed
+    passed = examples - len(failures)
+    summary = f"{passed} of {examples} examples run" if examples else "no examples"
+    details = "".join(f"\n    {line}" for one in failures for line in one.splitlines())
+    yield "docstrings", summary + details, not failures
 
 
 def _readme(manifest: Manifest) -> str:
@@ -160,8 +161,8 @@ def use_plugin(folder: str | Path) -> str:
     place = Path(folder).resolve()
     if not (place / FILE).is_file():
         raise UserError(f"{place}: holds no {FILE}")
-    found = discover()
-    if place.name not in {*found.plugins, *found.broken}:
+    discovered = discover()
+    if place.name not in {*discovered.plugins, *discovered.broken}:
         before = os.environ.get(VARIABLE, "")
         paths = [str(place.parent), *([before] if before else [])]
         os.environ[VARIABLE] = os.pathsep.join(paths)

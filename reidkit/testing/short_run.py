@@ -84,10 +84,10 @@ def train_and_test(
 def _chance(run: TestRun, evaluator) -> dict[str, float]:
     """What random embeddings score on a test set."""
     source = torch.Generator().manual_seed(0)
-    sides = [
+    embeddings = [
         Embedding(torch.randn(len(split), 1, 64, generator=source))
         for split in (run.query, run.gallery)
     ]
-    both = labelled(sides, (run.query, run.gallery))
+    both = labelled(embeddings, (run.query, run.gallery))
     result = evaluator.evaluate(*both, EuclideanMatcher())
     return dict(result.metrics)

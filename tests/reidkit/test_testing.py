@@ -118,6 +118,16 @@ class Secret(Half):
         return HeadOutput(Embedding(pooled[:, None]), {"pooled": pooled})
 
 
+class Flat(Half):
+    """A head whose cosines have no axis of parts."""
+
+    gives = ("vectors", "cosines")
+
+    def forward(self, maps, batch):
+        pooled = maps["deep"].mean((2, 3))
+        return HeadOutput(Embedding(pooled[:, None]), {"cosines": pooled.tanh()})
+
+
 class Forgetful(Half):
     """A head that hands on less than it says."""
 
@@ -317,6 +327,12 @@ class Still(nn.Module):
         ),
         ("heads", Half, "vectors has 4 rows for 8 images"),
         ("heads", Secret, "gives is ['vectors'], the output has ['pooled', 'vectors']"),
+        (
+            "heads",
+            Flat,
+            "cosines are (8, 16); (N, P, K) is wanted, with K = 5 identities last, or "
+            "(N, classes, h, w)",
+        ),
         ("heads", Forgetful, "gives is ['logits', 'vectors'], the output has ['vectors']"),
         ("backbones", Narrow, "tokens is (2, 3, 4)"),
         ("backbones", Astray, "default 'map' is not among ['tokens']"),
@@ -350,6 +366,19 @@ def test_a_loss_gets_labels_of_data_sets(monkeypatch):
     assert "not run: it asks for mood" in check_component("losses", "OfMoods")
     monkeypatch.setitem(REGISTRIES["datasets"].module_dict, "Moods", Moods)
     done = check_component("losses", "OfMoods")
+    assert done == "documented, built, scalar, gradients and float64 checked"
+
+
+class Margin(Detached):
+    """A loss for cosines of any head."""
+
+    def forward(self, cosines, identities):
+        return (cosines.amax(2) - 0.2).mean()
+
+
+def test_a_loss_with_a_margin_gets_cosines(monkeypatch):
+    monkeypatch.setitem(REGISTRIES["losses"].module_dict, "Margin", Margin)
+    done = check_component("losses", "Margin")
     assert done == "documented, built, scalar, gradients and float64 checked"
 
 
