@@ -151,11 +151,11 @@ class Iteration:
         return terms
 
 
-def swap(sides: Tensor) -> Tensor:
+def swap(pairs: Tensor) -> Tensor:
     """Side b before side a.
 
     Example:
         >>> swap(torch.tensor([1, 2, 3, 4]))
         tensor([3, 4, 1, 2])
     """
-    return torch.cat(sides.chunk(2)[::-1])
+    return torch.cat(pairs.chunk(2)[::-1])

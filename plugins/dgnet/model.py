@@ -187,8 +187,8 @@ class DGNet(TrainableModel):
             images = self.data_preprocessor.one(batch).images
             with torch.autocast(images.device.type, enabled=False):
                 encoder = self.networks.appearance_encoder
-                sides = [encoder.vectors(encoder(x)) for x in (images, images.flip(3))]
-            total = sum(F.normalize(side, dim=2) for side in sides)
+                views = [encoder.vectors(encoder(x)) for x in (images, images.flip(3))]
+            total = sum(F.normalize(view, dim=2) for view in views)
             return Embedding(F.normalize(total, dim=2))
 
     # -- generating ---------------------------------------------------------------------------

@@ -80,14 +80,14 @@ class PairSampler(BatchSampler):
         batches = []
         for step in range(epoch * self.steps, (epoch + 1) * self.steps):
             number, at = divmod(step, self.per_pass)
-            sides = []
+            halves = []
             for side in (0, 1):
                 if (number, side) not in orders:
                     rng = np.random.default_rng([self.seed, restart, number, side])
                     orders[number, side] = rng.permutation(self.count)
                 rows = orders[number, side][at * width : (at + 1) * width]
-                sides.append(rows[self.rank * self.side : (self.rank + 1) * self.side])
-            anchors = np.concatenate(sides)
+                halves.append(rows[self.rank * self.side : (self.rank + 1) * self.side])
+            anchors = np.concatenate(halves)
             rng = np.random.default_rng([self.seed, restart, step, 2, self.rank])
             batches.append(np.concatenate([anchors, self.positives(anchors, rng)]))
         return batches

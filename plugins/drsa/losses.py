@@ -95,8 +95,8 @@ def statistics(attention: Tensor) -> dict[str, Tensor]:
         (0 for one map); map_size (), mean of exp(entropy), in cells.
 
     Example:
-        >>> found = statistics(torch.full((1, 2, 4), 1 / 4).log())
-        >>> {name: round(value.item(), 3) for name, value in found.items()}
+        >>> values = statistics(torch.full((1, 2, 4), 1 / 4).log())
+        >>> {name: round(value.item(), 3) for name, value in values.items()}
         {'overlap': 1.0, 'map_size': 4.0}
     """
     wide = attention.double()

@@ -119,8 +119,8 @@ def cluster(distances: np.ndarray, share: float = 8e-4, min_samples: int = 4) ->
 
     Example:
         >>> close, far = np.full((4, 4), 0.1), np.full((4, 4), 5.0)
-        >>> found = cluster(np.block([[close, far], [far, close]]), share=0.3)
-        >>> found.labels.tolist(), found.count
+        >>> clusters = cluster(np.block([[close, far], [far, close]]), share=0.3)
+        >>> clusters.labels.tolist(), clusters.count
         ([0, 0, 0, 0, 1, 1, 1, 1], 2)
     """
     from sklearn.cluster import DBSCAN  # slow to import, needed here only

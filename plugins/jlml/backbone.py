@@ -239,12 +239,12 @@ class JLMLResNet50(JLMLNet):
         wanted = [k for k in own if not k.startswith("branches.local.")]
         if "global" not in self.branches:
             raise UserError("pretrained fills the global branch, which branch=local does not have")
-        wrong = [k for k in wanted if k not in state or state[k].shape != own[k].shape]
+        unfit = [k for k in wanted if k not in state or state[k].shape != own[k].shape]
         extra = sorted(set(state) - set(wanted))
-        if wrong or extra:
+        if unfit or extra:
             raise UserError(
-                f"{path}: not the weights of torchvision's ResNet-50: {len(wrong)} missing or of "
-                f"another shape (first: {wrong[:3]}), {len(extra)} unknown (first: {extra[:3]})"
+                f"{path}: not the weights of torchvision's ResNet-50: {len(unfit)} missing or of "
+                f"another shape (first: {unfit[:3]}), {len(extra)} unknown (first: {extra[:3]})"
             )
         self.load_state_dict({**own, **state})
 

@@ -51,10 +51,10 @@ class L1Matcher(Matcher):
 
     def compare(self, query: Prepared, gallery: Prepared, out: Tensor | None = None) -> Tensor:
         """The distance."""
-        left, right = query.branches, gallery.branches
-        if left.shape[1:] != right.shape[1:]:
+        a, b = query.branches, gallery.branches
+        if a.shape[1:] != b.shape[1:]:
             raise ValueError(
                 "query and gallery embeddings differ in (branches, dims): "
-                f"{tuple(left.shape[1:])} and {tuple(right.shape[1:])}"
+                f"{tuple(a.shape[1:])} and {tuple(b.shape[1:])}"
             )
-        return torch.cdist(left.flatten(1), right.flatten(1), p=1.0)
+        return torch.cdist(a.flatten(1), b.flatten(1), p=1.0)

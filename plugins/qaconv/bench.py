@@ -81,8 +81,8 @@ def _bfloat16(plain_rate: float, matcher: Any, n_query: int, n_gallery: int) -> 
     query, gallery = (Embedding(maps=_smooth(count)) for count in (n_query, n_gallery))
     lower = MATCHERS.build(dict(type="qaconv/QAConvMatcher", map_size=SIZE, products="bf16")).eval()
     lower.load_state_dict(matcher.state_dict())
-    sides = matcher.prepare(query, "query"), matcher.prepare(gallery, "gallery")
-    works = {"exact": lambda: matcher.order(*sides), "ours": lambda: lower.order(*sides)}
+    prepared = matcher.prepare(query, "query"), matcher.prepare(gallery, "gallery")
+    works = {"exact": lambda: matcher.order(*prepared), "ours": lambda: lower.order(*prepared)}
     seconds = _seconds(works, 2, torch.device("cpu"))
     exact, ours = (work() for work in works.values())
     same = exact.argsort(1)[:, :50] == ours.argsort(1)[:, :50]
@@ -158,5 +158,7 @@ def _shortlists(matcher: Any, query: Embedding, gallery: Embedding, top: int = 1
         ).to(exact.device)
         short.load_state_dict(matcher.state_dict())
         near = short(query, gallery).topk(length, largest=False).indices
-        kept = (exact[:, :, None] == near[:, None]).any(2).float().mean()
-        print(f"shortlist of {length} of {len(gallery)}: keeps {100 * kept:.1f} % of the top {top}")
+        recall = (exact[:, :, None] == near[:, None]).any(2).float().mean()
+        print(
+            f"shortlist of {length} of {len(gallery)}: keeps {100 * recall:.1f} % of the top {top}"
+        )

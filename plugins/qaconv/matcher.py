@@ -147,10 +147,10 @@ class QAConvMatcher(Matcher):
         scale, shift = _affine(self.norm)
         out_scale, out_shift = _affine(self.logit_norm)
         weights = self.fc.weight[0]
-        sides = (weights, weights) if self.symmetric else weights.split(self.cells)
+        forward, backward = (weights, weights) if self.symmetric else weights.split(self.cells)
         bias = self.fc.bias[0] * (2 if self.symmetric else 1)
-        constant = out_scale * (shift * (sides[0].sum() + sides[1].sum()) + bias) + out_shift
-        return out_scale * scale * sides[0], out_scale * scale * sides[1], constant
+        constant = out_scale * (shift * (forward.sum() + backward.sum()) + bias) + out_shift
+        return out_scale * scale * forward, out_scale * scale * backward, constant
 
     def prepare(self, embedding: Embedding, side: str) -> Prepared:
         """The ``maps`` as they are, with ``factors`` (n, hw), one over the lengths of their cells.

@@ -93,14 +93,14 @@ class ClassMemoryLoss(nn.Module):
             ],
             1,
         )
-        right = classes == identities[:, None]
+        positive = classes == identities[:, None]
         with torch.no_grad():
             self.accuracy = (classes[logits.argmax(1)] == identities).float().mean()
-        wrongness = torch.sigmoid(torch.where(right, -logits, logits))  # one minus p of the truth
+        error = torch.sigmoid(torch.where(positive, -logits, logits))  # one minus p of the truth
         entropy = F.binary_cross_entropy_with_logits(
-            logits, right.to(logits.dtype), reduction="none"
+            logits, positive.to(logits.dtype), reduction="none"
         )
-        return (wrongness**self.gamma * entropy).sum(1)
+        return (error**self.gamma * entropy).sum(1)
 
     @torch.no_grad()
     def remember(self, maps: Tensor, identities: Tensor) -> None:

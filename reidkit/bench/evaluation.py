@@ -219,7 +219,7 @@ def on_device(data: Features, device: str = "cuda", size: str = "") -> list[Row]
     """
     truth = match_labels(MARKET, data.q, data.g)
     query, gallery = (torch.from_numpy(x).to(device) for x in (data.query, data.gallery))
-    sides = Embedding(query[:, None]), Embedding(gallery[:, None])
+    embeddings = Embedding(query[:, None]), Embedding(gallery[:, None])
     wait = torch.cuda.synchronize if query.is_cuda else (lambda: None)
 
     def seconds(work: Callable[[], Any]) -> float:
@@ -233,11 +233,11 @@ def on_device(data: Features, device: str = "cuda", size: str = "") -> list[Row]
         return min(times[1:])
 
     def metrics() -> None:
-        ranks = rank_positives(*sides, truth, CosineMatcher(), 256)
+        ranks = rank_positives(*embeddings, truth, CosineMatcher(), 256)
         score(ranks, truth, MARKET, "CosineMatcher")
 
     def reranked() -> None:
-        q, g, matcher = KReciprocal(block_mb=256).rerank(*sides, CosineMatcher(), *METAS)
+        q, g, matcher = KReciprocal(block_mb=256).rerank(*embeddings, CosineMatcher(), *METAS)
         rank_positives(q, g, truth, matcher, 256)
 
     floor = seconds(lambda: query @ gallery.T)
@@ -252,11 +252,11 @@ def _scoring(data: Features, part: int) -> list[Row]:
     """Distances to metrics, against sorting whole rows."""
     table = -(data.query @ data.gallery.T)
     truth = match_labels(MARKET, data.q, data.g)
-    sides = RowIds.arange(len(data.q)), RowIds.arange(len(data.g))
+    row_ids = RowIds.arange(len(data.q)), RowIds.arange(len(data.g))
     some = np.linspace(0, len(data.q) - 1, part).astype(int)
     few = Labels(data.q.identities[some], data.q.cameras[some])
     works = {
-        "ours": lambda: rank_positives(*sides, truth, PrecomputedMatcher(table)),
+        "ours": lambda: rank_positives(*row_ids, truth, PrecomputedMatcher(table)),
         "sort": lambda: argsort_scores(table, data.q, data.g),
         "loop": lambda: loop_scores(table[some], few, data.g),
     }

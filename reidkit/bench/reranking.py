@@ -93,10 +93,10 @@ def k_reciprocal_rows(data: Any) -> list[Row]:
     """
     features, n_query = np.concatenate([data.query, data.gallery]), len(data.q)
     both = Embedding(torch.from_numpy(features)[:, None])
-    step, sides = KReciprocal(), (RowIds.arange(n_query), RowIds.arange(len(data.g)))
+    step, row_ids = KReciprocal(), (RowIds.arange(n_query), RowIds.arange(len(data.g)))
 
     def distances(matcher: torch.nn.Module) -> Iterator[NDArray[np.float32]]:
-        return (values.numpy() for _, values in blocks(*sides, matcher, 64))
+        return (values.numpy() for _, values in blocks(*row_ids, matcher, 64))
 
     def use(matcher: torch.nn.Module) -> None:  # as ranking does
         for _ in distances(matcher):
@@ -148,20 +148,20 @@ class Dense:
 def mean_precision(table: NDArray[np.float32], data: Any) -> float:
     """mAP of given distances under the market rule."""
     truth = match_labels(MARKET, data.q, data.g)
-    sides = RowIds.arange(len(data.q)), RowIds.arange(len(data.g))
-    ranks = rank_positives(*sides, truth, PrecomputedMatcher(table))
+    row_ids = RowIds.arange(len(data.q)), RowIds.arange(len(data.g))
+    ranks = rank_positives(*row_ids, truth, PrecomputedMatcher(table))
     return float(average_precision(ranks.ranks, ranks.starts).mean())
 
 
 def part_rows(n_query: int, n_gallery: int, parts: int = 6, dims: int = 512) -> list[Row]:
     """The part-visibility distance of all pairs against its bare products."""
     rng = np.random.default_rng(0)
-    sides, raw = [], []
+    embeddings, raw = [], []
     for count in (n_query, n_gallery):
         vectors = rng.standard_normal((count, parts, dims), np.float32)
         seen = rng.random((count, parts), np.float32)
         raw.append(np.ascontiguousarray(vectors.transpose(1, 0, 2)))
-        sides.append(Embedding(torch.from_numpy(vectors), torch.from_numpy(seen)))
+        embeddings.append(Embedding(torch.from_numpy(vectors), torch.from_numpy(seen)))
 
     def products() -> None:  # in blocks of 64 MB, so that no table of all pairs is touched
         size = max(1, (64 << 20) // (4 * n_gallery))
@@ -172,7 +172,7 @@ def part_rows(n_query: int, n_gallery: int, parts: int = 6, dims: int = 512) -> 
                 np.matmul(some, right.T, out=out[: len(some)])
 
     def ours() -> None:
-        for _ in blocks(sides[0], sides[1], VisiblePartsMatcher(), 64):
+        for _ in blocks(embeddings[0], embeddings[1], VisiblePartsMatcher(), 64):
             pass
 
     extra = extra_mb(ours)
@@ -191,13 +191,13 @@ def verification_rows(data: Any) -> list[Row]:
 
     truth = match_labels(MARKET, data.q, data.g)
     table = 1 - data.query @ data.gallery.T
-    sides = RowIds.arange(len(data.q)), RowIds.arange(len(data.g))
+    row_ids = RowIds.arange(len(data.q)), RowIds.arange(len(data.g))
     rates = (1e-4, 1e-3, 1e-2)
     keep = int(max(rates) * truth.n_impostors(truth.people)) + 2
 
     def ours(verify: bool) -> list[float]:
         seen = Verification(0.0, 2.0, keep) if verify else None
-        rank_positives(*sides, truth, PrecomputedMatcher(table), 64, truth.people, seen)
+        rank_positives(*row_ids, truth, PrecomputedMatcher(table), 64, truth.people, seen)
         return [] if seen is None else [seen.tar_at_far(rate)["tar"] for rate in rates]
 
     def curve() -> list[float]:

@@ -187,8 +187,8 @@ class Correspondences:
         map_size: (h, w) of both maps.
 
     Example:
-        >>> found = Correspondences(torch.tensor([[0, 5]]), torch.ones(1), torch.ones(1), (3, 2))
-        >>> found.places(1)  # (row, column) of both cells
+        >>> matches = Correspondences(torch.tensor([[0, 5]]), torch.ones(1), torch.ones(1), (3, 2))
+        >>> matches.places(1)  # (row, column) of both cells
         [((0, 0), (2, 1))]
     """
 
