@@ -12,6 +12,7 @@ from reidkit.config.merge import merge
 from reidkit.config.places import has_options
 from reidkit.config.problems import Problem, suggest
 from reidkit.config.saved import leaf_paths, literal
+from reidkit.config.swap import drop_patterns, swap
 from reidkit.kinds import PLACES, kind_of
 
 Path = tuple[str, ...]
@@ -182,9 +183,9 @@ def _set(parent: dict | list, override: Override, done: Applied, tree: Any) -> N
     place: Any = int(key) if isinstance(parent, list) else key
     old = parent[place]
     if key == "type" and isinstance(parent, dict) and isinstance(value, str):
-        _swap(parent, ".".join(override.path[:-1]), value, done)
+        _swap(parent, override.path[:-1], value, done, tree)
     elif _is_component(override.path, old) and isinstance(value, str) and _is_name(value):
-        _swap(old, override.key, value, done)
+        _swap(old, override.path, value, done, tree)
     else:
         what = mismatch(old, value)
         if what and not _is_schedule(override.path, value):
@@ -192,9 +193,17 @@ def _set(parent: dict | list, override: Override, done: Applied, tree: Any) -> N
             return
         parent[place] = _fit(old, value)
         if isinstance(old, dict) and isinstance(value, dict):
+            if value.get("type", old.get("type")) != old.get("type"):
+                done.notices += drop_patterns(tree, override.path, done.paths)
             done.paths.update(leaf_paths(value, override.path))
             return
     done.paths.add(override.path)
+
+
+def _swap(component: dict[str, Any], place: Path, name: str, done: Applied, tree: Any) -> None:
+    notice = swap(component, ".".join(place), name)
+    if notice:
+        done.notices += [notice, *drop_patterns(tree, place, done.paths)]
 
 
 def _is_schedule(path: Path, value: Any) -> bool:
@@ -216,18 +225,6 @@ def _as_component(override: Override) -> Any:
     if isinstance(override.value, str) and kind_of(override.path) is not None:
         return {"type": override.value}
     return override.value
-
-
-def _swap(component: dict[str, Any], where: str, name: str, done: Applied) -> None:
-    """Change a component's type in place; the old type's options go with it."""
-    old = component.get("type")
-    if old == name:
-        return
-    dropped = [key for key in component if key != "type"]
-    component.clear()
-    component["type"] = name
-    tail = f", dropped {', '.join(dropped)}" if dropped else ""
-    done.notices.append(f"{where}: {old} -> {name}{tail}")
 
 
 def _add(parent: dict | list, override: Override, done: Applied) -> None:

@@ -195,3 +195,48 @@ def test_refusals(text, said):
 def test_a_fraction_for_a_whole_number_is_left_to_the_signature():
     tree, done = run("model.losses.id.weight=0.5")
     assert tree["model"]["losses"]["id"]["weight"] == 0.5 and not done.problems
+
+
+def patterns(*texts: str):
+    tree = start()
+    tree["train"] = dict(
+        lr_mult={"*": 2.0, "backbone.*": 1.0, "backbone.conv1.*": 0.0},
+        decay_mult={"backbone.conv1.weight": 0.0, "*.bias": 0.0},
+        freeze=["backbone", "backbone.conv1"],
+        stages=dict(one=dict(epochs=2), two=dict(freeze=["backbone.layer1", "head"], epochs=3)),
+    )
+    done = apply_overrides(tree, [parse_override(text) for text in texts])
+    assert done.problems == []
+    return tree["train"], done.notices
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["model.backbone=OSNet", "model.backbone.type=OSNet", "model.backbone=dict(type='OSNet')"],
+)
+def test_patterns_for_the_old_part_go_with_it(text):
+    train, notices = patterns(text)
+    assert train["lr_mult"] == {"*": 2.0, "backbone.*": 1.0}
+    assert train["decay_mult"] == {"*.bias": 0.0}
+    assert train["freeze"] == ["backbone"] and train["stages"]["two"]["freeze"] == ["head"]
+    assert notices[-4:] == [
+        "train.lr_mult: dropped backbone.conv1.*, of the old model.backbone",
+        "train.decay_mult: dropped backbone.conv1.weight, of the old model.backbone",
+        "train.freeze: dropped backbone.conv1, of the old model.backbone",
+        "train.stages.two.freeze: dropped backbone.layer1, of the old model.backbone",
+    ]
+
+
+@pytest.mark.parametrize("text", ["model.backbone=ResNet", "model.backbone.depth=50"])
+def test_the_same_part_keeps_its_patterns(text):
+    train, notices = patterns(text)
+    assert train == patterns()[0] and notices == []
+
+
+def test_patterns_of_the_command_line_stay():
+    train, _ = patterns(
+        "train.decay_mult={'backbone.fc.weight': 0.5}", "train.freeze=['backbone.layer2']",
+        "model.backbone=OSNet",
+    )  # fmt: skip
+    assert train["decay_mult"] == {"*.bias": 0.0, "backbone.fc.weight": 0.5}
+    assert train["freeze"] == ["backbone.layer2"]
