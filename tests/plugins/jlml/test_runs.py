@@ -113,4 +113,4 @@ def test_late_concat_trains_one_network_and_then_the_other(run):
 
 def test_the_hooks_want_a_head_with_feature_layers(run):
     with pytest.raises(UserError, match="BNNeckHead has no feature layers to watch"):
-        run("global_only", "train.epochs=1", "model.head=BNNeckHead", "~train.decay_mult")
+        run("global_only", "train.epochs=1", "model.head=BNNeckHead")
