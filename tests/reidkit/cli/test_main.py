@@ -23,7 +23,8 @@ def test_every_command_has_a_module():
 
 def test_every_command_has_a_tool_of_its_name_and_nothing_else_is_one():
     tools = {path.stem.replace("_", "-") for path in (ROOT / "tools").glob("*.py")}
-    assert tools == set(COMMANDS)
+    campaigns = {"chaos", "chaos-works", "fuzz"}  # of this repository alone
+    assert tools - campaigns == set(COMMANDS)
 
 
 def test_usage_lists_every_command(capsys):
