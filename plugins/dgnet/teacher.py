@@ -46,7 +46,7 @@ class Teacher:
         Raises:
             UserError: other identities, other normalisation, or a model without logits.
         """
-        loaded = Run.open(run)
+        loaded = Run.open(run, model_only=True)
         if not hasattr(loaded.model, "backbone") or not hasattr(loaded.model, "head"):
             raise UserError(f"teacher {run}: {type(loaded.model).__name__} has no one head")
         tested = loaded.cfg.model.transforms["test"].values()

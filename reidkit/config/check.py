@@ -66,12 +66,15 @@ def prepare(path: str | Path, overrides: Sequence[str] = (), run: bool = False) 
     return resolved
 
 
-def read_run_config(folder: str | Path, overrides: Sequence[str] = ()) -> Config:
+def read_run_config(
+    folder: str | Path, overrides: Sequence[str] = (), unread: Sequence[str] = ()
+) -> Config:
     """The config of a run folder, to build from: nothing out of the folder is executed by it.
 
     Args:
         folder: the run folder.
         overrides: as on the command line; the only place for names of Python files.
+        unread: top-level keys that nothing is built from; Python files may be named in them.
 
     Raises:
         UserError: as ``prepare_config``; a config that is no saved one; or one that names a
@@ -82,7 +85,7 @@ def read_run_config(folder: str | Path, overrides: Sequence[str] = ()) -> Config
     for path, value in python_files(resolved.cfg.to_dict()):
         given = any(path[: len(one)] == one for one in resolved.overridden)
         # what it was started from is a note, and runs that it built on are there already
-        if not given and path[0] not in ("source", "prerequisites"):
+        if not given and path[0] not in ("source", "prerequisites", *unread):
             key = ".".join(path)
             raise UserError(
                 f"{file}: {key}={value}: a Python file, which would be executed; a run folder is "

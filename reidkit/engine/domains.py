@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from mmengine.config import ConfigDict
 from mmengine.dist import barrier, get_rank, get_world_size, is_main_process
 
 from reidkit.config import stage_configs
+from reidkit.config.settings import CORE
 from reidkit.data.clips import ClipBatches, ClipDataset, FrameSampler
 from reidkit.data.crops import STORED, CropDataset
 from reidkit.data.datasets.joined import LabelArrays
@@ -22,6 +23,7 @@ from reidkit.engine.label_plan import LabelPlan, label_plan
 from reidkit.errors import UserError
 from reidkit.pose.generate import ensure_labels
 from reidkit.registry import DATASETS, FRAME_SAMPLERS, LABELLERS, SAMPLERS
+from reidkit.utils.permission import reading_only
 
 PART_MAP = (48, 16)  # rows and columns of a part map where no head says another size
 
@@ -35,10 +37,13 @@ class Domains:
     Args:
         cfg: the resolved config.
         device: where the labeller runs.
+        named: settings that the person has named, for a config that may be a stranger's: data and
+            labels are made only below folders that are among them or the default. None for one's
+            own config: wherever it says.
     """
 
-    def __init__(self, cfg: ConfigDict, device: Any = "cpu"):
-        self.cfg, self.device = cfg, device
+    def __init__(self, cfg: ConfigDict, device: Any = "cpu", named: Collection[str] | None = None):
+        self.cfg, self.device, self.named = cfg, device, named
         self.data_root = Path(cfg.settings.data_root)
         limit_pixels(cfg.settings.max_pixels)
         self._readers: dict[str, Any] = {}
@@ -60,13 +65,22 @@ class Domains:
                 )
             supply = dict(data_root=str(self.data_root), settings=self.cfg.settings)
             reader = DATASETS.build(dict(known[domain]), supply)
-            if is_main_process():
-                reader.prepare()
-                for note in getattr(reader, "notes", ()):
-                    print(f"{domain}: {note}")
-            barrier()
-            self._readers[domain], self._splits[domain] = reader, reader.splits()
+            with reading_only(self._refusal("data_root")):
+                if is_main_process():
+                    reader.prepare()
+                    for note in getattr(reader, "notes", ()):
+                        print(f"{domain}: {note}")
+                barrier()
+                self._readers[domain], self._splits[domain] = reader, reader.splits()
         return self._splits[domain]
+
+    def _refusal(self, setting: str) -> str:
+        """Why nothing may be written below the folder of a setting; empty where it may."""
+        key, place = f"settings.{setting}", self.cfg.settings[setting]
+        default = Path(CORE[setting].default)
+        if self.named is None or key in self.named or Path(place).resolve() == default.resolve():
+            return ""
+        return f"only the run folder names {place}; if it is the place you want, type {key}={place}"
 
     def reader(self, domain: str) -> Any:
         """The data set's reader, prepared: it knows its protocol and its trials."""
@@ -115,13 +129,14 @@ class Domains:
         if not _inside(split.label_key):
             raise UserError(f"{split.label_key!r} cannot name a label store: it leads elsewhere")
         if split.label_key not in self._stores:
-            self._stores[split.label_key] = ensure_labels(
-                split,
-                self.data_root / "part_labels" / split.label_key,
-                self.labeller,
-                part_maps=size,
-                workers=self.cfg.settings.workers,
-            )
+            with reading_only(self._refusal("data_root")):
+                self._stores[split.label_key] = ensure_labels(
+                    split,
+                    self.data_root / "part_labels" / split.label_key,
+                    self.labeller,
+                    part_maps=size,
+                    workers=self.cfg.settings.workers,
+                )
         return self._stores[split.label_key]
 
     def labeller(self) -> Any:

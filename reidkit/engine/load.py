@@ -17,12 +17,13 @@ from reidkit.registry import MATCHERS
 from reidkit.utils.checkpoint import load_checkpoint
 
 
-def read_config(folder: Path, overrides: Sequence[str] = ()) -> Config:
+def read_config(folder: Path, overrides: Sequence[str] = (), unread: Sequence[str] = ()) -> Config:
     """The resolved config of a run folder, its plugins loaded.
 
     Args:
         folder: holds ``config.py`` and ``checkpoints/last.pth``.
         overrides: as on the command line.
+        unread: as ``read_run_config``.
 
     Raises:
         UserError: not a run folder, or a config that would execute something.
@@ -30,7 +31,7 @@ def read_config(folder: Path, overrides: Sequence[str] = ()) -> Config:
     for needed in ("config.py", CHECKPOINT):
         if not (folder / needed).is_file():
             raise UserError(f"{folder}: not a run folder, it has no {needed}")
-    return read_run_config(folder, list(overrides))
+    return read_run_config(folder, list(overrides), unread)
 
 
 def load_model(cfg: Config, folder: Path, overrides: Sequence[str] = ()) -> Any:

@@ -11,7 +11,8 @@ import torch
 from mmengine.config import Config
 from mmengine.dist import barrier, broadcast_object_list, is_main_process
 
-from reidkit.config import render
+from reidkit.config import render, with_keys
+from reidkit.config.override import parse_override
 from reidkit.engine.build import TrainingSet, unwrapped
 from reidkit.engine.calibrate import calibrate_run, read_calibration, store_calibration
 from reidkit.engine.devices import choose_device, choose_precision, start_processes
@@ -120,15 +121,25 @@ class Run:
             self._claim = None
 
     @classmethod
-    def open(cls, folder: str | Path, overrides: Sequence[str] = (), launcher: str = "none") -> Run:
+    def open(
+        cls,
+        folder: str | Path,
+        overrides: Sequence[str] = (),
+        launcher: str = "none",
+        model_only: bool = False,
+    ) -> Run:
         """A finished run from its folder: config, plugins and weights, the model in eval mode.
 
-        The folder is enough: starting weights and the original config files may be gone.
+        The folder is enough: starting weights and the original config files may be gone. Data is
+        read where the config says, but made only below the default ``data``, or below the folder
+        that ``overrides`` name.
 
         Args:
             folder: holds ``config.py`` and ``checkpoints/last.pth``.
             overrides: as on the command line.
             launcher: how several processes were started, as ``start_processes``.
+            model_only: no data set or labeller of the config will be asked for, so that what it
+                names for them (a pose config in Python) is not looked at; the run has no domains.
 
         Raises:
             UserError: not a run folder, or weights that do not fit its config, or a matcher that
@@ -140,9 +151,13 @@ class Run:
             [0.5321, 0.2794]
         """
         folder = Path(folder)
-        cfg = read_config(folder, overrides)
+        cfg = read_config(folder, overrides, unread=("data",) if model_only else ())
+        if model_only:
+            cfg = with_keys(cfg, data=dict(name=cfg.data.name, domains={}, tests=[]))
         device = choose_device(cfg.settings.device)
         run = cls(cfg, folder, device, launcher=start_processes(launcher, device))
+        named = {parse_override(text).key for text in overrides}
+        run.domains = Domains(cfg, device, named)
         run.model = load_model(cfg, folder, overrides).to(device).eval()
         run.domains.plan = plan_of(run.model)
         run.model.matcher.calibration = read_calibration(folder, cfg)

@@ -33,6 +33,7 @@ from reidkit.pose.part_maps import paint_part_maps
 from reidkit.pose.store import LabelStore, describe, read_meta
 from reidkit.utils.io import atomic_write
 from reidkit.utils.locks import alone, identity_of
+from reidkit.utils.permission import refuse_writing
 from reidkit.utils.progress import track
 
 SHARD = 256  # crops
@@ -95,6 +96,7 @@ def ensure_labels(
     there = identity_of(folder)
     if not force and there and (store := maker.opened()) is not None:
         return store
+    refuse_writing(folder)
     lock = alone(
         folder.with_name(f".{folder.name}.lock"),
         lambda: _say(f"{folder}: another process makes these labels; waiting for it"),

@@ -26,6 +26,7 @@ from reidkit.synthped.shards import (
 from reidkit.utils.io import atomic_write
 from reidkit.utils.leftovers import clear_leftovers
 from reidkit.utils.locks import alone
+from reidkit.utils.permission import may_write, refuse_writing
 
 LOCK = ".lock"  # held while a domain is rendered
 
@@ -122,6 +123,7 @@ def write_contents(
     if not force and holds(folder, wanted):
         _clear_unfinished(folder)
         return folder
+    refuse_writing(folder)
     with alone(folder / LOCK):
         if not force and holds(folder, wanted):
             return folder
@@ -179,7 +181,7 @@ def _sizes(folder: Path, files: list[str]) -> str:
 
 def _clear_unfinished(folder: Path) -> None:
     """Remove what a kill at the very end has left in a finished folder, where it can be written."""
-    if not any((folder / name).exists() for name in (UNFINISHED, LOCK)):
+    if not may_write() or not any((folder / name).exists() for name in (UNFINISHED, LOCK)):
         return
     with suppress(OSError), alone(folder / LOCK):
         shutil.rmtree(folder / UNFINISHED, ignore_errors=True)

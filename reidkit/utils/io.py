@@ -15,6 +15,7 @@ from typing import IO, Any
 from reidkit.errors import UserError
 from reidkit.utils.leftovers import beside as _beside
 from reidkit.utils.locks import hold, hold_open, let_go
+from reidkit.utils.permission import refuse_writing
 from reidkit.utils.trouble import DiskError, disk_error
 
 _MODES = ("w", "wb", "w+", "wb+", "w+b")
@@ -64,9 +65,11 @@ def _without_waiting(path: str, flags: int) -> int:
 
 
 def refuse_links(folder: str | os.PathLike[str]) -> None:
-    """Refuse a folder to write into that holds links, which may lead anywhere.
+    """Refuse a run folder to write into that holds links, which may lead anywhere.
 
-    The folder itself may be one: whoever names it means what it leads to.
+    The folder itself may be one: whoever names it means what it leads to. Files below a folder
+    ``log`` are appended to, so there a second name (hard link) of a file is refused as well;
+    everywhere else files are replaced, which leaves other names alone.
 
     Raises:
         UserError: the first link found, with where it leads.
@@ -79,6 +82,16 @@ def refuse_links(folder: str | os.PathLike[str]) -> None:
                     f"{path}: a link to {os.readlink(path)}; links in a run folder are not "
                     "followed for writing: put the file there itself, or remove the link"
                 )
+            if "log" in path.relative_to(folder).parts[:-1] and _has_other_names(path):
+                raise UserError(
+                    f"{path}: has another name (hard link), and is appended to; put a copy of it "
+                    "in its place, or remove it"
+                )
+
+
+def _has_other_names(path: Path) -> bool:
+    status = path.lstat()
+    return stat.S_ISREG(status.st_mode) and status.st_nlink > 1
 
 
 def ensure_writable(path: str | os.PathLike[str]) -> None:
@@ -156,6 +169,7 @@ def atomic_write(
     if mode not in _MODES:
         raise ValueError(f"atomic_write: mode must be one of {', '.join(_MODES)}; got {mode!r}")
     final = Path(path)
+    refuse_writing(final)
     beside = _beside(final)
     text = None if "b" in mode else encoding or "utf-8"
     errors = None if "b" in mode else "surrogateescape"
@@ -210,6 +224,7 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         ['a.txt']
     """
     final = Path(path)
+    refuse_writing(final)
     if final.is_dir() and any(final.iterdir()):
         raise FileExistsError(f"{final} exists already and is not empty")
     beside, handle = _beside(final), None

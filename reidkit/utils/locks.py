@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from reidkit.utils.permission import refuse_writing
+
 _HELD: set[int] = set()  # handles of this process
 
 
@@ -29,6 +31,9 @@ def alone(path: str | os.PathLike[str], waits: Callable[[], None] | None = None)
         path: a file to lock; made where it is missing, removed at the end.
         waits: called once where another process is inside.
 
+    Raises:
+        UserError: nothing may be written here (``reading_only``).
+
     Example:
         >>> import tempfile
         >>> file = Path(tempfile.mkdtemp()) / ".store.lock"
@@ -39,6 +44,7 @@ def alone(path: str | os.PathLike[str], waits: Callable[[], None] | None = None)
         False
     """
     path = Path(path)
+    refuse_writing(path.parent)
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)

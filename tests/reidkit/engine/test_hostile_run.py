@@ -176,3 +176,65 @@ def test_the_setting_for_large_images_is_heard(tiny_data):
     assert decode._max_pixels == 50
     Domains(prepare_config("eanet/pcb"))
     assert decode._max_pixels == 100_000_000
+
+
+@pytest.mark.parametrize("door", ["test", "extract"])
+def test_data_is_not_made_where_only_the_run_says(hostile, door, tmp_path):
+    folder, _, _ = hostile
+    elsewhere = tmp_path / "elsewhere"
+    replace(folder, 'data_root="data"', f'data_root="{elsewhere}"')
+    with pytest.raises(UserError) as error:
+        doors(folder, tmp_path / "out", "data=synthped_tiny")[door]()
+    assert str(error.value).endswith(
+        f"nothing is written: only the run folder names {elsewhere}; if it is the place you want, "
+        f"type settings.data_root={elsewhere}"
+    )
+    assert not elsewhere.exists()
+
+
+def test_labels_are_not_made_where_only_the_run_says(tiny_run, tiny_data, tmp_path):
+    """The data is there, its labels are not: they need the person's word, and then are made."""
+    from reidkit.engine.run import Run
+
+    folder = tiny_run("eanet/pcb").folder
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "synthped").symlink_to(tiny_data / "synthped")
+    text = (folder / "config.py").read_text()
+    assert str(tiny_data) in text
+    (folder / "config.py").write_text(text.replace(str(tiny_data), str(data)))
+    run = Run.open(folder)
+    split = run.domains.split("source", "query")  # read, as before
+    with pytest.raises(UserError, match=f"nothing is written: .* type settings.data_root={data}"):
+        run.domains.labels(split, ["keypoints"])
+    assert [path.name for path in data.iterdir()] == ["synthped"]
+    run = Run.open(folder, [f"settings.data_root={data}"])
+    assert len(run.domains.labels(split, ["keypoints"])) == len(split)
+
+
+@pytest.mark.parametrize("key", ["../../escaped", "/tmp/escaped", "a/../../../b"])
+def test_a_label_key_that_leads_elsewhere(tiny_data, key):
+    from dataclasses import replace as with_values
+
+    from reidkit.engine.domains import Domains
+
+    cfg = prepare_config("eanet/pcb", ["data=synthped_tiny", f"settings.data_root={tiny_data}"])
+    domains = Domains(cfg)
+    split = with_values(domains.split("source", "query"), label_key=key)
+    with pytest.raises(UserError, match="cannot name a label store: it leads elsewhere"):
+        domains.labels(split, ["keypoints"])
+
+
+def test_the_model_alone_needs_no_word_for_a_labeller(hostile):
+    """As of a teacher, whose pose config cannot be named on the command line."""
+    from reidkit.engine.run import Run
+
+    folder, code, mark = hostile
+    (folder / "pose.py").write_text(code)
+    replace(folder, 'config="synthped"', f'config="{folder}/pose.py"')
+    run = Run.open(folder, model_only=True)
+    assert run.model is not None and not mark.exists()
+    with pytest.raises(UserError, match="has no domain 'source'"):
+        run.domains.split("source", "query")
+    with pytest.raises(AttributeError):
+        run.domains.labeller()

@@ -133,3 +133,18 @@ def test_links_in_a_folder_to_write_into(tmp_path, place):
     (run / place).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(UserError, match=f"{place}: a link to .*elsewhere; links in a run folder"):
         io.refuse_links(tmp_path / "alias")
+
+
+def test_a_file_with_another_name_is_not_appended_to(tmp_path):
+    (tmp_path / "precious").write_text("mine")
+    for place in ("run/checkpoints/last.pth", "run/stage1/log/log.log"):
+        file = tmp_path / place
+        file.parent.mkdir(parents=True)
+        os.link(tmp_path / "precious", file)
+        if "log" not in place:
+            io.refuse_links(tmp_path / "run")  # it is replaced, not written into
+            with atomic_write(file, "w") as out:
+                out.write("new")
+            assert (tmp_path / "precious").read_text() == "mine"
+    with pytest.raises(UserError, match=r"stage1/log/log.log: has another name \(hard link\)"):
+        io.refuse_links(tmp_path / "run")
