@@ -31,6 +31,7 @@ import tempfile
 import threading
 import time
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 from chaos_works import TRAIN, Work, files_below, run_result, works
@@ -83,13 +84,19 @@ class Campaign:
         self.moments: dict[str, int] = {}
         self.trials: list[Trial] = []
 
+    def started(self, arguments: list[str], folder: Path, at: int = 0, delay: float = 0.0) -> int:
+        """A process that runs one command of ``reidkit``; see ``reidkit.testing.kills``."""
+        from reidkit.cli.main import main
+
+        return self.kills.started(partial(main, arguments), folder, at, delay)
+
     def unbroken(self, work: Work) -> None:
         """Run a command to its end and keep what it leaves, in ``base``/its name."""
         folder = self.base / work.name.replace("/", "_")
         folder.mkdir()
         work.before(folder)
         began = time.monotonic()
-        status = self.kills.ended(self.kills.started(work.command(folder), folder))
+        status = self.kills.ended(self.started(work.command(folder), folder))
         if status:
             sys.exit(f"{work.name}: unbroken, exit status {status}\n{(folder / 'log').read_text()}")
         self.seconds[work.name] = time.monotonic() - began
@@ -117,7 +124,7 @@ class Campaign:
                 trial.problems.append(f"{killed[1]} processes left")
             arguments = [*work.command(folder), *work.again]
         trial.left_by_kill = len(self.kills.litter(folder))
-        status = self.kills.ended(self.kills.started(arguments, folder))
+        status = self.kills.ended(self.started(arguments, folder))
         if status:
             text = (folder / "log").read_text().splitlines()[-12:]
             trial.problems.append(f"exit status {status}: " + " | ".join(text))
@@ -137,7 +144,7 @@ class Campaign:
         at = self.draw.randint(1, self.moments[work.name]) if aimed else 0
         delay = self.draw.choice([0.0, 0.0, self.draw.uniform(1e-4, 5e-3)])
         wait = self.draw.uniform(0.0, self.seconds[work.name])
-        process = self.kills.started(arguments, folder, at, delay)
+        process = self.started(arguments, folder, at, delay)
         if not aimed:
             deadline = time.monotonic() + wait
             while time.monotonic() < deadline and not os.waitid(
@@ -179,8 +186,7 @@ class Campaign:
                        f"settings.data_root={folder / 'data'}",
                        f"settings.work_dir={folder / 'runs'}"]  # fmt: skip
             states = [
-                self.kills.ended(one)
-                for one in [self.kills.started(command, folder) for _ in range(2)]
+                self.kills.ended(one) for one in [self.started(command, folder) for _ in range(2)]
             ]
             names = sorted(path.name for path in (folder / "runs").glob("*"))
             got = run_result(folder / "runs")

@@ -17,6 +17,7 @@ from reidkit.data.crops import STORED, CropDataset
 from reidkit.data.datasets.joined import LabelArrays
 from reidkit.data.decode import limit_pixels
 from reidkit.data.loader import DomainLoader, make_loader
+from reidkit.data.readable import check_readable
 from reidkit.data.split import Split
 from reidkit.data.tracklets import TrackletSplit
 from reidkit.engine.label_plan import LabelPlan, label_plan
@@ -224,13 +225,15 @@ class Domains:
             extra: names of the splits that a test under a protocol reads beside query and gallery.
 
         Raises:
-            UserError: missing data, or batches that it cannot fill in one of the stages.
+            UserError: missing data, test images that cannot be read, or batches that it cannot
+                fill in one of the stages.
         """
         for domain in train_domains:
             names, sizes = self.plan.train.get(domain, ()), self.plan.sizes.get(domain, {})
             self.labels(self.split(domain, "train"), names, sizes)
         for domain in tests:
             for name in ("query", "gallery", *extra(self.reader(domain).protocol)):
+                check_readable(self.split(domain, name))
                 self.test_labels(self.split(domain, name))
         for stage in stage_configs(self.cfg):
             self.train_loader(train_domains, stage.train)

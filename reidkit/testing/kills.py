@@ -13,18 +13,19 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 LITTER = re.compile(r"\..+\.tmp|.*\.lock|\.unfinished|.*\.making-.*|\..*\.old-.*")
 CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink")
 
 
-def started(arguments: list[str], folder: Path, at: int = 0, delay: float = 0.0) -> int:
-    """A forked process, its own session, that runs one command; killed at a moment if asked to.
+def started(work: Callable[[], int | None], folder: Path, at: int = 0, delay: float = 0.0) -> int:
+    """A forked process, its own session, that does some work; killed at a moment if asked to.
 
     Args:
-        arguments: of ``reidkit``.
-        folder: of the trial; ``log`` in it gets what the command prints.
+        work: returns the exit status.
+        folder: of the trial; ``log`` in it gets what is printed.
         at: number of the change of a file below the folder at which it is killed; 0 never. The
             file ``moments`` gets a line for each.
         delay: seconds from that moment to the kill.
@@ -39,9 +40,7 @@ def started(arguments: list[str], folder: Path, at: int = 0, delay: float = 0.0)
         for stream, number in ((os.open(os.devnull, os.O_RDONLY), 0), (log, 1), (log, 2)):
             os.dup2(stream, number)
         _watch(folder, at, delay)
-        from reidkit.cli.main import main
-
-        status = main(arguments)
+        status = work() or 0
     except BaseException:
         traceback.print_exc()
     finally:
