@@ -1,0 +1,1 @@
+"""The doors of reidkit: for each, valid inputs, ways to damage them, and what a right answer is."""

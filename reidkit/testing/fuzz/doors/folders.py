@@ -1,0 +1,122 @@
+"""Folders of crops: ``ImageFolder``, and ``reidkit doctor`` on the same."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from random import Random
+
+from reidkit.data.datasets.image_folder import ImageFolder
+from reidkit.data.split import Split
+from reidkit.testing.fuzz.case import Case, Cli, Door, Place
+from reidkit.testing.fuzz.doors.crops import write_crops
+from reidkit.testing.fuzz.mutate import damaged, odd_name, put_odd
+
+CAMERA = r"c(\d)"
+
+
+def prepare(folder: Path, cli: Cli) -> None:
+    """A folder of crops."""
+    write_crops(folder / "mine")
+
+
+def _change(rng: Random, root: Path) -> str:
+    """One change that a folder of people may have gone through."""
+    how = rng.choice(
+        ("an odd person", "an odd file", "an odd split", "a person with junk's name", "stray file",
+         "deeper folder", "a link to the parent", "a file replaced", "damaged file", "no gallery",
+         "an empty person", "only train", "flat", "another ending", "a copy", "unreadable")
+    )  # fmt: skip
+    split = root / rng.choice(("train", "query", "gallery"))
+    person = split / rng.choice(("0001", "0002", "0003", "0004"))
+    file = person / rng.choice(("c1_0.jpg", "c2_0.jpg"))
+    if how == "an odd person":
+        shutil.copytree(person, split / odd_name(rng))
+    elif how == "an odd file":
+        os.replace(file, person / (f"c1_{odd_name(rng)[:200]}.jpg"))
+    elif how == "an odd split":
+        os.replace(split, root / odd_name(rng))
+    elif how == "a person with junk's name":
+        shutil.copytree(
+            person, split / rng.choice(("-1", "0000", "0", "00", "-2", "__MACOSX", "junk"))
+        )
+    elif how == "stray file":
+        (
+            rng.choice((root, split, person)) / rng.choice(("Thumbs.db", "._a.jpg", "a.jpg"))
+        ).write_bytes(b"x")
+    elif how == "deeper folder":
+        shutil.copytree(person, person / "deeper")
+    elif how == "a link to the parent":
+        (person / "loop").symlink_to("..")
+    elif how == "a file replaced":
+        how = f"{put_odd(file, rng)} in place of a file"
+    elif how == "damaged file":
+        file.write_bytes(damaged(file.read_bytes(), rng)[0])
+    elif how in ("no gallery", "only train"):
+        for name in ("gallery",) if how == "no gallery" else ("gallery", "query"):
+            shutil.rmtree(root / name)
+    elif how == "an empty person":
+        (split / "0005").mkdir()
+    elif how == "flat":
+        os.replace(file, split / "c1_flat.jpg")
+    elif how == "another ending":
+        os.replace(
+            file, file.with_suffix(rng.choice((".gif", ".jfif", ".JPG", ".txt", "", ".tiff")))
+        )
+    elif how == "a copy":
+        shutil.copy(file, root / "gallery" / "0004" / "c2_9.jpg")
+    else:
+        os.chmod(person, 0)
+    return how
+
+
+def _people(splits: dict[str, Split]) -> str:
+    """What is wrong with the people of splits: as many as folders, the same in every split."""
+    known: dict[str, int] = {}
+    for split in splits.values():
+        for path, person, camera in zip(split.paths, split.identities, split.cameras, strict=True):
+            name = path.split("/")[-2]
+            if known.setdefault(name, int(person)) != person:
+                return f"{name} is {known[name]} and {person}"
+            wanted = path.split("/")[-1][1:2]
+            if wanted in "12" and path.split("/")[-1][:1] == "c" and str(camera) != wanted:
+                return f"{path} is under camera {camera}"
+    numbers = sorted(known.values())
+    if len(set(numbers)) != len(numbers):
+        twice = [n for n, value in known.items() if numbers.count(value) > 1]
+        # 1 and 01 are one number, which a reader of numbers may take for one person
+        if len({name.lstrip("0") for name in twice}) == len(twice):
+            return f"folders {twice} are one person"
+    wrong = [n for n, v in known.items() if n == "-1" and v != -1]
+    wrong += [n for n, v in known.items() if v == -1 and n != "-1"]
+    return f"{wrong[0]} is {known[wrong[0]]}" if wrong else ""
+
+
+def make(rng: Random, place: Place) -> Case:
+    """Listing a folder, or examining it."""
+    root = place.here / "mine"
+    shutil.copytree(place.valid / "mine", root)
+    changes: list[str] = []
+    for _ in range(rng.choice((0, 1, 1, 1, 2))):
+        try:
+            changes.append(_change(rng, root))
+        except OSError:  # what it would have changed has gone already
+            continue
+    what = ", ".join(changes) or "as it is"
+    if rng.random() < 0.5:
+        return Case(f"doctor: {what}", lambda: place.command("doctor", "data", "mine"), _spoke)
+    reader = ImageFolder(".", "mine", camera=CAMERA)
+    return Case(what, reader.splits, _people)
+
+
+def _spoke(result) -> str | None:
+    """The doctor has said how many errors there are, and its status agrees."""
+    last = (result.out.strip().splitlines() or [""])[-1]
+    counted = last.split(" ")[0]
+    if not counted.isdigit() or (result.status == 1) != (counted != "0"):
+        return f"status {result.status} after {last!r}"
+    return ""
+
+
+DOOR = Door("folders", "folders of crops, listed and examined", make, prepare)

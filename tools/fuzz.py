@@ -1,0 +1,116 @@
+#!/usr/bin/env python
+"""Repeat the campaign of generated inputs against every door of reidkit; see reidkit/testing/fuzz.
+
+python tools/fuzz.py --minutes 10                 every door, a table, seeds of what failed
+python tools/fuzz.py --door runs --minutes 1      one door
+python tools/fuzz.py --replay runs:4711           one case again, with what it said
+python tools/fuzz.py --page docs/reliability.md   the table into its section of the page
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # cases are forked, and one core is meant
+os.environ.pop("REIDKIT_PLUGIN_PATH", None)
+
+from reidkit.cli.common import entry_point, parser
+from reidkit.cli.main import COMMANDS
+from reidkit.cli.main import main as reidkit
+from reidkit.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def main(argv: list[str]) -> int:
+    """Run the campaign, or one case of it."""
+    args = _parser().parse_args(argv)
+    warm_up()
+    from reidkit.testing.fuzz import DOORS, Campaign, failures, table, write_section
+
+    if args.replay:
+        return _replay(args.replay)
+    began = time.monotonic()
+    with Campaign(args.door or DOORS, reidkit) as campaign:
+        print(
+            f"seed {args.seed}; valid inputs made in {time.monotonic() - began:.0f} s", flush=True
+        )
+        tallies = campaign.run(60 * args.minutes, args.seed, lambda text: print(text, flush=True))
+    counts = table(tallies.values())
+    print(counts)
+    failed = failures(tallies.values())
+    if failed:
+        print(f"\n{failed}")
+    if args.page:
+        cases = sum(tally.counts.total() for tally in tallies.values())
+        write_section(args.page, _section(args, counts, cases))
+    return 1 if failed else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    command = parser("tools/fuzz.py", __doc__ or "")
+    add = command.add_argument
+    add("--minutes", type=float, default=10.0, help="of the clock, on one core (default: 10)")
+    add("--seed", type=int, default=0, help="of the first case of every door (default: 0)")
+    add("--door", nargs="+", help="only these doors")
+    add("--replay", metavar="DOOR:SEED", help="one case again")
+    add("--page", type=Path, help="write the table into this page, between its marks")
+    return command
+
+
+def warm_up() -> None:
+    """Import in this process what every forked case would import again."""
+    import importlib
+
+    import cv2
+    import torch
+
+    from reidkit.plugin import discover, load_plugins
+    from reidkit.registry import import_core
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(0)
+    import_core()
+    for command in COMMANDS:
+        importlib.import_module(f"reidkit.cli.{command.replace('-', '_')}")
+    for module in (
+        "reidkit.engine.run", "reidkit.engine.dry_run", "reidkit.engine.training",
+        "reidkit.data.datasets.doctor", "reidkit.evaluation.compare", "reidkit.pose.imports",
+        "reidkit.evaluation.rerank.k_reciprocal", "scipy.io", "h5py", "mmengine.optim", "pyarrow",
+    ):  # fmt: skip
+        try:
+            importlib.import_module(module)
+        except ImportError:  # not everything is installed everywhere
+            continue
+    load_plugins([name for name, m in discover().plugins.items() if m.origin == "shipped"])
+
+
+def _replay(text: str) -> int:
+    from reidkit.testing.fuzz import Campaign
+
+    name, _, seed = text.partition(":")
+    if not seed.isdigit():
+        raise UserError(f"--replay wants DOOR:SEED, got {text!r}")
+    with Campaign([name], reidkit) as campaign:
+        outcome = campaign.one(campaign.doors[0], int(seed))
+    print(f"{text}  {outcome.kind}: {outcome.what}\n{outcome.text}")
+    return 0 if outcome.good else 1
+
+
+def _section(args: argparse.Namespace, counts: str, cases: int) -> str:
+    git = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(git, capture_output=True, text=True).stdout.strip() or "unknown"
+    python = sys.version.split()[0]
+    return (
+        f"`python tools/fuzz.py --minutes {args.minutes:g} --seed {args.seed}` at {commit}, Python "
+        f"{python}, one core: {cases:,} generated inputs.\n\n{counts}\n"
+    )
+
+
+if __name__ == "__main__":
+    entry_point(main)
