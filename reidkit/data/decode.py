@@ -151,27 +151,65 @@ def _as_stored(data: bytes, address: str) -> np.ndarray:
             image = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS)
             if image is not None:
                 return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-    except (ValueError, cv2.error):
+    except ValueError as error:
+        _refuse_premature(error, address)
+    except cv2.error:
         pass
     return np.asarray(_with_pil(data, address))
+
+
+def _refuse_premature(error: ValueError, address: str) -> None:
+    """Refuse a JPEG whose data ends before the image does; PIL would fill up with grey."""
+    if "premature end of data" in str(error).lower():
+        raise _damaged(address, "it is damaged (its data ends before the image that it claims)")
 
 
 def _with_pil(data: bytes, address: str) -> Image.Image:
     """Decode with PIL, or raise the ``UserError`` that names the file."""
     if not data:
-        reason = "the file is empty"
-    else:
-        try:
-            return _opened(data, address).convert("RGB")
-        except UserError:
-            raise
-        except Exception as error:  # PIL raises OSError, SyntaxError, ValueError, struct.error, ...
-            text = str(error)
-            reason = "it is no image" if "BytesIO" in text else f"it is damaged ({text})"
-    raise UserError(
+        raise _damaged(address, "the file is empty")
+    try:
+        return _eight_bits(_opened(data, address), address).convert("RGB")
+    except UserError:
+        raise
+    except Exception as error:  # PIL raises OSError, SyntaxError, ValueError, struct.error, ...
+        text = str(error)
+        reason = "it is no image" if "BytesIO" in text else f"it is damaged ({text})"
+        raise _damaged(address, reason) from None
+
+
+def _eight_bits(image: Image.Image, address: str) -> Image.Image:
+    """An image of 16 bits as OpenCV reads it, by its upper byte; PIL's own way clips at 255."""
+    if image.mode == "F":
+        raise UserError(
+            f"{address}: it holds floating-point numbers, whose range nobody tells; store it with "
+            "8 or 16 bits"
+        )
+    if not image.mode.startswith("I"):
+        return image
+    values = np.asarray(image).astype(np.int64)
+    if values.min() < 0 or values.max() > 0xFFFF:
+        raise UserError(f"{address}: it holds numbers of 32 bits; store it with 8 or 16 bits")
+    return Image.fromarray((values >> 8).astype(np.uint8))
+
+
+def _damaged(address: str, reason: str) -> UserError:
+    return UserError(
         f"{address}: {reason}; restore it from its archive, or remove it and list the data set "
         "again"
     )
+
+
+def _exactly(data: bytes, address: str) -> np.ndarray:
+    """Decoded by PIL, as stored."""
+    if data[:2] == b"\xff\xd8":
+        try:  # an eighth of the size is enough to learn whether the data is whole
+            height, width, *_ = simplejpeg.decode_jpeg_header(data)
+            refuse_large(height * width, address)
+            simplejpeg.decode_jpeg(data, "GRAY", min_height=1, min_width=1, min_factor=8)
+        except ValueError as error:
+            _refuse_premature(error, address)
+    return np.asarray(_with_pil(data, address))
 
 
 def load_into(
@@ -206,8 +244,7 @@ def load_into(
         >>> int(out.min()) > 195
         True
     """
-    exact = resize == "pil"
-    image = np.asarray(_with_pil(data, address)) if exact else _as_stored(data, address)
+    image = (_exactly if resize == "pil" else _as_stored)(data, address)
     image = upright(image, orientation_of(data))
     if box is not None:
         x, y, width, height = (int(v) for v in box)

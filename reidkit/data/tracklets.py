@@ -57,9 +57,11 @@ class TrackletSplit(Split):
             )
         empty = np.flatnonzero(self.lengths < 1)
         if len(empty):
+            row = int(empty[0])
             raise UserError(
-                f"{self.dataset}/{self.name}: tracklet {self.paths[empty[0]]!r} (row {empty[0]}) "
-                "has no frames; unpack the archive again"
+                f"{self.dataset}/{self.name}: tracklet {row + 1} of {len(self)} (identity "
+                f"{self.identities[row]}, camera {self.cameras[row]}) has no frames; unpack the "
+                "archive again"
             )
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,7 @@ MAT = "cuhk-03.mat"
 INDEX = "people_and_testsets.json"
 NAME = re.compile(r"(\d)_(\d{3,})_([12])_(\d\d)\.png")
 PARTS = ("labeled", "detected")
+MOST = 10_000_000  # numbers in an array of the file, which may claim any size
 
 
 @DATASETS.register_module()
@@ -172,13 +174,13 @@ def unpack(mat: Path, part: str, folder: Path) -> None:
             for number, pair in enumerate(track(pairs, len(pairs), f"unpacking {part}"), 1):
                 for name, pixels in _crops(file, number, pair):
                     _write(unfinished / name, pixels)
-            testsets = [
-                _matlab(file, cell).astype(int).tolist() for cell in _cells(file, "testsets")
-            ]
+            testsets = [_rows(file, cell) for cell in _cells(file, "testsets")]
             index = dict(people=[len(pair) for pair in pairs], testsets=testsets)
             with atomic_write(unfinished / INDEX, "w") as out:
                 json.dump(index, out)
-    except (KeyError, OSError) as error:
+    except (KeyError, OSError, ValueError, TypeError, RuntimeError, AttributeError) as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            raise  # of the folder, not of the file
         raise UserError(
             f"{mat}: not the file of CUHK03 ({type(error).__name__}: {error}); unpack the archive "
             "again"
@@ -192,7 +194,20 @@ def _cells(file, name: str) -> np.ndarray:
 
 def _matlab(file, reference) -> np.ndarray:
     """A value as MATLAB has it: HDF5 holds the axes in the other order."""
-    return np.asarray(file[reference][()]).T
+    stored = file[reference]
+    if stored.size > MOST:
+        raise ValueError(f"it claims an array of shape {stored.shape}")
+    return np.asarray(stored[()]).T
+
+
+def _rows(file, reference) -> list[list[int]]:
+    """The camera pairs and people of a test set, whole numbers (N, 2)."""
+    rows = _matlab(file, reference)
+    if rows.ndim != 2 or rows.shape[1] != 2 or rows.dtype.kind not in "iuf":
+        raise ValueError(f"a test set is {rows.dtype} of shape {rows.shape}")
+    if not np.isfinite(rows).all() or (rows != np.round(rows)).any():
+        raise ValueError("a test set names people by numbers that are not whole")
+    return rows.astype(int).tolist()
 
 
 def _crops(file, number: int, pair: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
@@ -204,6 +219,11 @@ def _crops(file, number: int, pair: np.ndarray) -> Iterator[tuple[str, np.ndarra
         for image, reference in enumerate(cells, 1):
             pixels = _matlab(file, reference)
             if pixels.ndim == 3:  # an empty cell is stored as its size
+                if pixels.dtype != np.uint8 or pixels.shape[2] != 3 or not pixels.size:
+                    raise ValueError(
+                        f"image {image} of person {person} in pair {number} is {pixels.dtype} of "
+                        f"shape {pixels.shape}, no picture"
+                    )
                 yield f"{number}_{person:03d}_{1 if image <= 5 else 2}_{image:02d}.png", pixels
 
 

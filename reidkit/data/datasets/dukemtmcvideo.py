@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
+from reidkit.data.datasets.files import folders_in
 from reidkit.data.datasets.reader import Reader
 from reidkit.data.split import Split
 from reidkit.data.tracklets import TrackletSplit, frames_in
@@ -67,24 +67,25 @@ class DukeMTMCVideoReID(Reader):
 
     def _folder(self, folder: Path, name: str) -> Split:
         frames, people, cameras = [], [], []
-        for person in _folders(folder / name):
-            for tracklet in _folders(folder / name / person):
+        for person in folders_in(folder / name):
+            for tracklet in folders_in(folder / name / person):
                 paths = frames_in(folder, f"{name}/{person}/{tracklet}", FRAME)
                 labels = {_parsed(path) for path in paths}
+                if not labels:
+                    raise UserError(
+                        f"{self.title}: {name}/{person}/{tracklet} holds no frames; remove the "
+                        "folder, or unpack the archive again"
+                    )
                 if len(labels) > 1:
                     raise UserError(
                         f"{self.title}: {name}/{person}/{tracklet} holds frames of "
                         f"{len(labels)} people or cameras: {sorted(labels)}; it must be one"
                     )
                 frames.append(paths)
-                identity, camera = labels.pop() if labels else (int(person), 0)
+                identity, camera = labels.pop()
                 people.append(identity)
                 cameras.append(camera)
         return TrackletSplit.of(self.name, name, folder, frames, people, cameras)
-
-
-def _folders(folder: Path) -> list[str]:
-    return sorted(e.name for e in os.scandir(folder) if e.is_dir() and e.name[0] != ".")
 
 
 def _parsed(path: str) -> tuple[int, int]:

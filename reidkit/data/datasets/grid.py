@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from reidkit.data.datasets.files import list_images
+from reidkit.data.datasets.matlab import read_cells
 from reidkit.data.datasets.partitions import Partition, PartitionedReader
 from reidkit.data.datasets.reader import parse_names
 from reidkit.data.identities import DISTRACTOR
@@ -85,18 +86,8 @@ class GRID(PartitionedReader):
 
     def partitions(self, folder: Path, people: np.ndarray) -> Sequence[Partition]:
         """Those of ``features_and_partitions.mat``: ``trainIdxAll`` lists the training people."""
-        from scipy.io import loadmat
-        from scipy.io.matlab import MatReadError
-
         file = folder / "features_and_partitions.mat"
-        try:
-            stored = loadmat(file, variable_names=["trainIdxAll"])["trainIdxAll"]
-        except (KeyError, ValueError, OSError, NotImplementedError, MatReadError) as error:
-            raise UserError(
-                f"{file}: trainIdxAll cannot be read ({type(error).__name__}: {error}); restore "
-                "the file from the archive"
-            ) from None
-        cells = stored.ravel() if stored.dtype == object else list(stored.ravel())
+        cells = read_cells(file, "trainIdxAll")
         partitions = []
         for number, cell in enumerate(cells):
             train = _people_in(cell, people)
@@ -109,23 +100,11 @@ class GRID(PartitionedReader):
         return partitions
 
 
-def _people_in(cell: object, people: np.ndarray) -> np.ndarray | None:
-    """The one vector in a nested struct that lists half of the people, sorted."""
-    for values in _vectors(cell):
+def _people_in(vectors: Sequence[np.ndarray], people: np.ndarray) -> np.ndarray | None:
+    """The one vector that lists half of the people, sorted."""
+    for values in vectors:
         distinct = np.unique(values)
-        whole = len(distinct) == values.size and (distinct == distinct.astype(np.int64)).all()
+        whole = len(distinct) == values.size and (distinct == np.round(distinct)).all()
         if whole and len(distinct) == len(people) // 2 and np.isin(distinct, people).all():
             return distinct.astype(np.int64)
     return None
-
-
-def _vectors(cell: object) -> Iterator[np.ndarray]:
-    """Numeric arrays of a MATLAB value, fields and cells opened."""
-    if isinstance(cell, np.void):
-        for value in cell.item():
-            yield from _vectors(value)
-    elif isinstance(cell, np.ndarray) and (cell.dtype == object or cell.dtype.names):
-        for value in cell.ravel():
-            yield from _vectors(value)
-    elif isinstance(cell, np.ndarray) and np.issubdtype(cell.dtype, np.number):
-        yield cell.ravel()

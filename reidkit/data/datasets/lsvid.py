@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from reidkit.data.datasets.files import list_images
-from reidkit.data.datasets.mars import read_mat
-from reidkit.data.datasets.reader import Reader
+from reidkit.data.datasets.files import list_images, read_lines
+from reidkit.data.datasets.matlab import read_mat
+from reidkit.data.datasets.reader import Reader, path_and_identity, refuse_twice
 from reidkit.data.split import Split
 from reidkit.data.tracklets import TrackletSplit, in_time
 from reidkit.errors import UserError
@@ -81,14 +81,10 @@ class LSVID(Reader):
             places = " or ".join(one.parent.as_posix() for one in files)
             raise UserError(f"LS-VID: no list_seq_{part}.txt in {places}; unpack the archive again")
         rows = []
-        for number, line in enumerate(file.read_text().splitlines(), 1):
-            prefix, _, identity = line.strip().rpartition(" ")
-            if line.strip() and not (prefix and identity.isdigit()):
-                raise UserError(
-                    f"{file.as_posix()}:{number}: expected 'path identity', got {line.strip()!r}"
-                )
-            if line.strip():
-                rows.append((prefix.strip().removeprefix("./"), int(identity)))
+        for number, line in read_lines(file):
+            prefix, identity = path_and_identity(file, number, line)
+            rows.append((prefix.removeprefix("./"), identity))
+        refuse_twice(file, [prefix for prefix, _ in rows])
         return rows
 
     def _split(self, folder: Path, name: str, rows: list[tuple[str, int]]) -> TrackletSplit:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from reidkit.data.datasets.files import read_lines
+from reidkit.data.datasets.matlab import read_mat
 from reidkit.data.datasets.reader import Reader
 from reidkit.data.split import Split
 from reidkit.data.tracklets import TrackletSplit, in_time
@@ -102,9 +104,9 @@ class MARS(Reader):
         """All tracklets of one table."""
         file = folder / f"info/tracks_{part}_info.mat"
         rows = read_mat(file, f"track_{part}_info")
-        # lines may end in CR-LF; an empty last line is none
-        lines = [line.strip() for line in (folder / f"info/{part}_name.txt").open() if line.strip()]
-        if rows.ndim != 2 or rows.shape[1] != 4 or (len(rows) and rows[:, 1].max() > len(lines)):
+        lines = [line for _, line in read_lines(folder / f"info/{part}_name.txt")]
+        fits = rows.shape[1] == 4 and (rows[:, 0] >= 1).all() and (rows[:, 1] <= len(lines)).all()
+        if not fits or (rows[:, 0] > rows[:, 1]).any():
             raise UserError(
                 f"{file.as_posix()}: {rows.shape} rows do not fit the {len(lines)} lines of "
                 f"{part}_name.txt; both must be of the same archive"
@@ -141,35 +143,3 @@ def _there(split: TrackletSplit, folder: Path) -> None:
                 f"{folder.as_posix()}/info lists {path}, which is not there; unpack the images "
                 "again"
             )
-
-
-def read_mat(file: Path, key: str) -> np.ndarray:
-    """One integer array of a MATLAB file, of version 5 or (HDF5) 7.3.
-
-    Raises:
-        UserError: unreadable, or no such array.
-    """
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
-    try:
-        if _is_hdf5(file):
-            import h5py
-
-            with h5py.File(file, "r") as content:
-                array = content[key][()].T  # HDF5 holds MATLAB's arrays transposed
-        else:
-            array = loadmat(file, variable_names=[key])[key]
-    except (OSError, ValueError, TypeError, KeyError, MatReadError) as error:
-        raise UserError(
-            f"{file.as_posix()}: no readable array {key!r} ({type(error).__name__}: {error}); "
-            "unpack the archive again"
-        ) from None
-    return np.asarray(array).astype(np.int64)
-
-
-def _is_hdf5(file: Path) -> bool:
-    """Whether it is of version 7.3: HDF5, after a header of MATLAB's or without."""
-    with open(file, "rb") as opened:
-        head = opened.read(520)
-    return b"\x89HDF\r\n\x1a\n" in (head[:8], head[512:])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from reidkit.data.datasets.reader import Reader, parse_names
+from reidkit.data.datasets.files import read_lines
+from reidkit.data.datasets.reader import Reader, parse_names, path_and_identity, refuse_twice
 from reidkit.data.split import Split
 from reidkit.errors import UserError
 from reidkit.registry import DATASETS
@@ -37,7 +38,7 @@ class MSMT17(Reader):
     Raises:
         ValueError: unknown ``version``.
         UserError: see ``Reader.prepare``; a line that is not "path identity"; a listed file that
-            is not there.
+            is not there; an image listed twice.
 
     Source:
         Wei et al., Person Transfer GAN to Bridge Domain Gap (CVPR 2018).
@@ -74,6 +75,7 @@ class MSMT17(Reader):
             part: _read_list(folder, f"list_{part}.txt", self.folders[part in ("query", "gallery")])
             for part in ("train", "val", "query", "gallery")
         }
+        self._refuse_shared(folder, rows)
         train = rows["train"] + (rows["val"] if self.val else [])
         name = "train"
         if self.combine_all:
@@ -87,6 +89,18 @@ class MSMT17(Reader):
             "gallery": self._split(folder, "gallery", gallery, f"{self.name}/gallery"),
         }
 
+    def _refuse_shared(self, folder: Path, rows: Mapping[str, Sequence[tuple[str, int]]]) -> None:
+        """No image may be in two lists."""
+        owner: dict[str, str] = {}
+        for part, listed in rows.items():
+            for path, _ in listed:
+                other = owner.setdefault(path, part)
+                if other != part:
+                    raise UserError(
+                        f"{self.title}: list_{other}.txt and list_{part}.txt of "
+                        f"{folder.as_posix()} both list {path}; unpack the archive again"
+                    )
+
     def _split(self, folder: Path, name: str, rows: Sequence[tuple[str, int]], key: str) -> Split:
         rows = sorted(rows)
         paths = tuple(path for path, _ in rows)
@@ -97,22 +111,18 @@ class MSMT17(Reader):
 
 
 def _read_list(folder: Path, name: str, images: str) -> list[tuple[str, int]]:
-    """Path (relative to the data set) and identity of every line."""
+    """Path (relative to the data set) and identity of every line; all files must be there."""
+    file = folder / name
     rows = []
-    for number, line in enumerate((folder / name).read_text().splitlines(), 1):
-        if not line.strip():
-            continue
-        path, _, identity = line.strip().rpartition(" ")
-        if not path or not identity.isdigit():
-            raise UserError(
-                f"{(folder / name).as_posix()}:{number}: expected 'path identity', got "
-                f"{line.strip()!r}; unpack the archive again"
-            )
-        rows.append((f"{images}/{path}", int(identity)))
-    for path, _ in (rows[0], rows[-1]) if rows else ():
-        if not (folder / path).is_file():
-            raise UserError(
-                f"{(folder / name).as_posix()} lists {path}, which is not there; unpack the "
-                "archive again (versions 1 and 2 name their files differently: option version)"
-            )
+    for number, line in read_lines(file):
+        path, identity = path_and_identity(file, number, line)
+        rows.append((f"{images}/{path}", identity))
+    refuse_twice(file, [path for path, _ in rows])
+    missing = [path for path, _ in rows if not (folder / path).is_file()]
+    if missing:
+        raise UserError(
+            f"{file.as_posix()} lists {missing[0]}, which is not there ({len(missing):,} such "
+            "files); unpack the archive again (versions 1 and 2 name their files differently: "
+            "option version)"
+        )
     return rows

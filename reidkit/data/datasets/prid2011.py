@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reidkit.data.datasets.mars import read_mat
+from reidkit.data.datasets.matlab import read_mat
 from reidkit.data.datasets.reader import Reader
 from reidkit.data.split import Split, Trial
 from reidkit.data.tracklets import TrackletSplit, frames_in
@@ -80,7 +80,7 @@ class TwoCameraVideo(Reader):
                     f"{folder.as_posix()}; unpack the archive again"
                 )
             frames.append(frames_in(folder, place))
-        people = [int(re.sub(r"\D", "", person)) for person, _ in rows]
+        people = [int(re.sub(r"[^0-9]", "", person)) for person, _ in rows]
         cameras = [camera + 1 for _, camera in rows]
         key = f"{self.name}/{'all' if self.split is None else f'split{self.split}'}/{name}"
         return TrackletSplit.of(self.name, name, folder, frames, people, cameras, key)
@@ -140,13 +140,20 @@ class PRID2011(TwoCameraVideo):
             return self._drawn(folder, number)
         file = folder / self.splits_file
         try:
-            chosen = json.loads(file.read_text())[number]
-            return sorted(chosen["train"]), sorted(chosen["test"])
-        except (ValueError, KeyError, TypeError, IndexError) as error:
+            chosen = json.loads(file.read_text(encoding="utf-8-sig"))[number]
+            halves = [_names(chosen[part]) for part in ("train", "test")]
+        except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
             raise UserError(
                 f"{file.as_posix()}: expected a list of ten dicts with train and test, lists of "
                 f"folder names ({type(error).__name__}: {error})"
             ) from None
+        both = sorted(set(halves[0]) & set(halves[1]))
+        if both:
+            raise UserError(
+                f"{file.as_posix()}: division {number} has {both[0]} in train and in test "
+                f"({len(both)} such people); nobody who is tested on may be learned from"
+            )
+        return halves[0], halves[1]
 
     def _drawn(self, folder: Path, number: int) -> tuple[list[str], list[str]]:
         places = [folder / camera for camera in self.cameras]
@@ -159,6 +166,18 @@ class PRID2011(TwoCameraVideo):
         order = np.random.default_rng(number).permutation(len(used))
         half = [used[i] for i in order[: len(used) // 2]]
         return sorted(half), sorted(set(used) - set(half))
+
+
+def _names(listed: object) -> list[str]:
+    """Names of folders of one half, sorted."""
+    if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+        raise TypeError("a half must be a list of names")
+    if len(set(listed)) < len(listed):
+        raise ValueError("a name stands twice in one half")
+    odd = [name for name in listed if "/" in name or name in ("", ".", "..")]
+    if odd or not all(re.search("[0-9]", name) for name in listed):
+        raise ValueError(f"{(odd or listed)[0]!r} is no name of a folder such as person_0001")
+    return sorted(listed)
 
 
 @DATASETS.register_module()

@@ -207,3 +207,39 @@ def parse_names(
             )
         numbers[row] = match.groups()
     return numbers[:, 0].copy(), numbers[:, 1].copy()
+
+
+def path_and_identity(file: Path, number: int, line: str) -> tuple[str, int]:
+    """The two cells of a line of a list: a path with forward slashes, and a number.
+
+    Args:
+        file: of the list, for the message.
+        number: of the line.
+        line: its text.
+
+    Raises:
+        UserError: a line of another form.
+    """
+    path, _, identity = line.replace("\t", " ").rpartition(" ")
+    if not path.strip() or not re.fullmatch(r"[0-9]{1,18}", identity):
+        raise UserError(
+            f"{file.as_posix()}:{number}: expected 'path identity', got {line[:80]!r}; unpack the "
+            "archive again"
+        )
+    return path.strip().replace("\\", "/"), int(identity)
+
+
+def refuse_twice(file: Path, paths: Sequence[str]) -> None:
+    """Refuse a list that names something twice, which would count twice.
+
+    Raises:
+        UserError: it does, with the first such name.
+    """
+    seen: set[str] = set()
+    for path in paths:
+        if path in seen:
+            raise UserError(
+                f"{file.as_posix()} lists {path} more than once, which would count it twice; "
+                "unpack the archive again, or remove the line"
+            )
+        seen.add(path)

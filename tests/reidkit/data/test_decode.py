@@ -229,3 +229,46 @@ def test_what_is_no_file_is_not_waited_for(tmp_path, kind):
     make[kind](path)
     with pytest.raises(UserError, match=r"a.jpg: cannot be read \((it is a .*, no file|Is a dir)"):
         read_bytes(path)
+
+
+def claimed_size(data, height, width):
+    place = data.index(b"\xff\xc0") + 5
+    size = height.to_bytes(2, "big") + width.to_bytes(2, "big")
+    return data[:place] + size + data[place + 4 :]
+
+
+@pytest.mark.parametrize("resize", ["cv2", "pil"])
+def test_a_jpeg_whose_data_ends_early_is_refused(resize):
+    out = np.empty((8, 4, 3), np.uint8)
+    height, width = SMOOTH.shape[:2]
+    for data in (
+        claimed_size(JPEG, 10 * height, 20 * width),
+        claimed_size(JPEG, height + 16, width),
+        JPEG[: len(JPEG) // 2] + b"\xff\xd9",
+        JPEG[: len(JPEG) // 2],
+        JPEG[:-2],
+    ):
+        with pytest.raises(UserError, match=r"^a.jpg: it is damaged"):
+            load_into(out, data, "a.jpg", resize)
+    for data in (JPEG + b"trailing", JPEG[:2] + b"\xff\xe1\0\4ab" + JPEG[2:]):
+        load_into(out, data, "a.jpg", resize)
+
+
+@pytest.mark.parametrize("ending", [".png", ".tif", ".pgm"])
+def test_sixteen_bits_are_the_same_grey_in_both_ways(ending):
+    ramp = np.linspace(0, 65535, 64 * 32).reshape(64, 32).astype(np.uint16)
+    data = cv2.imencode(ending, ramp)[1].tobytes()
+    out = np.empty((64, 32, 3), np.uint8)
+    for resize in ("cv2", "pil"):
+        load_into(out, data, resize=resize)
+        assert np.abs(out - (ramp // 257)[..., None].astype(int)).max() <= 1, resize
+
+
+@pytest.mark.parametrize("resize", ["cv2", "pil"])
+def test_pixels_without_a_known_range_are_refused(resize, tmp_path):
+    out = np.empty((4, 4, 3), np.uint8)
+    for mode, reason in (("F", "floating-point numbers"), ("I", "numbers of 32 bits")):
+        image = Image.new(mode, (4, 4), 0.5 if mode == "F" else 1 << 20)
+        image.save(tmp_path / "a.tif")
+        with pytest.raises(UserError, match=f"a.tif: it holds {reason}"):
+            load_into(out, (tmp_path / "a.tif").read_bytes(), "a.tif", resize)

@@ -16,5 +16,5 @@ def test_frames_are_in_order_of_their_numbers():
 
 
 def test_a_tracklet_without_frames_is_refused(tmp_path):
-    with pytest.raises(UserError, match=r"row 1\) has no frames"):
+    with pytest.raises(UserError, match=r"tracklet 2 of .* has no frames"):
         TrackletSplit.of("toy", "train", tmp_path, [["a1.jpg"], []], [1, 2], [1, 1])

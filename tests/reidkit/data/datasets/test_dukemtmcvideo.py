@@ -23,3 +23,7 @@ def test_dukemtmcvideo(tmp_path, write_images):
     write_images(root / "query/0003/0009", ["0003_C4_F0001_X1.jpg"])
     with pytest.raises(UserError, match="is not in gallery/"):
         DukeMTMCVideoReID(str(tmp_path)).splits()
+    (root / "query/0003/0009").rename(root / "gallery/0003/0009")
+    (root / "gallery/0003/0009/0003_C4_F0001_X1.jpg").unlink()
+    with pytest.raises(UserError, match="gallery/0003/0009 holds no frames"):
+        DukeMTMCVideoReID(str(tmp_path)).splits()

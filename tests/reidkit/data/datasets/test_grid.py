@@ -93,5 +93,5 @@ def test_grid_refuses_what_would_spoil_it(tmp_path, people):
     with pytest.raises(UserError, match="partition 0 of trainIdxAll lists no half of the 4 people"):
         GRID(str(tmp_path)).prepare()
     (root / "features_and_partitions.mat").write_bytes(b"no mat")
-    with pytest.raises(UserError, match="trainIdxAll cannot be read"):
+    with pytest.raises(UserError, match="no readable array 'trainIdxAll'"):
         GRID(str(tmp_path)).prepare()

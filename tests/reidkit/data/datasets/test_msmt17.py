@@ -66,3 +66,33 @@ def test_msmt_refuses_broken_lists(tmp_path, write_images):
         MSMT17(str(tmp_path)).prepare()
     with pytest.raises(ValueError, match="version must be 'V1' or 'V2'"):
         MSMT17(str(tmp_path), version="V3")
+
+
+@pytest.mark.parametrize(
+    "name, text, reason",
+    [
+        ("train", "a.jpg 0\na.jpg 0", "lists train/a.jpg more than once"),
+        ("gallery", "0000/0000_001_05_0303morning_0008_0.jpg 0", "list_query.txt and list_gallery"),
+        ("train", "a.jpg 0\ngone.jpg 1\nb.jpg 2", r"lists train/gone.jpg, .* \(1 such"),
+        ("train", "a.jpg \u00b2", "list_train.txt:1: expected 'path identity'"),
+        ("train", "a.jpg 1_0", "list_train.txt:1: expected 'path identity'"),
+        ("train", b"\xff\xfe\0\x01", "no list of names, it is not text in UTF-8"),
+    ],
+)
+def test_msmt_lists_that_would_count_wrongly(tmp_path, write_images, name, text, reason):
+    root = tmp_path / "msmt17"
+    write_msmt(root, write_images, ("train", "test"))
+    write_images(root / "train", ["a.jpg", "b.jpg"])
+    (root / f"list_{name}.txt").write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(UserError, match=reason):
+        MSMT17(str(tmp_path)).prepare()
+
+
+def test_msmt_lists_of_other_systems_are_read(tmp_path, write_images):
+    root = tmp_path / "msmt17"
+    write_msmt(root, write_images, ("train", "test"))
+    want = MSMT17(str(tmp_path)).splits()["gallery"]
+    for file in root.glob("list_*.txt"):
+        text = file.read_text().replace("/", "\\").replace(" ", "\t").replace("\n", "\r\n")
+        file.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert MSMT17(str(tmp_path)).splits()["gallery"].fingerprint() == want.fingerprint()

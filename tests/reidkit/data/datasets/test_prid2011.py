@@ -87,3 +87,21 @@ def test_ilidsvid(tmp_path, write_images):
     savemat(root / reader.file, {"ls_set": order})
     with pytest.raises(UserError, match="row 1 of ls_set"):
         ILIDSVID(str(tmp_path), split=1).splits()
+
+
+@pytest.mark.parametrize(
+    "train, test, reason",
+    [
+        (["person_0001"], ["person_0001"], "division 0 has person_0001 in train and in test"),
+        (["person_0001", "person_0001"], [], "stands twice in one half"),
+        (["../cam_b/person_0001"], [], "is no name of a folder"),
+        ([1], [], "a half must be a list of names"),
+        ("person_0001", [], "a half must be a list of names"),
+    ],
+)
+def test_prid2011_divisions_that_would_test_wrongly(tmp_path, write_images, train, test, reason):
+    write_prid(tmp_path / "prid2011", write_images, 4)
+    splits = [dict(train=train, test=test)] * 10
+    (tmp_path / "prid2011/splits_prid2011.json").write_text(json.dumps(splits))
+    with pytest.raises(UserError, match=reason):
+        PRID2011(str(tmp_path)).prepare()
