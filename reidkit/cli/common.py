@@ -167,3 +167,15 @@ def parse_with_overrides(
     if args.others:
         raise UserError(f"{args.others[0]!r} is no override; write key=value, +key=value or ~key")
     return args, overrides
+
+
+def take_weights(overrides: list[str]) -> tuple[list[str], str | None]:
+    """The overrides without ``weights=FILE``, and the file.
+
+    Example:
+        >>> take_weights(["data=viper", "weights=a.pth"])
+        (['data=viper'], 'a.pth')
+    """
+    files = [text.partition("=")[2] for text in overrides if text.startswith("weights=")]
+    rest = [text for text in overrides if not text.startswith("weights=")]
+    return rest, files[-1] if files else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reidkit.cli.common import parse_with_overrides, parser
+from reidkit.cli.common import parse_with_overrides, parser, take_weights
 from reidkit.errors import UserError
 
 if TYPE_CHECKING:
@@ -15,27 +15,30 @@ if TYPE_CHECKING:
 EXAMPLES = """examples:
   python tools/extract.py runs/eanet-pap-synthped-quick-s0 --out features
   python tools/extract.py RUN --out features --tests target evaluation.protocol=multi-query
+  python tools/extract.py osnet_x0_25 weights=FILE data=market1501 --out features
   torchrun --nproc-per-node 4 tools/extract.py RUN --out features
 then, as often as you like:
   python tools/evaluate.py features/target --rerank KReciprocal"""
 
 
 def main(argv: list[str]) -> int:
-    """Embed the test sets of a run and write one store for each."""
-    command = parser("reidkit extract", "Keep the embeddings of a run's test sets.", EXAMPLES)
-    command.add_argument("run", help="run folder")
+    """Embed the test sets of a run, or with a ready network, and write one store for each."""
+    about = "Keep the embeddings of test sets, by a run or a ready network with weights=FILE."
+    command = parser("reidkit extract", about, EXAMPLES)
+    command.add_argument("run", help="run folder, or network")
     command.add_argument(
         "--out", required=True, type=Path, help="folder for the stores, one per test"
     )
     command.add_argument("--tests", nargs="+", help="domains; default: those of the run")
     command.add_argument("--launcher", default="auto", choices=["auto", "none", "pytorch", "slurm"])
-    args, overrides = parse_with_overrides(command, argv)
+    args, given = parse_with_overrides(command, argv)
+    overrides, weights = take_weights(given)
     from reidkit.utils.io import ensure_writable
 
     ensure_writable(args.out / "store")
-    from reidkit.engine.run import Run
+    from reidkit.engine.ready import open_model
 
-    run = Run.open(args.run, overrides, args.launcher)
+    run = open_model(args.run, overrides, weights, args.launcher)
     from mmengine.dist import barrier, is_main_process
 
     from reidkit.evaluation.io.store import write_store
@@ -86,13 +89,13 @@ def _origin(run: Run) -> str:
     import hashlib
     import json
 
-    from reidkit.engine.folder import CHECKPOINT
     from reidkit.utils.io import sha256_file
 
     tree = run.cfg.to_dict()
     parts = {key: tree.get(key) for key in ("plugins", "input", "model", "data", "evaluation")}
+    digest = sha256_file(run.weights) if run.weights else ""
     text = json.dumps(parts, sort_keys=True, default=str)
-    return hashlib.sha256((text + sha256_file(run.folder / CHECKPOINT)).encode()).hexdigest()
+    return hashlib.sha256((text + digest).encode()).hexdigest()
 
 
 def _is_there(folder: Path, origin: str, run: Run, test: str) -> bool:

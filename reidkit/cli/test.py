@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from reidkit.cli.common import parse_with_overrides, parser
+from reidkit.cli.common import parse_with_overrides, parser, take_weights
 from reidkit.errors import UserError
 
 METRICS = "metrics.json"
@@ -20,19 +20,23 @@ EXAMPLES = """examples:
   python tools/test.py RUN evaluation.protocol=single-camera
   python tools/test.py RUN model.matcher=EuclideanMatcher
   python tools/test.py RUN +evaluation.rerank.rr=KReciprocal --out rr.json
+a network that is trained already (docs/weights.md):
+  python tools/test.py osnet_x0_25 weights=osnet_x0_25_msmt17.pth data=market1501
 """
 
 
 def main(argv: list[str]) -> int:
-    """Test the weights of a run folder on its test sets."""
-    command = parser("reidkit test", "Test a finished run again.", EXAMPLES)
-    command.add_argument("run", help="run folder")
+    """Test the weights of a run folder on its test sets, or a ready network."""
+    about = "Test a finished run again, or a ready network with weights=FILE."
+    command = parser("reidkit test", about, EXAMPLES)
+    command.add_argument("run", help="run folder, or network")
     command.add_argument("--out", help="write the numbers there as JSON")
     command.add_argument(
         "--queries", type=Path, help="folder for per-query tables, one per test set"
     )
     command.add_argument("--launcher", default="auto", choices=["auto", "none", "pytorch", "slurm"])
-    args, overrides = parse_with_overrides(command, argv)
+    args, given = parse_with_overrides(command, argv)
+    overrides, weights = take_weights(given)
     from reidkit.utils.io import ensure_writable
 
     for place in [args.out] * bool(args.out) + [args.queries and args.queries / "queries.csv"]:
@@ -40,22 +44,30 @@ def main(argv: list[str]) -> int:
             ensure_writable(place)
     from reidkit.config import resolve
     from reidkit.config.override import parse_override
-    from reidkit.engine.run import Run
+    from reidkit.engine.ready import open_model
 
-    run = Run.open(args.run, overrides, args.launcher)
-    for line in resolve(run.folder / "config.py", overrides, run=True).notices:
-        print(line)
+    run = open_model(args.run, overrides, weights, args.launcher)
+    of_run = (run.folder / "config.py").is_file()
+    if of_run:
+        for line in resolve(run.folder / "config.py", overrides, run=True).notices:
+            print(line)
     from mmengine.dist import is_main_process
 
     from reidkit.engine.folder import write_json
     from reidkit.engine.report import numbers, table
     from reidkit.evaluation.io.queries import write_queries
+    from reidkit.models.weights import starting_weights
 
-    kept = _kept(run.folder)
+    kept = _kept(run.folder) if of_run else {}
     tests = run.test()
     if not is_main_process():
         return 0
-    print(table(tests, kept.get("trained_on", run.cfg.data.name)))
+    if of_run:
+        print(table(tests, kept.get("trained_on", run.cfg.data.name)))
+    else:
+        for loaded in starting_weights(run.model):
+            print(loaded.summary())
+        print(table(tests, run.weights.name if run.weights else "library's own", "weights"))
     for test in tests:
         if _has_more(test.result):
             print(f"\n{test.result.report()}")

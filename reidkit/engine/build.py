@@ -12,8 +12,8 @@ from torch import nn
 
 from reidkit.data.split import Split
 from reidkit.errors import UserError
+from reidkit.models.weights import Loaded, pair_weights
 from reidkit.registry import MODELS
-from reidkit.utils.checkpoint import load_state
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def unwrapped(model: nn.Module) -> Any:
 
 def load_initial_weights(
     model: nn.Module, path: str | None, keep_classifiers: bool = False
-) -> None:
+) -> Loaded | None:
     """Start from the weights of another run, or of the stage before.
 
     Args:
@@ -99,24 +99,30 @@ def load_initial_weights(
         keep_classifiers: False leaves the classifiers new, whatever their size: another run's
             identities are not this one's, even when there happen to be as many.
 
+    Returns:
+        What became of its tensors.
+
     Raises:
         UserError: a weight other than a classifier's is missing or of another shape.
     """
     if path is None:
-        return
-    state, own = load_state(path), model.state_dict()
+        return None
     fresh = set() if keep_classifiers else classifier_names(model)
-    state = {name: value for name, value in state.items() if name not in fresh}
-    wrong = [
-        n for n in own if n not in fresh and (n not in state or state[n].shape != own[n].shape)
-    ]
-    extra = [n for n in state if n not in own]
-    if wrong or extra:
-        raise UserError(
-            f"train.load_from={path}: weights of another model: {len(wrong)} missing or of another "
-            f"shape (first: {wrong[:3]}), {len(extra)} unknown (first: {extra[:3]})"
+    try:
+        taken, loaded = pair_weights(
+            {n: v for n, v in model.state_dict().items() if n not in fresh},
+            path,
+            type(model).__name__,
+            beyond=fresh.__contains__,
+            beside=(),
         )
-    model.load_state_dict({**own, **state})
+    except UserError as error:
+        raise UserError(
+            f"train.load_from={error}\n  it takes the weights of a whole run; for a network's own: "
+            "model.backbone.pretrained=FILE"
+        ) from None
+    model.load_state_dict({**model.state_dict(), **taken})
+    return loaded
 
 
 def classifier_names(model: nn.Module) -> set[str]:

@@ -11,16 +11,17 @@ import numpy as np
 import torch
 
 from reidkit.engine.crop_inputs import Crop, Given, as_crops
-from reidkit.engine.run import Run
+from reidkit.engine.ready import open_model
 from reidkit.structures import Embedding, Field, ReIDBatch
 
 
 class Extractor:
-    """Embeddings of any crops by a finished run, equal to those of the run's own test.
+    """Embeddings of any crops by a finished run or a ready network, equal to those of its test.
 
     Args:
-        folder: the run folder; nothing in it is executed.
+        model: the run folder, of which nothing is executed, or a network (``open_model``).
         overrides: of its config, as on the command line.
+        weights: file of a network.
 
     Example:
         >>> extractor = Extractor("runs/eanet-pcb-synthped-quick-s0")  # doctest: +SKIP
@@ -28,8 +29,13 @@ class Extractor:
         torch.Size([3, 6, 64])
     """
 
-    def __init__(self, folder: str | Path, overrides: Sequence[str] = ()):
-        self.run = Run.open(folder, overrides)
+    def __init__(
+        self,
+        model: str | Path,
+        overrides: Sequence[str] = (),
+        weights: str | Path | None = None,
+    ):
+        self.run = open_model(model, overrides, weights)
         self.cfg, self.model, self.matcher = self.run.cfg, self.run.model, self.run.model.matcher
 
     @cached_property

@@ -56,21 +56,21 @@ def closing(cfg: Config, folder: Path, seconds: Mapping[str, float]) -> str:
     return "\n".join(lines)
 
 
-def table(tests: list[TestRun], trained_on: str) -> str:
+def table(tests: list[TestRun], trained_on: str, header: str = "trained on") -> str:
     """The result table that ends a run, in percent.
 
     Args:
         tests: of ``evaluate``.
-        trained_on: name of the data the model was trained on.
+        trained_on: name of the data the model was trained on, or what else it comes from.
+        header: of its column.
     """
     columns = [n for n in METRICS if any(n in test.result.metrics for test in tests)]
-    header = ["trained on", "tested on", *columns, "queries", "gallery"]
-    rows = [header]
+    rows = [[header, "tested on", *columns, "queries", "gallery"]]
     for test in tests:
         cells = [_cell(test.result, name) for name in columns]
         queries = f"{test.result.n_valid}/{test.result.n_query}"
         rows.append([trained_on, test.query.dataset, *cells, queries, str(len(test.gallery))])
-    widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [
         "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
     ]

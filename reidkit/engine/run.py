@@ -48,6 +48,7 @@ class Run:
 
     Attributes:
         model: of the last stage that was trained, or read back; None before.
+        weights: file that a model which is read back comes from; None: a library's own.
         tests: of the last ``test``, one per test set.
         logs: losses and what else the model logs, each its mean over the last epoch.
         seconds: how long each step took.
@@ -67,6 +68,7 @@ class Run:
         self.resume = resume
         self.domains = Domains(cfg, device)
         self.model: Any = None
+        self.weights: Path | None = self.folder / CHECKPOINT
         self.tests: list[TestRun] = []
         self.logs: dict[str, float] = {}
         self.seconds: dict[str, float] = {}

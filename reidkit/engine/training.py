@@ -11,7 +11,6 @@ import torch
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from torch import nn
 
 from reidkit.config import stage_configs
 from reidkit.engine.build import (
@@ -35,7 +34,7 @@ from reidkit.engine.optim import build_optim, build_schedule, refuse_no_step
 from reidkit.engine.param_groups import freeze
 from reidkit.engine.refresh import RefreshSamplerHook
 from reidkit.engine.runner import ReIDRunner
-from reidkit.models.weights import Loaded
+from reidkit.models.weights import starting_weights
 from reidkit.registry import HOOKS
 
 HEADLINES = ("mAP", "R1")  # what trackers plot while a model is trained
@@ -86,23 +85,15 @@ def stage_model(
         UserError: weights of another model, or names that the model does not have.
     """
     model = build_model(cfg, training_set, precision, runs)
-    load_initial_weights(
-        model, cfg.train.get("load_from"), cfg.train.get("keep_classifiers", False)
-    )
-    if is_main_process():
-        for loaded in starting_weights(model):
+    stage_before = cfg.train.get("keep_classifiers", False)
+    begun = load_initial_weights(model, cfg.train.get("load_from"), stage_before)
+    if is_main_process() and not stage_before:
+        for loaded in [begun] if begun else starting_weights(model):
             print(f"weights {loaded.summary()}")
     freeze(model, cfg.train.get("freeze") or [])
     if cfg.train.get("loss_mult"):
         model.scale_losses(cfg.train.loss_mult)
     return model
-
-
-def starting_weights(model: Any) -> list[Loaded]:
-    """What became of the files that parts of a model start from, in the order of its parts."""
-    parts = model.named_children() if isinstance(model, nn.Module) else ()
-    found = [getattr(part, "loaded", None) for _, part in parts]
-    return [loaded for loaded in found if isinstance(loaded, Loaded)]
 
 
 def build_runner(

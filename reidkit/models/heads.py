@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -26,6 +29,9 @@ class BNNeckHead(nn.Module):
         test: which vector the test compares: "after" the norm or "before" it.
         classifier: "linear" gives "logits"; "cosine" gives "cosines" of vector and class weights,
             for losses with an angular margin, which ask for them by that name.
+        pretrained: path of a file whose neck is loaded, where it has one (fast-reid's
+            ``heads.bottleneck.0``, TransReID's and CLIP-ReID's ``bottleneck``, our ``neck``);
+            without one the norm starts as no change at all. None does not look.
 
     Shape:
         feature (N, C, h, w), (N, L, C) or (N, C) -> embedding.vectors (N, 1, C); logits or cosines
@@ -55,6 +61,7 @@ class BNNeckHead(nn.Module):
         pool: str = "avg",
         test: str = "after",
         classifier: str = "linear",
+        pretrained: str | None = None,
     ):
         super().__init__()
         for option, value, known in (
@@ -73,6 +80,12 @@ class BNNeckHead(nn.Module):
         self.neck.bias.requires_grad_(False)
         self.classifier = nn.Linear(channels, num_identities, bias=False)
         nn.init.normal_(self.classifier.weight, std=0.001)
+        self.loaded: Loaded | None = None
+        if pretrained is not None:
+            optional = lambda name: True  # noqa: E731
+            self.loaded = load_weights(
+                self, pretrained, optional=optional, part="neck", rename=_necks
+            )
 
     def classifier_parameters(self) -> list[nn.Parameter]:
         """The parameters that belong to the training identities."""
@@ -89,6 +102,12 @@ class BNNeckHead(nn.Module):
         else:
             scores = self.classifier(after)
         return HeadOutput(Embedding(before.unsqueeze(1)), {self.output: scores.unsqueeze(1)})
+
+
+def _necks(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict with the necks of others under our name."""
+    pattern = re.compile(r"^(heads\.bottleneck\.0|bottleneck)\.")
+    return {pattern.sub("neck.", name): tensor for name, tensor in tensors.items()}
 
 
 @HEADS.register_module()

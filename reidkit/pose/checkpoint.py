@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from reidkit.errors import UserError
-from reidkit.utils.checkpoint import load_state
+from reidkit.utils.checkpoint import load_state, without_prefixes
 
 
 class _Ignored:
@@ -47,7 +47,7 @@ def load_weights(model: nn.Module, path: Path | str) -> None:
             first that is missing or of another shape.
     """
     with torch.serialization.safe_globals(_log_of_mmengine()):
-        state = load_state(path)
+        state = without_prefixes(load_state(path))
     weights = {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
     try:
         missing = model.load_state_dict(weights, strict=False).missing_keys

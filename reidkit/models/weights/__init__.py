@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from reidkit.errors import UserError
 from reidkit.models.weights.library import fetch, torchvision_state
 from reidkit.models.weights.loaded import Loaded, by_layer, layers_of, misfit
-from reidkit.models.weights.match import COUNTER, Says, match
+from reidkit.models.weights.match import BESIDE, COUNTER, Says, match
 from reidkit.models.weights.read import Weights, read_weights, refuse_nan
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "load_weights",
     "pair_weights",
     "read_weights",
+    "starting_weights",
     "torchvision_state",
 ]
 
@@ -35,6 +36,7 @@ def load_weights(
     beyond: Says = lambda name: False,
     optional: Says = lambda name: False,
     part: str = "",
+    rename: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] = dict,
 ) -> Loaded:
     """Copy the tensors of a file into a network.
 
@@ -48,6 +50,7 @@ def load_weights(
         optional: says of a name in ``net`` that the file may lack it: its classifier.
         part: name of a module of ``net``; only its tensors are loaded, and the file may hold
             anything else.
+        rename: brings a state dict into the names of ``net``.
 
     Raises:
         UserError: no such file, NaN, or weights of another network: the text says what the file
@@ -71,6 +74,7 @@ def load_weights(
         f"{type(net).__name__}.{part}" if part else type(net).__name__,
         (lambda name: True) if part else beyond,
         optional,
+        rename=rename,
     )
     net.load_state_dict({**whole, **taken})
     return replace(loaded, left={}) if part else loaded
@@ -83,6 +87,7 @@ def pair_weights(
     beyond: Says = lambda name: False,
     optional: Says = lambda name: False,
     flexible: Says = lambda name: False,
+    beside: tuple[str, ...] = BESIDE,
     rename: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] = dict,
 ) -> tuple[dict[str, Tensor], Loaded]:
     """The tensors of a file under the names of a network, and what became of the others.
@@ -91,7 +96,7 @@ def pair_weights(
         own: state dict of the network; its tensors may be on the meta device.
         path: of the weights.
         network: how messages call it.
-        beyond, optional, flexible: see ``match``.
+        beyond, optional, flexible, beside: see ``match``.
         rename: brings a state dict into the names of the network's library.
 
     Raises:
@@ -100,7 +105,7 @@ def pair_weights(
     weights = read_weights(path)
     tensors = rename(weights.tensors)
     try:
-        pairing = match(tensors, own, beyond, optional, flexible)
+        pairing = match(tensors, own, beyond, optional, flexible, beside)
     except UserError as error:
         raise UserError(f"{weights.path}: {error}") from None
     if not pairing.fits:
@@ -117,3 +122,9 @@ def pair_weights(
         by_layer([n for n in own if n not in pairing.pairs and not n.endswith(COUNTER)]),
         pairing.rule,
     )
+
+
+def starting_weights(model: nn.Module) -> list[Loaded]:
+    """What became of the files that parts of a model start from, in the order of its parts."""
+    found = [getattr(part, "loaded", None) for part in model.children()]
+    return [loaded for loaded in found if isinstance(loaded, Loaded)]

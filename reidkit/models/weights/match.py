@@ -16,7 +16,7 @@ from reidkit.errors import UserError
 
 COUNTER = "num_batches_tracked"  # older files lack them
 # first parts of the names of what is no backbone, whoever writes them
-_BESIDE = (
+BESIDE = (
     "fc", "classifier", "head", "heads", "head_dist", "neck", "bottleneck", "losses", "matcher",
     "aux_heads", "data_preprocessor", "pixel_mean", "pixel_std",
 )  # fmt: skip
@@ -56,6 +56,7 @@ def match(
     beyond: Says = lambda name: False,
     optional: Says = lambda name: False,
     flexible: Says = lambda name: False,
+    beside: tuple[str, ...] = BESIDE,
 ) -> Match:
     """Pair the tensors of a file with those of a network.
 
@@ -67,6 +68,7 @@ def match(
         optional: says of a name of the network that the file may lack it, or have another shape:
             its classifier.
         flexible: says of a name of the network that its shape may differ: it is resized later.
+        beside: beginnings of names in the file of what is no part of such a network.
 
     Raises:
         UserError: the file holds two networks of the kind.
@@ -79,7 +81,7 @@ def match(
         >>> match({"x.weight": torch.zeros(2)}, {"a.weight": torch.zeros(2)}).rule
         'by order and shape'
     """
-    named = by_name(tensors, own, beyond, optional, flexible)
+    named = by_name(tensors, own, beyond, optional, flexible, beside)
     if named.fits:
         return named
     wanted = {name: tensor for name, tensor in own.items() if not optional(name)}
@@ -92,6 +94,7 @@ def by_name(
     beyond: Says,
     optional: Says,
     flexible: Says,
+    beside: tuple[str, ...] = BESIDE,
 ) -> Match:
     """Pair tensors under the prefix that most of the network's names have in the file."""
     prefix = best_prefix(tensors, own)
@@ -106,7 +109,7 @@ def by_name(
     extra, left = [], []
     for source in tensors:
         bare = source.removeprefix(prefix)
-        apart = not source.startswith(prefix) or bare.partition(".")[0].startswith(_BESIDE)
+        apart = not source.startswith(prefix) or bare.startswith(beside)
         if source not in taken:
             (left if apart or bare in own or beyond(bare) else extra).append(source)
     return Match(pairs, missing, shapes, extra, left)
