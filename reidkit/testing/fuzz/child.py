@@ -36,6 +36,7 @@ from reidkit.testing.fuzz.case import (
 
 MEMORY = 3 << 30  # bytes that a case may ask for beyond what the warm process has
 PATIENCE = 6  # seconds of the clock for each second of processor time, on a busy machine
+IDLE = 20  # seconds of the clock without any processor time, after which it waits for nothing
 LONGEST = 2000  # letters of a message that are kept
 LAST = b"\n\0"  # before the outcome, behind what was done
 
@@ -106,11 +107,16 @@ def _forked(door: Door, seed: int, place: Place) -> Outcome:
 
 
 def _waited(pid: int, reader: int, seconds: float) -> Outcome:
-    data, until, late = b"", time.monotonic() + seconds, False
+    data, until, late, used = b"", time.monotonic() + seconds, False, -1.0
     while not (LAST in data and data.endswith(b"\n")):
-        ready, _, _ = select.select([reader], [], [], max(0.0, until - time.monotonic()))
-        late = not ready
-        chunk = os.read(reader, 1 << 16) if ready else b""
+        ready, _, _ = select.select([reader], [], [], min(seconds, IDLE))
+        if not ready:
+            used, before = _used(pid), used
+            late = used == before or time.monotonic() > until
+            if late:
+                break
+            continue
+        chunk = os.read(reader, 1 << 16)
         if not chunk:
             break
         data += chunk
@@ -123,11 +129,15 @@ def _waited(pid: int, reader: int, seconds: float) -> Outcome:
     _kill(pid)  # what it may have started
     number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
     if late or number == signal.SIGXCPU:
-        return Outcome(
-            HANG, what, f"no end after {seconds:.0f} s of the clock or its share of them"
-        )
+        return Outcome(HANG, what, "no end within its time, or it waits for ever")
     name = signal.Signals(number).name if number else f"exit status {status}"
     return Outcome(CRASH, what, f"ended by {name}")
+
+
+def _used(pid: int) -> float:
+    """Seconds of processor time of a process, to a tenth: one that waits uses none."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return round((int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), 1)
 
 
 def _end(pid: int) -> int:

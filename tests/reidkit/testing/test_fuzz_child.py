@@ -87,7 +87,7 @@ def test_no_end(tmp_path, monkeypatch):
             pass
 
     assert outcome(tmp_path, spins, seconds=1).kind == "hang"
-    monkeypatch.setattr("reidkit.testing.fuzz.child.PATIENCE", 0.5)
+    monkeypatch.setattr("reidkit.testing.fuzz.child.IDLE", 1)
     assert outcome(tmp_path, lambda place: time.sleep(60), seconds=1).kind == "hang"
 
 

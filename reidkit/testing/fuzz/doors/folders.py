@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from reidkit.data.datasets.image_folder import ImageFolder
 from reidkit.data.split import Split
@@ -71,26 +72,28 @@ def _change(rng: Random, root: Path) -> str:
     return how
 
 
-def _people(splits: dict[str, Split]) -> str:
-    """What is wrong with the people of splits: as many as folders, the same in every split."""
+def _people(splits: dict[str, Split], marks: dict[str, int]) -> str:
+    """What is wrong with the people of splits: one per folder, the same in every split.
+
+    Args:
+        splits: as listed.
+        marks: names of folders that mark junk and distractors, and their numbers.
+    """
     known: dict[str, int] = {}
     for split in splits.values():
         for path, person, camera in zip(split.paths, split.identities, split.cameras, strict=True):
             name = path.split("/")[-2]
             if known.setdefault(name, int(person)) != person:
                 return f"{name} is {known[name]} and {person}"
-            wanted = path.split("/")[-1][1:2]
-            if wanted in "12" and path.split("/")[-1][:1] == "c" and str(camera) != wanted:
+            file = path.split("/")[-1]
+            if file[:1] == "c" and file[1:2] in "12" and str(camera) != file[1:2]:
                 return f"{path} is under camera {camera}"
-    numbers = sorted(known.values())
-    if len(set(numbers)) != len(numbers):
-        twice = [n for n, value in known.items() if numbers.count(value) > 1]
-        # 1 and 01 are one number, which a reader of numbers may take for one person
-        if len({name.lstrip("0") for name in twice}) == len(twice):
-            return f"folders {twice} are one person"
-    wrong = [n for n, v in known.items() if n == "-1" and v != -1]
-    wrong += [n for n, v in known.items() if v == -1 and n != "-1"]
-    return f"{wrong[0]} is {known[wrong[0]]}" if wrong else ""
+    for name, number in known.items():
+        if number != marks.get(name, number) or (number < 1 and name not in marks):
+            return f"{name} is {number}"
+    if len(set(known.values())) != len(known):
+        return f"two folders are one person: {known}"
+    return ""
 
 
 def make(rng: Random, place: Place) -> Case:
@@ -104,10 +107,13 @@ def make(rng: Random, place: Place) -> Case:
         except OSError:  # what it would have changed has gone already
             continue
     what = ", ".join(changes) or "as it is"
-    if rng.random() < 0.5:
+    if rng.random() < 0.4:
         return Case(f"doctor: {what}", lambda: place.command("doctor", "data", "mine"), _spoke)
-    reader = ImageFolder(".", "mine", camera=CAMERA)
-    return Case(what, reader.splits, _people)
+    marked: dict[str, Any] = rng.choice(({}, {}, dict(junk="-1", distractor="0000")))
+    reader = ImageFolder(".", "mine", camera=CAMERA, **marked)
+    marks = {"-1": -1, "0000": 0} if marked else {}
+    said = ", junk and distractors marked" if marked else ""
+    return Case(what + said, reader.splits, lambda found: _people(found, marks))
 
 
 def _spoke(result) -> str | None:
