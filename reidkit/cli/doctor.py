@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.metadata
 import platform
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from reidkit.cli.common import parser
+from reidkit.cli.common import parser, split_overrides
 from reidkit.errors import UserError
 
 EXAMPLES = """examples:
   python tools/doctor.py data data/market1501
-  python tools/doctor.py data data/mine --reader ImageFolder --every 10
+  python tools/doctor.py data data/mine 'camera=_cam(\\d+)' --write mine     then: data=mine
+  python tools/doctor.py data data/mine --reader ImageTable table=crops.csv --every 10
+  python tools/doctor.py data mine                               a file of configs/_base_/data
   python tools/doctor.py env
 The exit status is 1 when there is an error."""
 
@@ -40,36 +45,95 @@ def main(argv: list[str]) -> int:
     command = parser("reidkit doctor", "Examine a data set or this installation.", EXAMPLES)
     commands = command.add_subparsers(dest="command", required=True, metavar="command")
     data = commands.add_parser("data", help="files, identities and cameras of a data set")
-    data.add_argument("folder", type=Path)
+    data.add_argument("folder", help="of a data set, or the name of a data group")
     data.add_argument("--reader", help="name of a reader; default: found by the layout")
     data.add_argument("--every", type=int, default=1, help="decode only each n-th file")
+    data.add_argument("--write", metavar="NAME", help="write the data group, for data=NAME")
+    data.add_argument("options", nargs="*", metavar="key=value", help="options of the reader")
     commands.add_parser("env", help="versions that work together, and what is missing for what")
-    args = command.parse_args(argv)
+    typed, rest = split_overrides(argv)
+    args = command.parse_args(rest)
     if args.command == "env":
         return environment()
     if args.every < 1:
         raise UserError(f"--every must be at least 1, got {args.every}")
-    return data_set(args.folder, args.reader, args.every)
+    if args.options:
+        raise UserError(f"{args.options[0]!r} is no option; write key=value")
+    return data_set(args.folder, args.reader, args.every, typed, args.write)
 
 
-def data_set(folder: Path, reader_name: str | None, every: int) -> int:
-    """Print all findings about a data set; 1 when there is an error."""
+def data_set(
+    place: str,
+    reader_name: str | None,
+    every: int,
+    typed: Sequence[str] = (),
+    write: str | None = None,
+) -> int:
+    """Print all findings about a data set; 1 when there is an error.
+
+    Args:
+        place: its folder, or the name of a data group.
+        reader_name: of the reader; None finds it by the layout.
+        every: decode only each n-th file.
+        typed: options of the reader, as key=value.
+        write: name of the data group to write; None for none.
+    """
     from reidkit.registry import import_core
 
     import_core()
+    from reidkit.cli.data_group import described, group_reader, write_group
     from reidkit.data.datasets.doctor import Finding, examine
     from reidkit.data.datasets.layouts import find_reader
+    from reidkit.evaluation.protocols import find_protocol
 
-    reader = find_reader(folder, reader_name)
+    options = _options(typed)
+    if not Path(place).is_dir() and "/" not in place and reader_name is None:
+        reader, options = group_reader(place, options)
+    else:
+        reader = find_reader(Path(place), reader_name, options)
     splits = reader.splits()
-    print(f"{folder}: layout of {type(reader).__name__}, protocol {reader.protocol}")
-    findings = [*examine(splits, every), *_random(reader)]
+    shown = described(reader, options)
+    print(f"{place}: layout of {shown}, protocol {reader.protocol}")
+    across = find_protocol(reader.protocol).across_cameras
+    findings = [*examine(splits, every, across), *_notes(reader), *_random(reader)]
     for finding in sorted(findings, key=lambda f: ("error", "warning", "info").index(f.level)):
-        print(f"{finding.level:<7}  {finding.text}")
+        text = finding.text.encode(errors="surrogateescape").decode(errors="replace")
+        print(f"{finding.level:<7}  {text}")
+    if write is not None:
+        print(f"written: {write_group(write, reader, options)}; use it with data={write}")
     errors = [f for f in findings if isinstance(f, Finding) and f.level == "error"]
     warnings = [f for f in findings if f.level == "warning"]
     print(f"{len(errors)} errors, {len(warnings)} warnings")
     return 1 if errors else 0
+
+
+def _options(typed: Sequence[str]) -> dict[str, Any]:
+    """Values as Python literals where they are some, else as text: patterns need no quotes."""
+    options: dict[str, Any] = {}
+    for option in typed:
+        key, equals, text = option.partition("=")
+        if not equals or not key.isidentifier():
+            raise UserError(f"{option!r} is no option of a reader; write key=value")
+        try:
+            options[key] = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            options[key] = text
+    return options
+
+
+def _notes(reader) -> list:
+    """What the reader left out or numbered, and what the names seem to tell besides."""
+    from reidkit.data.datasets.doctor import Finding
+    from reidkit.data.datasets.patterns import suggest_camera
+
+    notes = getattr(reader, "notes", [])
+    findings = [Finding("warning" if "left out" in note else "info", note) for note in notes]
+    if type(reader).__name__ == "ImageFolder" and reader.camera is None:
+        paths = [path for split in reader.splits().values() for path in split.paths]
+        if found := suggest_camera(paths):
+            text = f"file names seem to tell cameras: try '{'='.join(*found.items())}'"
+            findings.append(Finding("warning", text))
+    return findings
 
 
 def _random(reader) -> list:

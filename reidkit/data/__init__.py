@@ -21,11 +21,13 @@ from reidkit.data.datasets.joined import JoinedSets
 from reidkit.data.datasets.lsvid import LSVID
 from reidkit.data.datasets.market1501 import Market1501
 from reidkit.data.datasets.mars import MARS
+from reidkit.data.datasets.mot_sequences import MOTSequences
 from reidkit.data.datasets.msmt17 import MSMT17
 from reidkit.data.datasets.partial import PartialILIDS, PartialREID
 from reidkit.data.datasets.prid2011 import ILIDSVID, PRID2011
 from reidkit.data.datasets.reader import Reader
 from reidkit.data.datasets.rendered import ClonedPerson, RandPerson
+from reidkit.data.datasets.vehicles import VehicleID, VeRi776
 from reidkit.data.datasets.viper import VIPeR
 from reidkit.data.frames import AllFrames, DenseFrames, RandomFrames
 from reidkit.data.loader import DomainLoader, make_loader
@@ -65,6 +67,7 @@ __all__ = [
     "JoinedSets",
     "LSVID",
     "MARS",
+    "MOTSequences",
     "MSMT17",
     "Market1501",
     "Normalize",
@@ -84,6 +87,8 @@ __all__ = [
     "TrackletSplit",
     "Trial",
     "VIPeR",
+    "VeRi776",
+    "VehicleID",
     "check_readable",
     "make_loader",
 ]

@@ -18,7 +18,7 @@ SPLITS = ("train", "query", "gallery")
 # further words of a split column -> the splits that a row is in; "test" is divided
 WORDS = {
     "training": ("train",), "both": ("query", "gallery"), "test": ("test",),
-    "query_gallery": ("query", "gallery"), "probe": ("query",),
+    "train_gallery": ("train", "gallery"), "probe": ("query",),
     **{name: (name,) for name in SPLITS},
 }  # fmt: skip
 PASSED = ("val", "valid", "validation", "dev", "")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from reidkit.data.decode import decode_rgb, read_bytes
+from reidkit.data.orientation import orientation_of
 from reidkit.data.split import Split
 from reidkit.errors import UserError
 from reidkit.utils.io import sha256_file
@@ -32,17 +33,21 @@ class Finding:
     text: str
 
 
-def examine(splits: Mapping[str, Split], every: int = 1) -> list[Finding]:
+def examine(
+    splits: Mapping[str, Split], every: int = 1, across_cameras: bool = True
+) -> list[Finding]:
     """All findings of the file and label checks, the worst first.
 
     Args:
         splits: of a reader.
         every: decode only each n-th file (content is compared for all).
+        across_cameras: whether the test leaves out images of the query's own camera, and with them
+            copies of the query that are there under this camera.
     """
     findings = [
         *_counts(splits),
         *_unreadable(splits, every),
-        *_duplicates(splits),
+        *_duplicates(splits, across_cameras),
         *_leaks(splits),
         *_mates(splits),
         *_histogram(splits),
@@ -82,20 +87,37 @@ def _files(splits: Mapping[str, Split]) -> dict[Path, tuple[str, int]]:
 
 
 def _unreadable(splits: Mapping[str, Split], every: int) -> list[Finding]:
-    files = list(_files(splits))[::every]
-    broken = []
+    places = _files(splits)
+    files = list(places)[::every]
+    broken, lying = [], []
     for file in track(files, label="decoding", unit="files"):
+        name = _named(splits, places[file])
         try:
-            decode_rgb(read_bytes(str(file)), str(file))
+            data = read_bytes(str(file))
+            decode_rgb(data, name)
         except (UserError, OSError) as error:
-            broken.append(f"{file.name} ({str(error).splitlines()[0]})")
+            broken.append(str(error).splitlines()[0])
+            continue
+        if orientation_of(data) != 1:
+            lying.append(name)
     checked = f"{len(files):,} files decoded" + (f", each {every}th" if every > 1 else "")
-    if not broken:
-        return [Finding("info", f"{checked}, all readable")]
-    return [Finding("error", f"{len(broken)} of {checked} are unreadable: {_some(broken)}")]
+    findings = [Finding("info", f"{checked}, all readable")]
+    if broken:
+        text = f"{len(broken)} of {checked} are unreadable: {_some(broken)}"
+        findings = [Finding("error", text)]
+    if lying:
+        text = f"{len(lying)} files are stored lying, with an EXIF orientation, and read upright: "
+        findings.append(Finding("info", text + _some(lying)))
+    return findings
 
 
-def _duplicates(splits: Mapping[str, Split]) -> list[Finding]:
+def _named(splits: Mapping[str, Split], place: tuple[str, int]) -> str:
+    """A file by its path in the data set, with its person's folder."""
+    name, row = place
+    return splits[name].paths[row]
+
+
+def _duplicates(splits: Mapping[str, Split], across_cameras: bool) -> list[Finding]:
     files = _files(splits)
     same_size: dict[int, list[Path]] = defaultdict(list)
     for file in files:
@@ -106,7 +128,7 @@ def _duplicates(splits: Mapping[str, Split]) -> list[Finding]:
         if len(group) > 1:
             for file in group:
                 same[sha256_file(file)].append(file)
-    across, tested, conflicting, harmless = [], [], [], []
+    across, tested, conflicting, out, harmless = [], [], [], [], []
     for group in (g for g in same.values() if len(g) > 1):
         places = [files[file] for file in group]
         people = {int(splits[name].identities[row]) for name, row in places}
@@ -117,13 +139,15 @@ def _duplicates(splits: Mapping[str, Split]) -> list[Finding]:
         elif {"train"} < among:
             across.append(text)
         elif {"query", "gallery"} <= among:
-            tested.append(text)
+            cameras = {int(splits[name].cameras[row]) for name, row in places}
+            (out if across_cameras and len(cameras) == 1 else tested).append(text)
         else:
             harmless.append(text)
     levels = (
         ("error", conflicting, "files of equal content under different identities"),
         ("error", across, "files of equal content in training and test"),
         ("error", tested, "files of equal content in query and gallery, which any method finds"),
+        ("info", out, "files of query and gallery of one camera, which the test leaves out"),
         ("warning", harmless, "files of equal content"),
     )
     findings = [

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from reidkit.data.datasets.crop_table import SPLITS
-from reidkit.data.datasets.files import list_images
+from reidkit.data.datasets.files import folders_in, list_images
+from reidkit.data.datasets.patterns import suggest_patterns
 from reidkit.data.datasets.reader import Reader
 from reidkit.errors import UserError
 from reidkit.registry import DATASETS, signature
@@ -15,12 +17,20 @@ from reidkit.registry import DATASETS, signature
 LEVELS = 3  # down which data sets are looked for, to name them
 
 
-def find_reader(folder: Path, name: str | None = None) -> Reader:
+# readers of somebody's own data, which say themselves what is missing
+OWN = ("ImageFolder", "ImageTable", "MOTSequences", "Wildlife")
+TABLES = {"metadata.csv": "Wildlife", "crops.csv": "ImageTable", "crops.parquet": "ImageTable"}
+
+
+def find_reader(
+    folder: Path, name: str | None = None, options: Mapping[str, Any] | None = None
+) -> Reader:
     """The reader whose layout lies in a folder.
 
     Args:
         folder: the data set's own folder.
         name: of the reader; None tries all and takes the one that wants the most of what is there.
+        options: of the reader; a pattern of file names alone means `ImageFolder`.
 
     Raises:
         UserError: no such folder, unknown reader, or no layout fits (with what each one wants).
@@ -28,14 +38,19 @@ def find_reader(folder: Path, name: str | None = None) -> Reader:
     folder = Path(folder).resolve()
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder")
-    if name == "ImageFolder":
-        return _build(name, folder)
+    options = dict(options or {})
+    if name is None:
+        name = _own_data(folder, options)
+    if name in OWN or (name and options):
+        return build_reader(name, folder, options)
     readers = _readers(folder, name)
     begun = [r for r in readers if any((folder / entry).exists() for entry in _own(r))]
     if name is None and not begun and _is_image_folder(folder):
-        return _build("ImageFolder", folder)
+        return build_reader("ImageFolder", folder, options)
     if fitting := _fitting(folder, readers):
-        return fitting
+        return build_reader(type(fitting).__name__, folder, options) if options else fitting
+    if not begun and (patterns := suggest_patterns(list_images(folder, recursive=True))):
+        return build_reader("ImageFolder", folder, patterns | options)
     if inner := _below(folder, readers, LEVELS):
         raise UserError(
             f"{folder} is no data set itself, but holds some; name one of: "
@@ -52,24 +67,21 @@ def find_reader(folder: Path, name: str | None = None) -> Reader:
         f"{folder}: no known layout; it holds {held}{closest}"
         "\nlayouts:\n"
         + "\n".join(wanted)
-        + "\n  ImageFolder: {train,query,gallery}/<identity>/*.jpg, or <identity>/*.jpg"
+        + "\n  ImageFolder: {train,query,gallery}/<identity>/*.jpg, or <identity>/*.jpg, or any "
+        "folder with identity=PATTERN and camera=PATTERN of the file names"
     )
 
 
 def _readers(folder: Path, name: str | None) -> list[Reader]:
     """The reader of this name, or all that need no options of their own."""
-    names = (
-        [name] if name else [n for n in DATASETS.names() if n not in ("SynthPed", "ImageFolder")]
-    )
+    names = [name] if name else [n for n in DATASETS.names() if n not in ("SynthPed", *OWN)]
     readers = []
     for one in names:
         try:
-            readers.append(_build(one, folder))
-        except KeyError as error:
-            raise UserError(str(error.args[0])) from None
-        except TypeError as error:  # needs options that a folder does not tell
+            readers.append(build_reader(one, folder, {}))
+        except UserError:  # unknown, or needs options that a folder does not tell
             if name:
-                raise UserError(str(error.args[0])) from None
+                raise
     return readers
 
 
@@ -111,11 +123,37 @@ def _below(folder: Path, readers: list[Reader], levels: int) -> list[Path]:
     return folders
 
 
-def _build(name: str, folder: Path) -> Reader:
-    options: dict[str, Any] = dict(type=name, root=folder.name, data_root=str(folder.parent))
-    if "check_counts" in signature(DATASETS.get(name)):
-        options["check_counts"] = "never"
-    return DATASETS.build(options)
+def build_reader(name: str, folder: Path, options: Mapping[str, Any]) -> Reader:
+    """A reader of a folder, with options as they were typed.
+
+    Raises:
+        UserError: no such reader, or an option that it does not take.
+    """
+    config: dict[str, Any] = dict(type=name, root=folder.name, data_root=str(folder.parent))
+    try:
+        known = signature(DATASETS.get(name))
+        unknown = [option for option in options if option not in known]
+        if unknown:
+            listed = ", ".join(one for one in known if one not in ("data_root", "settings", "root"))
+            raise UserError(f"{name} has no option {unknown[0]!r}; it has: {listed}")
+        if "check_counts" in known:
+            config["check_counts"] = "never"
+        return DATASETS.build({**config, **options})
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(str(error.args[0]) if error.args else repr(error)) from None
+
+
+def _own_data(folder: Path, options: Mapping[str, Any]) -> str | None:
+    """A reader of somebody's own data that the options, or a table or sequence, name."""
+    if "table" in options:
+        return "ImageTable"
+    if "identity" in options:
+        return "ImageFolder"
+    for table, reader in TABLES.items():
+        if (folder / table).is_file():
+            return reader
+    places = (folder, *(folder / inner for inner in folders_in(folder)))
+    return "MOTSequences" if any((place / "gt/gt.txt").is_file() for place in places) else None
 
 
 def _is_image_folder(folder: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from reidkit.errors import UserError
 
@@ -51,3 +52,48 @@ class NamePattern:
                 f"change the option {self.option}"
             )
         return match[1]
+
+
+# as names are met; each with the names of one data set in mind
+IDENTITIES = (
+    r"^(-?\d+)_", r"^p(\d+)_", r"^id(\d+)_", r"^person_?(\d+)_", r"_id(\d+)", r"^([^_]+)_",
+)  # fmt: skip
+CAMERAS = (r"_c(\d+)", r"_cam(\d+)", r"cam_?(\d+)", r"camera_?(\d+)", r"^c(\d+)", r"_C(\d+)")
+
+
+def suggest_patterns(paths: Sequence[str]) -> dict[str, str]:
+    r"""Patterns that read identity and camera off these names; nothing where none fits all of them.
+
+    An identity must be met twice and two be met; cameras, if the names tell some, at least two.
+
+    Args:
+        paths: relative paths.
+
+    Example:
+        >>> suggest_patterns(["p07_cam2_0031.jpg", "p07_cam1_0004.jpg", "p09_cam1_0011.jpg"])
+        {'identity': '^p(\\d+)_', 'camera': '_cam(\\d+)'}
+        >>> suggest_patterns(["a.jpg", "b.jpg"])
+        {}
+    """
+    names = [path.rpartition("/")[2] for path in paths]
+    for identity in IDENTITIES:
+        people = _found(identity, names)
+        if people is not None and 1 < len(set(people)) < len(people):
+            return {"identity": identity} | suggest_camera(paths)
+    return {}
+
+
+def suggest_camera(paths: Sequence[str]) -> dict[str, str]:
+    """A pattern that reads the camera off these names, as `suggest_patterns`."""
+    names = [path.rpartition("/")[2] for path in paths]
+    for camera in CAMERAS:
+        cameras = _found(camera, names)
+        if cameras is not None and 1 < len(set(cameras)) <= max(2, len(names) // 2):
+            return {"camera": camera}
+    return {}
+
+
+def _found(pattern: str, names: Sequence[str]) -> list[str] | None:
+    """The group in every name; None where a name has none."""
+    found = [re.search(pattern, name) for name in names]
+    return [one[1] for one in found if one] if found and all(found) else None

@@ -63,7 +63,7 @@ def test_every_planted_fault_is_found(healthy, capsys):
         "error    1 people of train are also in query: 11",
         "error    1 people of train are also in gallery: 11",
         "error    1 groups of files of equal content under different identities",
-        "error    1 of 15 files decoded are unreadable: 0012_c2s1_000009_00.jpg",
+        "error    1 of 15 files decoded are unreadable: query/0012_c2s1_000009_00.jpg",
         "warning  1 people of query are not in gallery: 13",
         "people of train are seen by one camera only: 4, 11",
         "queries have no positive under protocol market",
@@ -177,3 +177,82 @@ def test_the_random_rankers_scores_are_means_over_orders(n_positives, size):
     expected = random_ranker([n_positives], [size])
     assert expected[0][0] == pytest.approx(np.mean(precision), abs=0.01)
     assert expected[1][0] == pytest.approx(np.mean(first), abs=0.012)
+
+
+def write_crops(folder, names, size=(16, 8)):
+    for name in names:
+        image = np.random.default_rng(abs(hash(name)) % 2**32).integers(0, 255, (*size, 3))
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / name), image.astype(np.uint8))
+
+
+FLAT = [f"p{p:02d}_cam{c}_{n}.jpg" for p in range(1, 5) for c in (1, 2) for n in (0, 1)]
+
+
+def test_options_of_the_reader_are_taken(tmp_path, capsys):
+    names = [f"{p:04d}/c{c}_{n}.jpg" for p in range(1, 5) for c in (1, 2) for n in (0, 1)]
+    write_crops(tmp_path / "own", names)
+    status, out, err = diagnose(tmp_path / "own", capsys)
+    assert "8 images, 2 people, 1 cameras" in out, err
+    assert "file names seem to tell cameras: try 'camera=^c(\\d+)'" in out
+    for more in ((r"camera=^c(\d+)",), ("--reader", "ImageFolder", r"camera=^c(\d+)", "seed=3")):
+        status, out, err = diagnose(tmp_path / "own", capsys, *more)
+        assert status == 0 and "8 images, 2 people, 2 cameras" in out, err
+    status, _, err = diagnose(tmp_path / "own", capsys, "kamera=1")
+    assert status == 2 and "ImageFolder has no option 'kamera'; it has: name, identity" in err
+    status, _, err = diagnose(tmp_path / "own", capsys, "camera=(")
+    assert status == 2 and "is no regular expression" in err
+
+
+def test_names_of_a_flat_folder_are_understood_and_the_group_is_written(
+    tmp_path, capsys, monkeypatch
+):
+    write_crops(tmp_path / "data/mine", FLAT)
+    (tmp_path / "data/mine/notes.txt").write_text("x")
+    (tmp_path / "configs/_base_/data").mkdir(parents=True)
+    shutil.copy("configs/_base_/data/_real.py", tmp_path / "configs/_base_/data")
+    shutil.copy("configs/_base_/default.py", tmp_path / "configs/_base_")
+    monkeypatch.chdir(tmp_path)
+    status, out, err = diagnose("data/mine", capsys, "--write", "mine")
+    assert status == 0, out + err
+    assert r"layout of ImageFolder(identity='^p(\\d+)_', camera='_cam(\\d+)')" in out
+    assert "left out, files: 1 .txt (no image)" in out
+    text = (tmp_path / "configs/_base_/data/mine.py").read_text()
+    assert r'identity=r"^p(\d+)_", camera=r"_cam(\d+)"' in text and 'root="mine"' in text
+    values = {}
+    exec(text, values)
+    assert values["data"]["domains"]["source"]["type"] == "ImageFolder"
+    status, again, err = diagnose("mine", capsys)
+    assert (
+        status == 0 and again.splitlines()[1:] == out.splitlines()[1:-2] + out.splitlines()[-1:]
+    ), err
+    status, _, err = diagnose("data/mine", capsys, "--write", "mine")
+    assert status == 2 and "exists already" in err
+    status, _, err = diagnose("data/mine", capsys, "--write", "../x")
+    assert status == 2 and "named by letters, digits and _" in err
+    status, _, err = diagnose("nothere", capsys)
+    assert status == 2 and "nothere" in err
+
+
+def test_copies_are_errors_where_the_test_would_find_them(tmp_path, capsys):
+    names = [f"{s}/{p}/c{c}.jpg" for s, c in (("query", 1), ("gallery", 2)) for p in ("a", "b")]
+    write_crops(tmp_path / "own", names)
+    shutil.copy(tmp_path / "own/query/a/c1.jpg", tmp_path / "own/gallery/a/c1.jpg")
+    status, out, _ = diagnose(tmp_path / "own", capsys)
+    assert status == 1 and "query: query/a/c1.jpg = gallery: gallery/a/c1.jpg" in out
+    status, out, _ = diagnose(tmp_path / "own", capsys, r"camera=c(\d)")
+    assert status == 0 and "info     1 groups of files of query and gallery of one camera" in out
+
+
+def test_images_that_lie_and_names_that_are_no_utf8_are_shown(tmp_path, capsys):
+    from PIL import Image
+
+    write_crops(tmp_path / "own", [f"{p}/{n}.jpg" for p in "abcd" for n in range(3)])
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.open(tmp_path / "own/a/0.jpg").save(tmp_path / "own/a/0.jpg", exif=exif)
+    odd = tmp_path / "own/b/caf\udce9.jpg"
+    odd.write_bytes(b"")
+    status, out, _ = diagnose(tmp_path / "own", capsys)
+    assert status == 1 and "1 files are stored lying, with an EXIF orientation" in out
+    assert "a/0.jpg" in out and "b/caf\ufffd.jpg: the file is empty" in out
