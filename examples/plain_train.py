@@ -23,6 +23,7 @@ from reidkit.engine.devices import choose_device, choose_precision
 from reidkit.engine.domains import Domains
 from reidkit.engine.evaluate import evaluate
 from reidkit.engine.hooks import mixed_seed
+from reidkit.engine.optim import build_optimizers
 from reidkit.engine.report import table
 
 CONFIG = "eanet/pap_st_ps"
@@ -70,12 +71,12 @@ def train(cfg, domains: Domains, max_steps: int | None = None):
     Returns:
         The trained model, and what was logged at every step.
     """
-    seed, device, options = cfg.settings.seed, domains.device, dict(cfg.train.optimizer)
+    seed, device = cfg.settings.seed, domains.device
     training_set = TrainingSet.of(domains.split("source", "train"))
     model = build_model(cfg, training_set, choose_precision(cfg.settings.precision, device))
     model.to(device)
     loader = domains.train_loader(model.domains)  # yields {domain: batch}
-    optimizer = getattr(torch.optim, options.pop("type"))(model.parameters(), **options)
+    optimizer = build_optimizers(model, cfg.train)[""]  # one for the whole model
     total = cfg.train.epochs * len(loader)
     schedule = OneCycle(optimizer, total, up=max(1, round(cfg.train.schedule.pct_start * total)))
     logs: list[dict[str, float]] = []
@@ -89,6 +90,7 @@ def train(cfg, domains: Domains, max_steps: int | None = None):
             prepared = model.data_preprocessor(batches, training=True)  # to the device; transforms
             losses = model(**prepared)  # {"loss_<role>": scalar}: one forward pass for each domain
             loss = sum(losses.values())
+            assert torch.isfinite(loss), losses
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

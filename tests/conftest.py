@@ -51,6 +51,29 @@ def run_command():
     return run
 
 
+# what costs more to import than torch itself, or half as much, and is no part of a check or a test
+DEAR = {
+    "torch.distributed.fsdp", "torch._dynamo", "sympy", "torchvision", "timm", "mmpose", "scipy",
+    "sklearn", "matplotlib", "tensorboard", "mmengine.runner", "mmengine.hooks", "mmengine.model",
+    "mmengine.optim", "mmengine.visualization",
+}  # fmt: skip
+
+
+@pytest.fixture
+def dear_modules():
+    """Those of ``DEAR`` that a fresh interpreter has imported after running some code."""
+
+    def imported(code: str) -> set[str]:
+        tail = f"\nimport sys\nprint('\\n' + ' '.join(sorted({DEAR!r} & set(sys.modules))))"
+        done = subprocess.run(
+            [sys.executable, "-c", code + tail], capture_output=True, text=True, cwd=ROOT
+        )
+        assert done.returncode == 0, done.stderr
+        return set(done.stdout.splitlines()[-1].split())
+
+    return imported
+
+
 def smooth(seed: int, height: int, width: int) -> np.ndarray:
     """A crop with structure at the scale of limbs, (H, W, 3) uint8 RGB."""
     import cv2

@@ -145,34 +145,15 @@ def test_heavy_packages_stay_out(code, heavy):
     assert not heavy & imported_by(code)
 
 
-# what costs more to import than torch itself, or half as much, and is no part of a check or a test
-DEAR = {
-    "torch.distributed.fsdp", "torch._dynamo", "sympy", "torchvision", "timm", "mmpose", "scipy",
-    "sklearn", "matplotlib", "tensorboard", "mmengine.runner", "mmengine.hooks", "mmengine.model",
-    "mmengine.optim", "mmengine.visualization",
-}  # fmt: skip
 CHECK = "from reidkit.cli.main import main\nassert main(['train', {name!r}, '--check']) == 0"
-
-
-def dear_modules(code: str) -> set[str]:
-    """Those of ``DEAR`` that a fresh interpreter has imported after running ``code``."""
-    tail = f"\nimport sys\nprint('\\n' + ' '.join(sorted({DEAR!r} & set(sys.modules))))"
-    done = subprocess.run(
-        [sys.executable, "-c", code + tail], capture_output=True, text=True, check=True, cwd=ROOT
-    )
-    return set(done.stdout.splitlines()[-1].split())
 
 
 @pytest.mark.parametrize(
     "name", ["eanet/pap_st_ps", "jlml/jlml", "qaconv/qaconv_gs", "dgnet/dgnet", "drsa/drsa"]
 )
-def test_a_check_imports_nothing_dear(name):
+def test_a_check_imports_nothing_dear(dear_modules, name):
     assert dear_modules(CHECK.format(name=name)) == set()
 
 
-def test_opening_and_testing_a_run_imports_nothing_dear():
-    assert dear_modules("from reidkit.cli import test\nimport reidkit.engine.run") == set()
-
-
-def test_dear_modules_are_seen():
+def test_dear_modules_are_seen(dear_modules):
     assert dear_modules("import mmengine.hooks") >= {"mmengine.hooks", "sympy"}

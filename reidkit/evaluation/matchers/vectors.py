@@ -9,6 +9,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from reidkit.evaluation.matchers.base import EPS, Matcher, inner, join_parts, unit_parts, vectors_of
 from reidkit.evaluation.matchers.prepared import Prepared
@@ -16,6 +17,41 @@ from reidkit.registry import MATCHERS
 from reidkit.structures import Embedding
 
 UNIT = 4 * torch.finfo(torch.float32).eps  # as far from 1 as the length of a unit vector may read
+
+
+def reference_cosine(query: Tensor, gallery: Tensor) -> Tensor:
+    """Distances of the `CosineMatcher`, by its definition: its specification.
+
+    The matcher leaves the gallery as it is and divides products by lengths, which saves a copy.
+
+    Shape:
+        query (q, P, D) and gallery (g, P, D); returns (q, g).
+
+    Example:
+        >>> east, north = torch.tensor([[[2.0, 0.0]]]), torch.tensor([[[0.0, 1.0]]])
+        >>> reference_cosine(east, torch.cat([3 * east, north, -east]))
+        tensor([[0., 1., 2.]])
+    """
+    unit = [normalize(normalize(one, dim=2).flatten(1)) for one in (query, gallery)]
+    return 1 - unit[0] @ unit[1].T
+
+
+def reference_euclidean(query: Tensor, gallery: Tensor, normalized: bool = False) -> Tensor:
+    """Distances of the `EuclideanMatcher`, by their definition: its specification.
+
+    The matcher makes them from one matrix product, which needs no table of (q, g, P * D) numbers.
+
+    Shape:
+        query (q, P, D) and gallery (g, P, D); returns (q, g).
+
+    Example:
+        >>> east, north = torch.tensor([[[3.0, 0.0]]]), torch.tensor([[[0.0, 4.0]]])
+        >>> reference_euclidean(east, torch.cat([east, north]))
+        tensor([[0., 5.]])
+    """
+    if normalized:
+        query, gallery = normalize(query, dim=2), normalize(gallery, dim=2)
+    return (query.flatten(1)[:, None] - gallery.flatten(1)[None]).norm(dim=2)
 
 
 @MATCHERS.register_module()

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reidkit.evaluation import CosineMatcher, EuclideanMatcher
+from reidkit.evaluation.matchers.vectors import reference_cosine, reference_euclidean
 from reidkit.structures import Embedding
 
 QUERY = [[[1.0, 0], [0, 1], [3, 4]]]
@@ -41,10 +42,21 @@ def test_a_zero_vector_is_at_cosine_distance_one_from_everything():
 
 
 @pytest.mark.parametrize("parts", [1, 3])
-def test_euclidean_is_the_plain_distance(parts):
-    query, gallery = random_pair(parts)
-    wanted = torch.cdist(query.vectors.flatten(1).double(), gallery.vectors.flatten(1).double())
-    np.testing.assert_allclose(EuclideanMatcher()(query, gallery), wanted, atol=1e-5)
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000), scale=st.sampled_from([1e-3, 1.0, 20.0]))
+def test_distances_are_those_of_the_definitions(parts, seed, scale):
+    query, gallery = (Embedding(one.vectors * scale) for one in random_pair(parts, seed))
+    query.vectors[0, 0], gallery.vectors[1] = 0, query.vectors[1]  # a zero part, an equal image
+    q, g = query.vectors.double(), gallery.vectors.double()
+    for matcher, reference, size in (
+        (CosineMatcher(), reference_cosine(q, g), 1.0),
+        (EuclideanMatcher(), reference_euclidean(q, g), scale),
+        (EuclideanMatcher(normalize=True), reference_euclidean(q, g, normalized=True), 1.0),
+    ):
+        # from a product, a distance of equal vectors is a rounding error's root
+        np.testing.assert_allclose(matcher(query, gallery), reference, atol=5e-3 * size)
+        far = reference > 0.1 * size
+        np.testing.assert_allclose(matcher(query, gallery)[far], reference[far], rtol=1e-4)
 
 
 def test_euclidean_of_equal_long_vectors_is_a_number():
