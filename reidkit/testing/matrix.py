@@ -220,8 +220,8 @@ def _in_evaluator(build: Callable, matcher: Any, embedding: Embedding) -> None:
     people, cameras = [1 + i // 2 for i in range(IMAGES)], [1 + i % 2 for i in range(IMAGES)]
     query = fake_split("query", people[::2], cameras[::2])
     gallery = fake_split("gallery", people, cameras)
-    sides = labelled((embedding[::2], embedding), (query, gallery))
-    build().evaluate(*sides, matcher)
+    test = labelled((embedding[::2], embedding), (query, gallery))
+    build().evaluate(*test, matcher)
 
 
 def _try(table: dict, key: tuple, function: Callable, *args: Any, **kwargs: Any) -> Any:

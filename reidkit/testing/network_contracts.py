@@ -247,18 +247,20 @@ def check_reranker(build: Build) -> str:
         for side, before in zip(embeddings, kept, strict=True):
             same = all(torch.equal(getattr(side, n), t) for n, t in before._tensors().items())
             require(same, "the given embeddings were changed")
-        found = matcher(query, gallery)
-        require(found.shape == (6, 30), f"expected distances (6, 30), got {tuple(found.shape)}")
-        require(found.dtype == torch.float32, f"expected float32, got {found.dtype}")
-        finite(found, "a distance")
+        distances = matcher(query, gallery)
+        require(
+            distances.shape == (6, 30), f"expected distances (6, 30), got {tuple(distances.shape)}"
+        )
+        require(distances.dtype == torch.float32, f"expected float32, got {distances.dtype}")
+        finite(distances, "a distance")
         low, high = matcher.bounds
-        inside = (found >= low - 1e-4).all() and (found <= high + 1e-4).all()
+        inside = (distances >= low - 1e-4).all() and (distances <= high + 1e-4).all()
         require(inside, f"distances leave the bounds {matcher.bounds}")
         part = torch.cat([matcher(query[rows], gallery) for rows in (slice(0, 1), slice(1, 6))])
-        require(torch.allclose(part, found, atol=1e-4), "a block differs from the whole")
+        require(torch.allclose(part, distances, atol=1e-4), "a block differs from the whole")
         if isinstance(matcher, Matcher) and not matcher.whole_rows:
             part = matcher(query, gallery[5:21])
-            same = torch.allclose(part, found[:, 5:21], atol=1e-4)
+            same = torch.allclose(part, distances[:, 5:21], atol=1e-4)
             require(same, "a part of the gallery differs from the whole")
     return "distances checked"
 
