@@ -5,6 +5,8 @@ Shape letters: Q queries, G gallery images; n probes of one camera, m gallery im
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
@@ -134,6 +136,13 @@ class TLift(Reranker):
         return max(1, round(calibration.images_per_camera * queries))
 
 
+class Side(NamedTuple):
+    """Cameras and times in seconds of the queries, or of the gallery images, one each."""
+
+    cameras: NDArray
+    times: NDArray[np.float64]
+
+
 def tlift(
     similarity: ArrayLike,
     query_cameras: ArrayLike,
@@ -185,20 +194,27 @@ def tlift(
     """
     table = np.asarray(similarity)
     table = table if table.dtype == np.float32 else table.astype(np.float64)
-    q_cams, g_cams = np.asarray(query_cameras), np.asarray(gallery_cameras)
-    q_times, g_times = np.asarray(query_times, np.float64), np.asarray(gallery_times, np.float64)
-    _check(table, q_cams, q_times, g_cams, g_times, (tau, sigma, k, alpha))
-    out = np.empty_like(table)
-    for gallery_camera in np.unique(g_cams):
-        images = np.flatnonzero(g_cams == gallery_camera)
-        nearness, which = _nearness(g_times[images], sigma)
-        for camera in np.unique(q_cams):
-            probes = np.flatnonzero(q_cams == camera)
+    query = Side(np.asarray(query_cameras), np.asarray(query_times, np.float64))
+    gallery = Side(np.asarray(gallery_cameras), np.asarray(gallery_times, np.float64))
+    _check(table, query, gallery, (tau, sigma, k, alpha))
+    return _lifted(table, query, gallery, tau, sigma, k, alpha)
+
+
+def _lifted(
+    table: NDArray, query: Side, gallery: Side, tau: float, sigma: float, k: int, alpha: float
+) -> NDArray[np.floating]:
+    """As `tlift`, of arrays that fit: one pair of cameras after the other."""
+    lifted = np.empty_like(table)
+    for gallery_camera in np.unique(gallery.cameras):
+        images = np.flatnonzero(gallery.cameras == gallery_camera)
+        nearness, which = _nearness(gallery.times[images], sigma)
+        for camera in np.unique(query.cameras):
+            probes = np.flatnonzero(query.cameras == camera)
             block = table[np.ix_(probes, images)].astype(np.float64)
-            votes = _votes(block, q_times[probes], tau, k)
+            votes = _votes(block, query.times[probes], tau, k)
             weight = np.matmul(votes, nearness)[:, which] / votes.sum(1, keepdims=True)
-            out[np.ix_(probes, images)] = (weight + alpha) * block
-    return out
+            lifted[np.ix_(probes, images)] = (weight + alpha) * block
+    return lifted
 
 
 def _shuffled(meta: ImageMeta) -> NDArray[np.float64]:
@@ -230,8 +246,8 @@ def _votes(block: NDArray, times: NDArray, tau: float, k: int) -> NDArray[np.flo
     """
     votes = np.empty_like(block)
     # the k-th largest of some rows is among the k largest of each
-    kept = min(k, block.shape[1])
-    largest = -np.partition(-block, kept - 1, axis=1)[:, :kept]
+    count = min(k, block.shape[1])
+    largest = -np.partition(-block, count - 1, axis=1)[:, :count]
     order = np.argsort(times, kind="stable")
     ahead = times[order]
     first = np.searchsorted(ahead, times - tau, "right")  # strictly within tau
@@ -245,12 +261,7 @@ def _votes(block: NDArray, times: NDArray, tau: float, k: int) -> NDArray[np.flo
 
 
 def _check(
-    table: NDArray,
-    q_cams: NDArray,
-    q_times: NDArray,
-    g_cams: NDArray,
-    g_times: NDArray,
-    options: tuple[float, float, int, float],
+    table: NDArray, query: Side, gallery: Side, options: tuple[float, float, int, float]
 ) -> None:
     tau, sigma, k, alpha = options
     if min(tau, sigma, k) <= 0 or alpha < 0:
@@ -258,12 +269,12 @@ def _check(
             f"tlift: tau, sigma and k must be above 0 and alpha at least 0; got tau={tau}, "
             f"sigma={sigma}, k={k}, alpha={alpha}"
         )
-    shapes = (q_cams.shape + g_cams.shape, q_times.shape + g_times.shape)
+    shapes = [a.shape + b.shape for a, b in zip(query, gallery, strict=True)]
     if any(shape != table.shape for shape in shapes):
         raise ValueError(
             f"tlift: similarity is {table.shape}, but cameras are {shapes[0]} and times {shapes[1]}"
         )
-    for side, times in (("query", q_times), ("gallery", g_times)):
+    for side, times in (("query", query.times), ("gallery", gallery.times)):
         if np.isnan(times).any():
             raise UserError(
                 f"TLift needs the time of every image; {int(np.isnan(times).sum())} {side} images "
