@@ -232,10 +232,10 @@ KINDS: dict[str, Kind] = {
             "labellers",
             "labeller",
             ("data.labeller",),
-            ("device", "settings"),
+            ("device", "pictures", "settings"),
             "label(images: list of (H, W, 3) uint8 RGB crops) -> (N, 17, 3) float32 COCO "
-            "keypoints: x, y in crop pixels, confidence; ``provenance``: dict that identifies "
-            "model and weights.",
+            "keypoints: x, y in crop pixels, confidence in [0, 1]; ``provenance``: dict that "
+            "identifies model and weights.",
             ("reidkit.pose",),
             optional=True,
         ),

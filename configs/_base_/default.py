@@ -1,6 +1,9 @@
 # What every experiment starts from. A config, a recipe or the command line may change each key.
 groups = dict(data="synthped", recipe="quick")
 plugins = []
+# finds keypoints where a method asks for them, with the model that fits the data; pose=... says
+# another
+data = dict(labeller=dict(type="TopdownLabeller"))
 # height, width in pixels; resize: cv2 | pil. frames: for tracklets, the frame samplers of train and
 # test, and augment: one decision of the batch transforms per tracklet | frame
 input = dict(size=(256, 128), resize="cv2", frames=dict())

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import pickle
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from reidkit.data.split import Split
+from reidkit.data.joints import confidences, numbers, refuse_far_joints
 from reidkit.errors import UserError
+from reidkit.pose.people import LabelledImage, Person
 from reidkit.utils.arrays import GLOBALS, NotPlain, plain
 
 
@@ -68,37 +69,32 @@ def load_arrays(path: Path | str) -> Any:
         raise UserError(f"{path}: not a readable pickle ({text})") from None
 
 
-def read(path: Path | str, split: Split) -> tuple[np.ndarray, np.ndarray]:
-    """Keypoints and image sizes of a split's crops from EANet's published file.
+def read(path: Path | str) -> list[LabelledImage]:
+    """Keypoints of EANet's published file, a person for each image.
 
     Args:
-        path: a pickled dict: image path -> dict of ``kpt`` (17, 3) x, y, confidence and ``im_h_w``.
-        split: whose crops; matched by path, else by base name (Windows separators are understood).
-
-    Returns:
-        (M, 17, 3) float32 and (M, 2) int64 height, width.
+        path: a pickled dict: image path -> dict of ``kpt`` (17, 3) x, y, confidence and ``im_h_w``,
+            height and width of the image; paths with Windows separators are understood.
 
     Raises:
-        UserError: as ``load_arrays``, entries of another form, or a crop that is not in the file.
+        UserError: as ``load_arrays``, entries of another form, or numbers that cannot be.
     """
     content = load_arrays(path)
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected a dict by image path, found {type(content).__name__}")
-    known = {}
-    for name, entry in content.items():
-        relative = str(name).replace("\\", "/")
-        known[relative] = known[PurePosixPath(relative).name] = entry
-    keypoints = np.zeros((len(split), 17, 3), dtype=np.float32)
-    sizes = np.zeros((len(split), 2), dtype=np.int64)
-    for row, name in enumerate(split.paths):
-        entry = known.get(name, known.get(PurePosixPath(name).name))
-        if entry is None:
-            raise UserError(f"{path}: no keypoints for {name!r} of {split.label_key}")
-        try:
-            keypoints[row] = np.asarray(entry["kpt"], dtype=np.float32).reshape(17, 3)
-            sizes[row] = np.asarray(entry["im_h_w"], dtype=np.int64).reshape(2)
-        except (KeyError, TypeError, ValueError, IndexError):
-            raise UserError(
-                f"{path}: {name!r}: expected 'kpt' of 17 x 3 numbers and 'im_h_w'"
-            ) from None
-    return keypoints, sizes
+    return [_image(str(name), entry, f"{path}: {name!r}") for name, entry in content.items()]
+
+
+def _image(name: str, entry: Any, where: str) -> LabelledImage:
+    try:
+        joints = np.asarray(entry["kpt"], dtype=np.float64).reshape(51)
+        size = np.asarray(entry["im_h_w"], dtype=np.float64).reshape(2)
+    except (KeyError, TypeError, ValueError, IndexError):
+        raise UserError(f"{where}: expected 'kpt' of 17 x 3 numbers and 'im_h_w'") from None
+    height, width = numbers(size, 2, "im_h_w", where)
+    if min(height, width) < 1:
+        raise UserError(f"{where}: im_h_w is {height:g}, {width:g}; expected pixels from 1")
+    points = numbers(joints, 51, "kpt", where).reshape(17, 3)
+    points[:, 2] = confidences(points[:, 2], where)
+    refuse_far_joints(points, (height, width), where)
+    return LabelledImage(name, (Person(points, where),), (height, width))

@@ -80,7 +80,7 @@ def run(count: int = 384, repeats: int = 3, workers: int | None = None) -> list[
     workers = (8 if cuda else 0) if workers is None else workers
     with tempfile.TemporaryDirectory() as folder:
         split = write_crops(Path(folder), count)
-        rows = [measure(TopdownLabeller(batch_size=64), split, workers, repeats)]
+        rows = [measure(TopdownLabeller("synthped", batch_size=64), split, workers, repeats)]
         if cuda:
             hrnet = TopdownLabeller(HRNET, "random", batch_size=128)
             rows.append(measure(hrnet, split, workers, repeats))

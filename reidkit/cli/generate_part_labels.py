@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import argparse
 import ast
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from reidkit.cli.common import parser, split_overrides
 from reidkit.errors import UserError
 
+StoreOf = Callable[[Any, Path], Any]  # split, folder -> label store
+
 EPILOG = """examples:
   python tools/generate_part_labels.py                              SynthPed A and B
   python tools/generate_part_labels.py SynthPed domain=B --split train
   python tools/generate_part_labels.py Market1501 \\
-      --config td-hm_hrnet-w32_8xb64-210e_coco-256x192 --checkpoint hrnet.pth
-  torchrun --nproc-per-node 4 tools/generate_part_labels.py MSMT17 --config ... --checkpoint ...
-  python tools/generate_part_labels.py Market1501 --import coco=keypoints.json
+      --pose hrnet-w32 --checkpoint hrnet.pth
+  torchrun --nproc-per-node 4 tools/generate_part_labels.py MSMT17 --pose rtmpose-m
+  python tools/generate_part_labels.py Market1501 --import keypoints.json
   python tools/generate_part_labels.py Market1501 --part-labels densepose_pngs --export labels/
   python tools/generate_part_labels.py --score                      quality on SynthPed, a table
 A mmpose config file is Python and is executed; checkpoints and pickles never are."""
@@ -28,9 +31,16 @@ def _parser() -> argparse.ArgumentParser:
     add = command.add_argument
     add("dataset", nargs="?", help="name of a reader, options as key=value; default: SynthPed A, B")
     add("--data-root", type=Path, default=Path("data"), help="default: data")
+    add("--label-root", type=Path, help="folder of label stores; default: part_labels in data root")
     add("--split", nargs="+", help="default: all splits of the data set")
-    add("--config", default="synthped", help="shipped model, mmpose config name or file")
-    add("--checkpoint", help="weights; needed for every config but the shipped one")
+    add(
+        "--pose",
+        metavar="MODEL",
+        help="rtmpose-s, rtmpose-m, hrnet-w32, vitpose-b, or the name or file of another mmpose "
+        "config; default: rtmpose-m for photographs, the shipped one for SynthPed",
+    )
+    add("--checkpoint", help="weights of the model; default: its official ones")
+    add("--on-photographs", action="store_true", help="let --pose synthped label photographs, too")
     add("--batch-size", type=int, default=64, help="crops per forward pass")
     add("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...; per rank under torchrun")
     add("--precision", default="auto", help="auto, fp32, bf16, fp16")
@@ -44,26 +54,30 @@ def _parser() -> argparse.ArgumentParser:
     add("--bilinear", action="store_true", help="reduce PNGs as EANet's released code does")
     add("--force", action="store_true", help="replace labels that are there")
     add(
-        "--import", dest="source", metavar="FORMAT=FILE", type=_source,
-        help=f"keypoints from a file instead of a model; formats: {', '.join(_formats())}",
-    )  # fmt: skip
+        "--replace-imported",
+        action="store_true",
+        help="replace imported labels by generated ones, which --force does not",
+    )
+    add(
+        "--import",
+        dest="source",
+        metavar="FILE",
+        type=Path,
+        help="keypoints that another program found: its file, or its folder of files",
+    )
+    add(
+        "--import-format",
+        metavar="FORMAT",
+        help="its format, where it is not recognised; an unknown name lists all there are",
+    )
+    add(
+        "--allow-missing",
+        action="store_true",
+        help="crops that an imported file does not list have nobody in them",
+    )
     add("--export", type=Path, help="also write COCO JSON, one file per split, to this folder")
     add("--score", action="store_true", help="compare with SynthPed's truth and print a table")
     return command
-
-
-def _formats() -> list[str]:
-    """Formats of label files that can be imported: the core's and those of plugins."""
-    from reidkit.plugin.extend import extensions
-
-    return ["coco", *extensions("label_formats")]
-
-
-def _source(text: str) -> tuple[str, Path]:
-    form, equals, file = text.partition("=")
-    if not equals or not file:
-        raise argparse.ArgumentTypeError(f"expected FORMAT=FILE, got {text!r}")
-    return form, Path(file)
 
 
 def main(argv: list[str]) -> int:
@@ -106,45 +120,64 @@ def _readers(args: argparse.Namespace, options: list[str]) -> list[Any]:
     return readers
 
 
-def _label(reader: Any, args: argparse.Namespace) -> list[tuple[Any, Any]]:
+def _label(reader: Any, args: argparse.Namespace) -> Iterator[tuple[Any, Any]]:
     """(split, store) of each split of one reader."""
-    from reidkit.pose.generate import ensure_labels
-    from reidkit.pose.imports import import_labels
-    from reidkit.pose.labeller import TopdownLabeller
+    from reidkit.data.tracklets import TrackletSplit
+    from reidkit.pose.quality import Quality
 
-    splits = reader.splits()
+    listed = reader.splits()
+    splits = {n: s.crops() if isinstance(s, TrackletSplit) else s for n, s in listed.items()}
     unknown = [name for name in args.split or [] if name not in splits]
     if unknown:
         raise UserError(f"no split {unknown[0]!r}; {reader.name} has: {', '.join(splits)}")
-    size = None if args.no_part_maps else tuple(args.part_maps)
-    stores = []
+    among = {path for split in splits.values() for path in split.paths}
+    store_of = _importer(args, among) if args.source else _generator(args, among)
+    root = args.label_root or args.data_root / "part_labels"
     for name in args.split or splits:
-        split = splits[name]
-        folder = args.data_root / "part_labels" / split.label_key
-        if args.source:
-            form, file = args.source
-            store = import_labels(
-                split, folder, file, form, size, args.part_labels, args.bilinear, args.force
-            )
-        else:
-            store = ensure_labels(
-                split, folder,
-                lambda: TopdownLabeller(
-                    args.config, args.checkpoint, args.batch_size, _device(args.device),
-                    args.precision, args.flip_test, args.part_pairs,
-                ),
-                size, args.workers, part_labels=args.part_labels, bilinear=args.bilinear,
-                made_by="run" if _is_default(args) else "command", force=args.force,
-            )  # fmt: skip
-        stores.append((split, store))
-        print(f"{folder}: {len(store)} crops, {store.meta['pose']['config']}")
-    return stores
+        folder = root / splits[name].label_key
+        store = store_of(splits[name], folder)
+        quality = Quality.stored(store.meta)
+        print(f"{folder}: {len(store)} crops, {store.meta['pose']['config']}; {quality}")
+        if quality.poor:
+            print("  that is poor: 'Part labels' in docs/data.md says what does better")
+        yield splits[name], store
+
+
+def _importer(args: argparse.Namespace, among: set[str]) -> StoreOf:
+    """Makes the store of a split from the file that is imported."""
+    from reidkit.pose.imports import KeypointFile, import_labels
+
+    source = KeypointFile(args.source, args.import_format, among, args.allow_missing)
+    maps = (_map_size(args), args.part_labels, args.bilinear)
+    return lambda split, folder: import_labels(split, folder, source, *maps, args.force)
+
+
+def _generator(args: argparse.Namespace, among: set[str]) -> StoreOf:
+    """Opens the store of a split, or makes it with a pose model."""
+    from reidkit.pose.generate import ensure_labels
+    from reidkit.pose.labeller import TopdownLabeller
+
+    return lambda split, folder: ensure_labels(
+        split, folder,
+        lambda: TopdownLabeller(
+            args.pose, args.checkpoint, args.batch_size, _device(args.device),
+            args.precision, args.flip_test, args.part_pairs, args.on_photographs, split.pictures,
+            dict(data_root=args.data_root),
+        ),
+        _map_size(args), args.workers, part_labels=args.part_labels, bilinear=args.bilinear,
+        made_by="run" if _is_default(args) else "command", force=args.force,
+        replace_imported=args.replace_imported, among=among,
+    )  # fmt: skip
+
+
+def _map_size(args: argparse.Namespace) -> tuple[int, int] | None:
+    return None if args.no_part_maps else (args.part_maps[0], args.part_maps[1])
 
 
 def _is_default(args: argparse.Namespace) -> bool:
     """Nothing was chosen, so these are the labels that a run would make for itself."""
     chosen = (args.checkpoint, args.part_labels, args.flip_test, args.bilinear, not args.part_pairs)
-    return args.config == "synthped" and not any(chosen)
+    return not any((args.pose, args.on_photographs, *chosen))
 
 
 def _device(device: str) -> str:
@@ -161,6 +194,11 @@ def _export(stores: list[tuple[Any, Any, Any]], folder: Path) -> None:
     from reidkit.pose.coco_json import coco_dict, export_coco
 
     for _, split, store in stores:
+        if split.boxes is not None:
+            raise UserError(
+                f"{split.label_key}: crops are cut out of photographs, which a COCO file of crops "
+                "cannot say; export data sets whose crops are files"
+            )
         file = folder / f"{split.label_key.replace('/', '_')}.json"
         export_coco(file, coco_dict(split.paths, store.image_sizes, store.keypoints))
         print(f"{file}: COCO keypoints of {len(split)} crops")

@@ -44,8 +44,11 @@ def main(argv: list[str]) -> int:
 
     refuse_incompatible(cfg, args.config)
     if args.check:
+        from reidkit.engine.label_plan import labeller_notices
+
         print(f"{args.config}: no problems (data is looked at when training starts)")
         print(resolved.summary())
+        print("\n".join(labeller_notices(cfg)), end="")
         return 0
     from reidkit.engine.run import Run
 

@@ -8,6 +8,7 @@ says how it is trained and tested on alone, and ``a_to_b`` joins two of them, so
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def choose(
     """The groups' values with those of the command line, and the overrides that choose none.
 
     ``data.source=...`` and ``data.target=...`` change one side of the data; several sets in
-    brackets are joined.
+    brackets are joined. ``pose=...`` is short for ``data.labeller.config=...``.
 
     Example:
         >>> groups = dict(data="synthped", recipe="quick")
@@ -41,6 +42,8 @@ def choose(
     """
     chosen, rest = dict(groups), []
     for override in overrides:
+        if override.key == "pose" and override.action == "set":
+            override = replace(override, key="data.labeller.config")
         name = override.key.removeprefix("groups.")
         side = override.key if override.key in ("data.source", "data.target") else ""
         if override.action != "set" or isinstance(override.value, dict):

@@ -206,7 +206,8 @@ def _saved(
                 f"{group}={groups[group]}: a saved config is resolved already; start from "
                 f"{keys['source']}"
             )
-        keys.pop("data", None)
+        labeller = (keys.pop("data", None) or {}).get("labeller")  # of the method, not of the data
+        keys |= dict(data=dict(labeller=labeller)) if labeller else {}
         layers += group_layers(_near(keys["source"], run), group, groups[group])
     return layers, groups, rest
 

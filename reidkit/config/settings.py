@@ -15,7 +15,10 @@ CORE: dict[str, Setting] = {
     "seed": Setting(0, "every random choice of a run follows from it", low=0, high=2**32 - 1),
     "device": Setting("auto", "auto (CUDA when there is one), cpu, cuda or cuda:<n>"),
     "work_dir": Setting("runs", "folder in which run folders are made"),
-    "data_root": Setting("data", "folder of all data sets and label stores"),
+    "data_root": Setting("data", "folder of all data sets"),
+    "label_root": Setting(
+        "", "folder of the label stores; empty: part_labels in data_root, which is then written to"
+    ),
     "max_pixels": Setting(
         100_000_000, "most pixels that an image file may claim; a larger one is not decoded", low=1
     ),

@@ -30,6 +30,8 @@ class Split:
         labels: labels that the data set itself brings, one row per path each, by name.
         label_key: name of its label store; default "<dataset>/<name>". A style-transferred copy
             keeps the key of the original and is matched with it by base name.
+        pictures: what they are: "photographs", or "synthped" for SynthPed's renderings; pose models
+            are made for the one or the other.
 
     Shape:
         identities, cameras, times (M,); keypoints (M, 17, 3); boxes (M, 4).
@@ -57,6 +59,7 @@ class Split:
     boxes: np.ndarray | None = None
     labels: Mapping[str, np.ndarray] = field(default_factory=dict)
     label_key: str = ""
+    pictures: str = "photographs"
 
     def __post_init__(self) -> None:
         put = object.__setattr__

@@ -109,6 +109,7 @@ class TrackletSplit(Split):
             self.identities[rows],
             self.cameras[rows],
             label_key=self.label_key,
+            pictures=self.pictures,
         )
 
     def fingerprint(self) -> str:

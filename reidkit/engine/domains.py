@@ -33,7 +33,8 @@ class Domains:
     """The data sets of one run by domain name, with the part labels the method asks for.
 
     Readers are built and prepared on first use, so a domain that nothing names costs nothing and
-    may be missing. Part labels are generated on first use and kept in ``data_root/part_labels``.
+    may be missing. Part labels are generated on first use and kept in
+    ``settings.label_root``.
 
     Args:
         cfg: the resolved config.
@@ -46,6 +47,7 @@ class Domains:
     def __init__(self, cfg: ConfigDict, device: Any = "cpu", named: Collection[str] | None = None):
         self.cfg, self.device, self.named = cfg, device, named
         self.data_root = Path(cfg.settings.data_root)
+        self.label_root = Path(cfg.settings.label_root or self.data_root / "part_labels")
         limit_pixels(cfg.settings.max_pixels)
         self._readers: dict[str, Any] = {}
         self._splits: dict[str, dict[str, Split]] = {}
@@ -78,8 +80,9 @@ class Domains:
     def _refusal(self, setting: str) -> str:
         """Why nothing may be written below the folder of a setting; empty where it may."""
         key, place = f"settings.{setting}", self.cfg.settings[setting]
-        default = Path(CORE[setting].default)
-        if self.named is None or key in self.named or Path(place).resolve() == default.resolve():
+        default = CORE[setting].default
+        usual = default != "" and Path(place).resolve() == Path(default).resolve()
+        if self.named is None or key in self.named or usual:
             return ""
         return f"only the run folder names {place}; if it is the place you want, type {key}={place}"
 
@@ -130,19 +133,28 @@ class Domains:
         if not _inside(split.label_key):
             raise UserError(f"{split.label_key!r} cannot name a label store: it leads elsewhere")
         if split.label_key not in self._stores:
-            with reading_only(self._refusal("data_root")):
+            setting = "label_root" if self.cfg.settings.label_root else "data_root"
+            with reading_only(self._refusal(setting)):
                 self._stores[split.label_key] = ensure_labels(
                     split,
-                    self.data_root / "part_labels" / split.label_key,
-                    self.labeller,
+                    self.label_root / split.label_key,
+                    functools.partial(self.labeller, split.pictures),
                     part_maps=size,
                     workers=self.cfg.settings.workers,
                 )
         return self._stores[split.label_key]
 
-    def labeller(self) -> Any:
-        """The labeller that the data group names, on the run's device."""
-        supply = dict(device=str(self.device), settings=self.cfg.settings)
+    def labeller(self, pictures: str | None = None) -> Any:
+        """The labeller that the config names, on the run's device.
+
+        Args:
+            pictures: what it labels (``Split.pictures``); None for what the first domain holds.
+        """
+        if pictures is None:
+            first = next(iter(self.cfg.data.domains.values()))
+            supply = dict(data_root=str(self.data_root), settings=self.cfg.settings)
+            pictures = getattr(DATASETS.build(dict(first), supply), "pictures", "photographs")
+        supply = dict(device=str(self.device), pictures=pictures, settings=self.cfg.settings)
         return LABELLERS.build(dict(self.cfg.data.labeller), supply)
 
     def frame_sampler(self, when: str) -> FrameSampler | None:

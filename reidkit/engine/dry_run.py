@@ -20,7 +20,7 @@ from reidkit.data.crops import STORED
 from reidkit.data.datasets.reader import Reader
 from reidkit.engine.build import TrainingSet, build_model
 from reidkit.engine.failure import problem_of
-from reidkit.engine.label_plan import plan_of
+from reidkit.engine.label_plan import labeller_problems, plan_of
 from reidkit.engine.optim import build_optimizers, build_schedule, refuse_no_step
 from reidkit.engine.param_groups import freeze
 from reidkit.engine.sample_batch import IDENTITIES, IMAGES, sample_batch
@@ -87,6 +87,7 @@ def input_problems(cfg: Config, model: ReIDModel) -> Iterator[Problem]:
         model: built from it.
     """
     plan = plan_of(model)
+    yield from labeller_problems(cfg, plan)
     wanted: list[tuple[str | None, str, tuple[str, ...]]] = [
         (domain, domain, names) for domain, names in plan.train.items()
     ]

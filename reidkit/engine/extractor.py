@@ -40,7 +40,7 @@ class Extractor:
 
     @cached_property
     def labeller(self) -> Any:
-        """The run's keypoint labeller, built when the first images need it."""
+        """The run's keypoint labeller, as for its first domain; built when images need it."""
         return self.run.domains.labeller()
 
     def __call__(

@@ -17,7 +17,15 @@ from reidkit.errors import UserError
 # what may differ between a run and its continuation: where and how it computes, and its tests
 FREE = ("evaluation", "data.tests", "groups", "source", "visualizers") + tuple(
     f"settings.{name}"
-    for name in ("workers", "max_pixels", "device", "data_root", "work_dir", "pictures")
+    for name in (
+        "workers",
+        "max_pixels",
+        "device",
+        "data_root",
+        "label_root",
+        "work_dir",
+        "pictures",
+    )
 )
 
 

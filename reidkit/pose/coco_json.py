@@ -1,4 +1,4 @@
-"""Keypoints of crops as COCO JSON, out for other tools and in.
+"""Keypoints of crops as COCO JSON for other tools; ``reidkit.pose.formats`` reads it.
 
 Here a crop's upper left corner is (0, 0), and pixel i reaches from i to i + 1. COCO's keypoints and
 mmpose count pixels, so that whole numbers are their centres: half a pixel less.
@@ -15,21 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from reidkit.data.split import Split
-from reidkit.errors import UserError
+from reidkit.data.joints import HALF_PIXEL, JOINTS
 from reidkit.utils.io import atomic_write
 
-JOINTS = (
-    "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder",
-    "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee",
-    "right_knee", "left_ankle", "right_ankle",
-)  # fmt: skip
 # pairs of 1-based joint numbers, as COCO lists them
 SKELETON = (
     (16, 14), (14, 12), (17, 15), (15, 13), (12, 13), (6, 12), (7, 13), (6, 7), (6, 8), (7, 9),
     (8, 10), (9, 11), (2, 3), (1, 2), (1, 3), (2, 4), (3, 5), (4, 6), (5, 7),
 )  # fmt: skip
-HALF_PIXEL = 0.5
 
 
 def coco_dict(
@@ -81,63 +74,3 @@ def export_coco(path: Path | str, content: dict[str, Any]) -> None:
     """Write annotations from ``coco_dict`` as one file, complete or not at all."""
     with atomic_write(path, "w") as file:
         json.dump(content, file)
-
-
-def read_coco(path: Path | str) -> dict[str, Any]:
-    """Read a COCO keypoint file and check what is needed of it.
-
-    Raises:
-        UserError: no file, no JSON, or no images and annotations with 17 keypoints in it.
-    """
-    path = Path(path)
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except ValueError as error:
-        raise UserError(f"{path}: not readable as JSON ({error})") from None
-    for key in ("images", "annotations"):
-        if not isinstance(content, dict) or not isinstance(content.get(key), list):
-            raise UserError(f"{path}: no COCO annotations: {key!r} is missing")
-    for annotation in content["annotations"]:
-        joints = annotation.get("keypoints")
-        if joints is not None and len(joints) != 51:
-            raise UserError(
-                f"{path}: annotation {annotation.get('id')} has {len(joints)} keypoint numbers, "
-                "expected 51 (17 joints)"
-            )
-    return content
-
-
-def keypoints_from_coco(path: Path | str, split: Split) -> np.ndarray:
-    """Keypoints of a split's crops from a COCO file that lists each crop as an image.
-
-    Args:
-        path: as ``export_coco`` writes, or other tools: the file names are the split's paths or
-            their base names. Scores under "keypoint_scores" are used as confidence, else flags.
-        split: whose crops.
-
-    Shape:
-        returns (M, 17, 3) float32.
-
-    Raises:
-        UserError: as ``read_coco``, or a crop of the split is not in the file.
-    """
-    content = read_coco(path)
-    best: dict[int, dict] = {}
-    for annotation in content["annotations"]:
-        old = best.get(annotation["image_id"])
-        if annotation.get("keypoints") and (old is None or annotation["area"] > old["area"]):
-            best[annotation["image_id"]] = annotation
-    known = {image["file_name"]: best.get(image["id"]) for image in content["images"]}
-    known.update({name.rsplit("/", 1)[-1]: value for name, value in list(known.items())})
-    result = np.zeros((len(split), 17, 3), dtype=np.float32)
-    for row, name in enumerate(split.paths):
-        annotation = known.get(name) or known.get(name.rsplit("/", 1)[-1])
-        if annotation is None:
-            raise UserError(f"{path}: no keypoints for {name!r} of {split.label_key}")
-        result[row] = np.asarray(annotation["keypoints"]).reshape(17, 3)
-        result[row, result[row, :, 2] > 0, :2] += HALF_PIXEL
-        if "keypoint_scores" in annotation:
-            result[row, :, 2] = annotation["keypoint_scores"]
-    return result

@@ -27,16 +27,30 @@ def read_crop(split: Split, index: int) -> np.ndarray:
     Raises:
         UserError: a damaged file, or a box outside the image; the text names the file.
     """
-    path = split.paths[index]
-    address = path if "://" in path else (split.root / path).as_posix()
-    image = decode_rgb(read_bytes(address), address)
+    image = read_image(split, index)
     if split.boxes is None:
         return image
     x, y, width, height = (int(v) for v in split.boxes[index])
     crop = image[max(y, 0) : y + height, max(x, 0) : x + width]
     if not crop.size:
+        address = _address(split, index)
         raise UserError(f"{address}: the box x={x} y={y} {width}x{height} lies outside the image")
     return crop
+
+
+def read_image(split: Split, index: int) -> np.ndarray:
+    """The whole image file of one crop: (H, W, 3) uint8 RGB.
+
+    Raises:
+        UserError: a damaged file; the text names it.
+    """
+    address = _address(split, index)
+    return decode_rgb(read_bytes(address), address)
+
+
+def _address(split: Split, index: int) -> str:
+    path = split.paths[index]
+    return path if "://" in path else (split.root / path).as_posix()
 
 
 class _Crops(Dataset):
@@ -92,22 +106,38 @@ def crop_batches(
         yield np.asarray(rows), images, sizes
 
 
-def crop_sizes(split: Split) -> np.ndarray:
-    """Height and width of every crop, from the files' headers: (M, 2) int64."""
+def image_sizes(split: Split) -> np.ndarray:
+    """Height and width of the image file of every crop, from the files' headers: (M, 2) int64."""
+    sizes = np.empty((len(split), 2), dtype=np.int64)
+    known: dict[str, tuple[int, int]] = {}  # photographs that several crops are cut out of
+    for row, path in enumerate(split.paths):
+        if path not in known:
+            known[path] = _image_size(split, row)
+        sizes[row] = known[path]
+    return sizes
+
+
+def _image_size(split: Split, row: int) -> tuple[int, int]:
     from PIL import Image
 
-    sizes = np.empty((len(split), 2), dtype=np.int64)
-    for row in range(len(split)):
-        try:
-            with Image.open(split.file(row)) as image:
-                width, height = image.size
-                # the crop is turned when it is decoded; PIL knows that of TIFF
-                if image.format != "TIFF" and image.getexif().get(TAG, 1) >= 5:
-                    width, height = height, width
-        except (OSError, Image.DecompressionBombError):
-            height, width = read_crop(split, row).shape[:2]  # raises the error that helps
-        sizes[row] = height, width
-        if split.boxes is not None:
-            x, y, w, h = (int(v) for v in split.boxes[row])
-            sizes[row] = min(y + h, height) - max(y, 0), min(x + w, width) - max(x, 0)
-    return sizes
+    try:
+        with Image.open(split.file(row)) as image:
+            width, height = image.size
+            # the crop is turned when it is decoded; PIL knows that of TIFF
+            if image.format != "TIFF" and image.getexif().get(TAG, 1) >= 5:
+                width, height = height, width
+            return height, width
+    except (OSError, Image.DecompressionBombError):
+        image = read_image(split, row)  # raises the error that helps
+        return image.shape[0], image.shape[1]
+
+
+def crop_sizes(split: Split) -> np.ndarray:
+    """Height and width of every crop: (M, 2) int64."""
+    sizes = image_sizes(split)
+    if split.boxes is None:
+        return sizes
+    x, y, w, h = np.trunc(split.boxes).astype(np.int64).T
+    height = np.minimum(y + h, sizes[:, 0]) - np.maximum(y, 0)
+    width = np.minimum(x + w, sizes[:, 1]) - np.maximum(x, 0)
+    return np.stack([height, width], axis=1)

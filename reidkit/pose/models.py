@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,8 +18,10 @@ from reidkit.errors import UserError
 from reidkit.pose.checkpoint import load_weights
 from reidkit.pose.compat import load_mmpose, quiet
 from reidkit.pose.small_config import small_config
+from reidkit.pose.zoo import SHORT, fetch, find_weights
 
 SHIPPED = "synthped"
+POSE_FOLDER = Path("data", "pose")
 SHIPPED_WEIGHTS = Path(__file__).parent / "weights" / "synthped.safetensors"
 
 
@@ -30,11 +33,25 @@ class PoseSpec:
         name: the config's name, as printed and stored with labels.
         config_file: its file; None for the shipped model.
         weights: the checkpoint; None for random weights (speed trials and tests only).
+        address: where the checkpoint is published, if it is not here and would be fetched.
+        folder: of checkpoints that people put there by hand.
     """
 
     name: str
     config_file: Path | None
     weights: Path | None
+    address: str | None = None
+    folder: Path = POSE_FOLDER
+
+    def fetched(self) -> PoseSpec:
+        """The same with its weights here.
+
+        Raises:
+            UserError: they are not, and cannot be fetched.
+        """
+        if self.address is not None and self.weights is not None:
+            fetch(self.weights, self.address, self.folder)
+        return self
 
 
 @cache
@@ -71,38 +88,59 @@ def official_weights(name: str) -> str | None:
     return None
 
 
-def resolve(config: str, checkpoint: str | Path | None) -> PoseSpec:
-    """Find the files of a model without importing mmpose.
+def resolve(
+    config: str, checkpoint: str | Path | None, folder: Path | str = POSE_FOLDER
+) -> PoseSpec:
+    """Find the files of a model without importing mmpose and without a network.
 
     Args:
-        config: "synthped" (shipped), the name of a config of mmpose, or the path of one.
-        checkpoint: a ``.pth`` or ``.safetensors`` file, or "random" (speed trials, tests). May be
-            left out only for the shipped model.
+        config: "synthped" (shipped), a short name of ``zoo.SHORT``, the name of a config of mmpose,
+            or the path of one.
+        checkpoint: a ``.pth`` or ``.safetensors`` file, or "random" (speed trials, tests). None:
+            the shipped or official weights of the config.
+        folder: of official weights that were put there by hand.
 
     Raises:
-        UserError: unknown config, with the nearest names; a checkpoint missing or not given, with
-            the address where mmpose publishes one.
+        UserError: unknown config, with the nearest names; a package that its network needs; a
+            checkpoint that is missing, or not given for a config that has no official one.
     """
-    file = None
+    file, config = None, SHORT.get(config, config)
     if config != SHIPPED:
         given = Path(config)
         file = given if given.suffix == ".py" else config_files().get(config)
         if file is None or not file.is_file():
-            near = difflib.get_close_matches(config, [SHIPPED, *config_files()], n=3)
+            names = [SHIPPED, *SHORT, *config_files()]
+            near = difflib.get_close_matches(config, names, n=3)
             hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-            path = "; or give the path of an mmpose config"
+            path = f"; short names: {SHIPPED}, {', '.join(SHORT)}; or the path of an mmpose config"
             raise UserError(f"no pose config {config!r}{hint}{path}")
+        _refuse_without_package(config, file)
     if checkpoint == "random":
         return PoseSpec(config, file, None)
     if checkpoint is None and config == SHIPPED:
-        checkpoint = SHIPPED_WEIGHTS
-    if checkpoint is None:
-        address = official_weights(config)
-        where = f"; mmpose publishes one at {address}" if address else ""
-        raise UserError(f"pose config {config!r} needs a checkpoint file{where}")
-    if not Path(checkpoint).is_file():
-        raise UserError(f"{checkpoint}: no such checkpoint file")
-    return PoseSpec(config, file, Path(checkpoint))
+        return PoseSpec(config, file, SHIPPED_WEIGHTS)
+    if checkpoint is not None:
+        if not Path(checkpoint).is_file():
+            raise UserError(f"{checkpoint}: no such checkpoint file")
+        return PoseSpec(config, file, Path(checkpoint))
+    address = official_weights(config)
+    if address is None:
+        raise UserError(f"pose config {config!r} needs a checkpoint file, and mmpose names none")
+    weights = find_weights(config, address, Path(folder))
+    return PoseSpec(config, file, weights, None if weights.is_file() else address, Path(folder))
+
+
+def _refuse_without_package(config: str, file: Path) -> None:
+    """Refuse a network that lies in a package which is not installed."""
+    import importlib.util
+
+    text = file.read_text(encoding="utf-8", errors="replace")
+    for package in ("mmpretrain", "mmdet3d"):
+        if re.search(rf"type='{package}\.", text) and importlib.util.find_spec(package) is None:
+            raise UserError(
+                f"pose config {config!r} has a network of {package}, which is not installed: pip "
+                f"install {package}; without it: rtmpose-m or hrnet-w32"
+            )
 
 
 def load_config(spec: PoseSpec) -> Any:

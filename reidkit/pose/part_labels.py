@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -11,6 +12,7 @@ import numpy as np
 from reidkit.data.decode import decode_stored
 from reidkit.data.split import Split
 from reidkit.errors import UserError
+from reidkit.pose.matching import match_names, repeated
 from reidkit.pose.part_maps import resize_part_labels
 
 
@@ -29,11 +31,24 @@ class PartLabels:
     source: str
 
     @classmethod
-    def of(cls, split: Split, folder: Path | str | None, bilinear: bool) -> PartLabels | None:
+    def of(
+        cls,
+        split: Split,
+        folder: Path | str | None,
+        bilinear: bool,
+        among: Collection[str] = (),
+    ) -> PartLabels | None:
         """Those of a folder, else those the split brings, else None.
 
+        Args:
+            split: whose crops.
+            folder: PNGs, each matched with its crop by ``match_names``.
+            bilinear: see the class.
+            among: paths of all crops of the data set.
+
         Raises:
-            UserError: a folder that lacks labels for some crops; names the first and counts them.
+            UserError: a folder that lacks labels for some crops (names the first and counts them),
+                or a label that could be several crops'.
         """
         if folder is None:
             if split.part_label_paths is None:
@@ -43,20 +58,20 @@ class PartLabels:
         folder = Path(folder)
         if not folder.is_dir():
             raise UserError(f"{folder}: no such folder of part labels")
-        files, missing = [], []
-        for path in split.paths:
-            relative = PurePosixPath(path).with_suffix(".png")
-            options = [folder / relative, folder / relative.name]
-            png = next((file for file in options if file.is_file()), None)
-            files.append(png or options[0])
-            if png is None:
-                missing.append(options[0])
+        names = sorted(f.relative_to(folder).as_posix() for f in folder.rglob("*.png"))
+        pngs = {path: _png(path) for path in dict.fromkeys((*split.paths, *among))}
+        if twice := repeated(pngs.values()):
+            raise UserError(f"{folder}: {twice[0]} would be the label of two crops; rename one")
+        wanted = [pngs[path] for path in split.paths]
+        rows = match_names(wanted, names, pngs.values(), str(folder))
+        missing = [name for name, row in zip(wanted, rows, strict=True) if row is None]
         if missing:
             raise UserError(
                 f"{folder}: no part label for {len(missing)} of {len(split)} crops, the first is "
-                f"{missing[0].relative_to(folder)} (also looked for {missing[0].name})"
+                f"{missing[0]}; a label has the path of its crop in the data set, ending in .png"
             )
-        return cls(tuple(files), bilinear, _source([f.name for f in files]))
+        found = [names[row] for row in rows if row is not None]
+        return cls(tuple(folder / name for name in found), bilinear, _source(found))
 
     @property
     def provenance(self) -> str:
@@ -79,6 +94,10 @@ class PartLabels:
             return resize_part_labels(labels, size, self.bilinear)
         except ValueError as error:
             raise UserError(f"{file}: {error}; expected one channel with classes 0..7") from None
+
+
+def _png(path: str) -> str:
+    return str(PurePosixPath(path).with_suffix(".png"))
 
 
 def _source(names) -> str:

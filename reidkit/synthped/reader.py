@@ -35,6 +35,7 @@ class SynthPed(Market1501):
 
     name = "synthped"
     title = "SynthPed"
+    pictures = "synthped"
     nestings = ()
     needed = (*Market1501.needed, "truth.npz", "manifest.json")  # the last one written
     counts: Mapping[str, tuple[int, int | None]] = {}  # those of the preset
@@ -92,6 +93,7 @@ class SynthPed(Market1501):
     def _complete(self, split: Split, truth: dict[str, np.ndarray], rows: dict) -> Split:
         index = np.array([rows[path] for path in split.paths])
         extra: dict = dict(label_key=f"{self.key}/{split.name}", times=truth["seconds"][index])
+        extra["pictures"] = self.pictures
         if self.domain == "P":
             extra["keypoints"] = truth["joints"][index]
             if split.name == "train":

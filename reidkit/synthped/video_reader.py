@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from reidkit.data.datasets.mars import MARS
+from reidkit.data.split import Split
 from reidkit.registry import DATASETS
 from reidkit.synthped import layout
 from reidkit.synthped.video_plan import check_names, contents, video_folder
@@ -31,6 +33,7 @@ class SynthPedVideo(MARS):
     """
 
     title = "SynthPed video"
+    pictures = "synthped"
     needed = (*MARS.needed, "truth.npz", "manifest.json")  # the last one written
     nestings: tuple[str, ...] = ()
     counts: Mapping[str, tuple[int, int | None]] = {}
@@ -61,6 +64,11 @@ class SynthPedVideo(MARS):
     def folder(self) -> Path:
         """Where the domain lies."""
         return self.data_root / self.root
+
+    def read(self, folder: Path) -> dict[str, Split]:
+        """See ``Reader.read``; says that the frames are rendered."""
+        splits = super().read(folder)
+        return {name: replace(one, pictures=self.pictures) for name, one in splits.items()}
 
     def candidates(self) -> list[Path]:
         """Only its own folder."""

@@ -142,7 +142,7 @@ def _refuses(reader: Any, empty: str) -> str:
 
 
 def check_labeller(build: Build) -> str:
-    """(N, 17, 3) finite keypoints, the same alone and among others; provenance as JSON."""
+    """Finite keypoints, confidences in [0, 1], alone as among others; provenance as JSON."""
     labeller = build()
     source = np.random.default_rng(0)
     crops = [source.integers(0, 256, (h, w, 3), np.uint8) for h, w in ((128, 64), (96, 40))]
@@ -152,6 +152,8 @@ def check_labeller(build: Build) -> str:
     require(np.isfinite(points).all(), "a keypoint is not finite")
     alone = np.asarray(labeller.label(crops[1:]))
     require(np.allclose(alone[0], points[1], atol=0.1), "a crop's labels depend on its batch")
+    third = points[..., 2]
+    require(bool(((third >= 0) & (third <= 1)).all()), "a confidence is not in [0, 1]")
     require(len(labeller.provenance), "provenance is empty: nobody could tell who labelled")
     json.dumps(labeller.provenance)
     return "keypoints and provenance checked"

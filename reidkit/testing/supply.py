@@ -38,6 +38,7 @@ def fake_supply(kind: str, **known: Any) -> dict[str, Any]:
         runs=None,
         data_root="data",
         device="cpu",
+        pictures="synthped",
         block_mb=64.0,
         num_samples=64,
         identities=people,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import hashlib
 import os
@@ -205,14 +206,17 @@ def _remove(path: Path) -> None:
 
 
 @contextmanager
-def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_folder(path: str | os.PathLike[str], replace: bool = False) -> Iterator[Path]:
     """An empty folder to fill that takes its name only when the block ends without an exception.
 
     Args:
         path: the final name; it must not exist when the block ends (an empty folder may).
+        replace: it may exist: the new folder takes its place when it is complete, and the old one
+            is removed. At every moment one of them, whole, bears the name; only where the file
+            system cannot exchange two names (``restore_folder``) neither does for an instant.
 
     Raises:
-        FileExistsError: the folder exists already and holds something.
+        FileExistsError: the folder exists already and holds something, and no ``replace``.
         DiskError: the disk is full, closed or broken.
 
     Example:
@@ -225,7 +229,7 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     final = Path(path)
     refuse_writing(final)
-    if final.is_dir() and any(final.iterdir()):
+    if not replace and final.is_dir() and any(final.iterdir()):
         raise FileExistsError(f"{final} exists already and is not empty")
     beside, handle = _beside(final), None
     try:
@@ -236,7 +240,10 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         for folder, _, files in os.walk(beside):
             for name in files:
                 _sync_file(Path(folder, name))
-        _rename_folder(beside, final)
+        if replace and final.exists():
+            _exchange(beside, final)
+        else:
+            _rename_folder(beside, final)
     except BaseException as error:
         _remove(beside)
         if isinstance(error, OSError) and not isinstance(error, FileExistsError):
@@ -255,6 +262,40 @@ def _rename_folder(beside: Path, final: Path) -> None:
         except OSError:
             raise FileExistsError(f"{final} exists already and is not empty") from None
     os.rename(beside, final)
+
+
+def _old(final: Path) -> Path:
+    """Where a folder lies for the instant in which another takes its name."""
+    return final.with_name(f".{final.name}.old")
+
+
+def _exchange(beside: Path, final: Path) -> None:
+    """Give the name to another folder; what bore it is removed."""
+    if _swap_names(beside, final):
+        shutil.rmtree(beside, ignore_errors=True)
+        return
+    shutil.rmtree(_old(final), ignore_errors=True)
+    os.rename(final, _old(final))
+    os.rename(beside, final)
+    shutil.rmtree(_old(final), ignore_errors=True)
+
+
+def _swap_names(a: Path, b: Path) -> bool:
+    """Exchange two names in one step (Linux's ``renameat2``); False where that cannot be had."""
+    call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return call is not None and not call(here, os.fsencode(a), here, os.fsencode(b), exchange)
+
+
+def restore_folder(path: str | os.PathLike[str]) -> None:
+    """Put in order what ``atomic_folder`` left of a folder, if it was killed between two renames."""
+    final = Path(path)
+    if not _old(final).is_dir():
+        return
+    if final.exists():
+        shutil.rmtree(_old(final), ignore_errors=True)
+    else:
+        os.rename(_old(final), final)
 
 
 def _sync_file(path: Path) -> None:

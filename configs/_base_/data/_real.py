@@ -1,10 +1,3 @@
-# What real photographs share: COCO persons as second part-label set, and an official COCO pose
-# model, both of which you fetch yourself: docs/data.md.
-data = dict(
-    domains=dict(parts=dict(type="CocoPersons", masks="masks_7_parts/train")),
-    labeller=dict(
-        type="TopdownLabeller",
-        config="td-hm_hrnet-w32_8xb64-210e_coco-256x192",
-        checkpoint="data/pose/td-hm_hrnet-w32_8xb64-210e_coco-256x192.pth",
-    ),
-)
+# What real photographs share: COCO persons as second part-label set, which you fetch yourself.
+# Poses come from an official COCO model (pose=rtmpose-m) or are imported: docs/data.md.
+data = dict(domains=dict(parts=dict(type="CocoPersons", masks="masks_7_parts/train")))

@@ -13,5 +13,4 @@ data = dict(
     ),
     tests=["source", "target"],
     real="market1501_to_dukemtmcreid",  # the group of the published experiment
-    labeller=dict(type="TopdownLabeller", config="synthped"),
 )

@@ -8,7 +8,6 @@ data = dict(
     ),
     real="mars",  # the group of the published experiment
     tests=["source"],  # rendering takes a minute per domain: ["source", "target"] tests both
-    labeller=dict(type="TopdownLabeller", config="synthped"),
 )
 # for methods that say nothing about frames: some in training, all at the test
 input = dict(

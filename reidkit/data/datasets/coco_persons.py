@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from reidkit.data.coco_json import read_people
 from reidkit.data.datasets.reader import Reader
+from reidkit.data.joints import HALF_PIXEL
 from reidkit.data.split import Split
 from reidkit.errors import UserError
 from reidkit.registry import DATASETS
@@ -38,7 +40,9 @@ class CocoPersons(Reader):
 
     A crop is the annotation's box, truncated to whole pixels and clipped to the photograph;
     keypoints come along, in crop pixels, with COCO's flags 0, 1, 2. Every person is an identity of
-    its own (the annotation's id) and the camera is 0: for losses that need no identity.
+    its own (the annotation's id; its number in the file where ids are text or missing) and the
+    camera is 0: for losses that need no identity. Crowds, people without joints and annotations of
+    other categories are left out.
 
     Args:
         data_root: see ``Reader``.
@@ -55,7 +59,8 @@ class CocoPersons(Reader):
         min_joint_groups: at least so many of ``joint_groups`` must be annotated.
 
     Raises:
-        UserError: see ``Reader.prepare``; a JSON that is not COCO keypoints.
+        UserError: see ``Reader.prepare``; a JSON that is not COCO keypoints, or holds numbers that
+            cannot be; a photograph that is missing.
 
     Source:
         EANet, arXiv 1812.11369, and its released code: ratio 1.8, 4 of 5 groups. Departure: the
@@ -64,6 +69,7 @@ class CocoPersons(Reader):
 
     name = "coco_persons"
     title = "COCO persons"
+    brings_keypoints = True
     how = "unpack train2017.zip and annotations_trainval2017.zip there"
 
     def __init__(
@@ -88,12 +94,15 @@ class CocoPersons(Reader):
 
     def read(self, folder: Path) -> dict[str, Split]:
         """List the persons that pass the filter; see ``Reader.read``."""
-        people = self._people(folder / self.annotations)
+        people = list(self._people(folder / self.annotations))
+        ids = [person["id"] for person in people]
+        whole = all(type(one) is int for one in ids) and len(set(ids)) == len(ids)
         rows = []
         for person in people:
             names = self._names(folder, person)
             if names is not None:
-                rows.append((*names, person["id"], person["box"], person["keypoints"]))
+                identity = person["id"] if whole else person["number"]
+                rows.append((*names, identity, person["box"], person["keypoints"]))
         rows.sort(key=lambda row: (row[0], row[2]))
         paths, labels, ids, boxes, keypoints = zip(*rows, strict=True) if rows else [()] * 5
         split = Split(
@@ -118,36 +127,36 @@ class CocoPersons(Reader):
             return None
         if self.masks and not (folder / label).is_file():
             return None
+        if not (folder / image).is_file():
+            raise UserError(
+                f"{(folder / self.annotations).as_posix()}: annotation {person['id']} is in "
+                f"{person['file']!r}, and there is no {(folder / image).as_posix()}; {self.how}"
+            )
         return image.removeprefix("./"), label
 
-    def _people(self, file: Path) -> list[dict[str, Any]]:
+    def _people(self, file: Path) -> Iterator[dict[str, Any]]:
         """Persons that pass the filter: id, file, box in whole pixels, keypoints in crop pixels."""
-        try:
-            content = json.loads(file.read_text())
-            images = {image["id"]: image for image in content["images"]}
-            marked = [a for a in content["annotations"] if not a.get("iscrowd", 0)]
-            joints = np.array([a["keypoints"] for a in marked], dtype=np.float64)
-            joints = joints.reshape(len(marked), 17, 3)
-            boxes = np.array([a["bbox"] for a in marked], dtype=np.float64).reshape(-1, 4)
-            people = [(a["id"], images[a["image_id"]]) for a in marked]
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(
-                f"{file.as_posix()}: not a COCO keypoint file ({type(error).__name__}: {error}); "
-                "expected images and annotations with bbox and 17 keypoints"
-            ) from None
-        keep = boxes[:, 3] > self.min_ratio * boxes[:, 2]
-        keep &= joint_groups(joints) >= self.min_joint_groups
-        persons = []
-        for row in np.flatnonzero(keep):
-            identity, image = people[row]
-            box = clip_box(boxes[row], image["height"], image["width"])
-            if box[2] > 0 and box[3] > 0:
-                own = joints[row].copy()
-                own[own[:, 2] > 0, :2] += 0.5 - box[:2]  # COCO counts from pixels' centres
-                persons.append(
-                    {"id": identity, "file": image["file_name"], "box": box, "keypoints": own}
+        for number, person in enumerate(read_people(file).people, 1):
+            where = f"{file.as_posix()}: annotation {person.id}"
+            if person.box is None:
+                raise UserError(f"{where}: no bbox; a person is cut out of its photograph by one")
+            if person.box[3] <= self.min_ratio * person.box[2]:
+                continue
+            if joint_groups(person.joints[None])[0] < self.min_joint_groups:
+                continue
+            if person.image.size is None:
+                raise UserError(
+                    f"{where}: the file does not say height and width of {person.image.name!r}, to "
+                    "which boxes are clipped; add them to its entry in images"
                 )
-        return persons
+            box = clip_box(person.box, *person.image.size)
+            if box[2] > 0 and box[3] > 0:
+                own = person.joints.copy()
+                own[own[:, 2] > 0, :2] += HALF_PIXEL - box[:2]
+                yield {
+                    "id": person.id, "number": number, "file": person.image.name, "box": box,
+                    "keypoints": own,
+                }  # fmt: skip
 
 
 def _crops(styled: str | None) -> str | None:

@@ -134,6 +134,11 @@ class JoinedSets:
         return str(next(iter(protocols.values())))
 
     @property
+    def pictures(self) -> str:
+        """What the first set's pictures are; see ``Split.pictures``."""
+        return str(getattr(self.readers[0], "pictures", "photographs"))
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """Names of the labels that all sets bring."""
         first, *others = [getattr(reader, "labels", ()) for reader in self.readers]

@@ -41,6 +41,8 @@ class Reader:
     counts: Mapping[str, tuple[int, int | None]] = {}  # split -> published rows, identities
     unit: str = "images"  # what a row of a split is
     how: str = ""  # how to lay it out, one sentence
+    pictures: str = "photographs"  # or "synthped": see ``Split.pictures``
+    brings_keypoints: bool = False  # of all crops, so that nobody has to find them
     protocol: str = "market"  # how papers test on it: a name in reidkit.evaluation.PROTOCOLS
 
     def __init__(self, data_root: str, root: str, check_counts: str = "auto"):

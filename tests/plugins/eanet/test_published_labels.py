@@ -5,26 +5,27 @@ import numpy as np
 import pytest
 
 from reidkit.errors import UserError
-from reidkit.pose.imports import import_labels
+from reidkit.pose.imports import KeypointFile, import_labels
 from reidkit_plugins.eanet.published_labels import load_arrays, read
 
 
-def entry(number):
-    kpt = np.arange(51, dtype=np.float64).reshape(17, 3) + number
-    return {"kpt": kpt, "im_h_w": [128, 64]}
+def entry(number, height=40, width=20):
+    kpt = np.full((17, 3), 0.5) + (number, 2 * number, 0)
+    return {"kpt": kpt, "im_h_w": [height, width]}
 
 
 @pytest.mark.parametrize("protocol", [2, 4])
 def test_published_keypoints_are_read_by_path_or_base_name(tmp_path, crops, protocol):
+    """Windows separators; joints of an image twice as large as the crop."""
     split = crops(3)
-    content = {"bounding_box_train\\" + name: entry(i) for i, name in enumerate(split.paths)}
+    content = {"bounding_box_train\\" + name: entry(2 * i, 80 + 2 * i, 40 + 2 * i)
+               for i, name in enumerate(split.paths)}  # fmt: skip
     (tmp_path / "k.pkl").write_bytes(pickle.dumps(content, protocol=protocol))
-    keypoints, sizes = read(tmp_path / "k.pkl", split)
-    assert keypoints[2, 0].tolist() == [2, 3, 4]
-    assert sizes.tolist() == [[128, 64]] * 3
-    store = import_labels(split, tmp_path / "store", tmp_path / "k.pkl", "eanet/pickle", (6, 2))
+    source = KeypointFile(tmp_path / "k.pkl", "eanet/pickle")
+    store = import_labels(split, tmp_path / "store", source, (6, 2))
+    assert store.keypoints[2, 0].tolist() == [2.25, 4.25, 0.5]
+    assert store.image_sizes.tolist() == [[40 + i, 20 + i] for i in range(3)]
     assert store.meta["pose"]["config"] == "eanet/pickle k.pkl"
-    assert (store.image_sizes == [128, 64]).all()
 
 
 def test_a_python_2_pickle_is_read(tmp_path):
@@ -58,19 +59,38 @@ def test_a_pickle_that_runs_code_is_refused(tmp_path, monkeypatch):
     assert not (tmp_path / "evil_was_here").exists()
 
 
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (dict(kpt=np.zeros((14, 3))), "expected 'kpt' of 17 x 3 numbers and 'im_h_w'"),
+        (dict(kpt=np.full((17, 3), np.nan)), r"kpt\[0\] is nan; expected a finite number"),
+        (
+            dict(kpt=np.full((17, 3), 50.0)),
+            "confidence of nose is 50; expected a number from 0 to 1",
+        ),
+        (dict(kpt=np.tile((900, 1, 1.0), (17, 1))), "nose is at x=900, y=1, far outside the image"),
+        (dict(im_h_w=[0, 20]), "im_h_w is 0, 20; expected pixels from 1"),
+        (dict(im_h_w=[-40, 20]), "im_h_w is -40, 20"),
+        (dict(im_h_w=[20, 40]), "joints of an image of 40x20 pixels, and '0000_c0.jpg' has 20x40"),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused(tmp_path, crops, change, text):
+    split, file = crops(1), tmp_path / "k.pkl"
+    file.write_bytes(pickle.dumps({split.paths[0]: entry(1) | change}))
+    with pytest.raises(UserError, match=text):
+        KeypointFile(file, "eanet/pickle").fit(split)
+
+
 def test_other_files_are_refused(tmp_path, crops):
-    split, file = crops(2), tmp_path / "k.pkl"
+    file = tmp_path / "k.pkl"
     with pytest.raises(UserError, match="cannot be read"):
         load_arrays(file)
-    for content, text in (
-        ([1], "expected a dict by image path, found list"),
-        ({"0000_c0.jpg": entry(0)}, "no keypoints for '0001_c1.jpg' of toy/train"),
-        ({name: {"kpt": np.zeros((14, 3))} for name in split.paths},
-         "'0000_c0.jpg': expected 'kpt' of 17 x 3 numbers and 'im_h_w'"),
-    ):  # fmt: skip
-        file.write_bytes(pickle.dumps(content))
-        with pytest.raises(UserError, match=text):
-            read(file, split)
+    file.write_bytes(pickle.dumps([1]))
+    with pytest.raises(UserError, match="expected a dict by image path, found list"):
+        read(file)
+    file.write_bytes(pickle.dumps({"0000_c0.jpg": entry(0)}))
+    with pytest.raises(UserError, match="nothing for 1 of 2 crops of toy/train"):
+        KeypointFile(file, "eanet/pickle").fit(crops(2))
     file.write_bytes(pickle.dumps({"a": 1})[:-3])
     with pytest.raises(UserError, match="not a readable pickle"):
         load_arrays(file)

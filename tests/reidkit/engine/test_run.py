@@ -203,7 +203,7 @@ def test_the_published_recipe_at_full_size_takes_two_steps(easy_data, tmp_path):
             *(sys.executable, "tools/train.py", "configs/eanet/pap_st_ps.py", "recipe=paper"),
             *("data=market1501_to_dukemtmcreid", "model.backbone.pretrained=None"),
             *("train.epochs=1", "train.batch_size=4", "settings.workers=0"),
-            *("data.labeller.config=synthped", "data.labeller.checkpoint=None"),
+            *("pose=synthped", "data.labeller.on_photographs=True"),
             *(f"settings.data_root={root}", "--work-dir", str(tmp_path / "run")),
         ],
         cwd=ROOT,

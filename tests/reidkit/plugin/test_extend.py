@@ -11,7 +11,7 @@ from reidkit.cli.bench import main as bench
 from reidkit.errors import UserError
 from reidkit.plugin.errors import PluginError
 from reidkit.plugin.extend import benchmarks, extensions
-from reidkit.pose.imports import import_labels
+from reidkit.pose.imports import KeypointFile, import_labels
 
 MANIFEST = """
 name: foo
@@ -27,9 +27,13 @@ LENT = """
 import numpy as np
 
 
-def read(path, split):
-    value = float(open(path).read())
-    return np.full((len(split), 17, 3), value, np.float32), np.full((len(split), 2), 8)
+from reidkit.pose.people import LabelledImage, Person
+
+
+def read(path):
+    name, value = open(path).read().split()
+    joints = np.full((17, 3), float(value)) / (1, 1, 4)
+    return [LabelledImage(name, (Person(joints, str(path)),))]
 """
 BENCH = """
 from reidkit.bench.table import Row
@@ -61,9 +65,10 @@ def test_the_command_runs_a_plugins_benchmark(foo, capsys):
 
 
 def test_labels_come_in_a_plugins_format(foo, crops, tmp_path):
-    (tmp_path / "labels.txt").write_text("3")
-    store = import_labels(crops(2), tmp_path / "store", tmp_path / "labels.txt", "foo/text", None)
-    assert np.all(store.keypoints == 3)
+    (tmp_path / "labels.txt").write_text("0000_c0.jpg 3")
+    source = KeypointFile(tmp_path / "labels.txt", "foo/text")
+    store = import_labels(crops(1), tmp_path / "store", source, None)
+    assert np.all(store.keypoints == (3, 3, 0.75))
 
 
 @pytest.mark.parametrize(

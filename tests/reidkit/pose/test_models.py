@@ -1,5 +1,6 @@
 import os
 import pickle
+import urllib.error
 
 import numpy as np
 import pytest
@@ -8,13 +9,13 @@ import torch
 from reidkit.errors import UserError
 from reidkit.pose.checkpoint import load_weights
 from reidkit.pose.labeller import TopdownLabeller
-from reidkit.pose.models import SHIPPED_WEIGHTS, build_model, resolve
+from reidkit.pose.models import SHIPPED_WEIGHTS, build_model, official_weights, resolve
+from reidkit.pose.zoo import SHORT
 
-HRNET = "td-hm_hrnet-w32_8xb64-210e_coco-256x192"
 RTMPOSE = "rtmpose-m_8xb256-420e_coco-256x192"
 
 
-@pytest.mark.parametrize("config", [HRNET, RTMPOSE])
+@pytest.mark.parametrize("config", ["hrnet-w32", "rtmpose-s", RTMPOSE])
 def test_models_of_mmpose_build_and_run(config, crop):
     found = TopdownLabeller(config, "random", device="cpu").label([crop(0, 128, 64)])
     assert found.shape == (1, 17, 3)
@@ -34,14 +35,71 @@ def test_unknown_config_suggests():
         resolve("td-hm_hrnet-w32_8xb64", None)
 
 
-def test_a_config_without_weights_says_where_they_are():
+def test_official_weights_are_looked_for_and_fetched_only_when_they_are_needed(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    asked = []
+
+    def download(address, file, prefix):
+        asked.append((address, file, prefix))
+        raise urllib.error.URLError("Temporary failure in name resolution")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", download)
+    for short, name in SHORT.items():
+        if short == "vitpose-b":
+            continue
+        spec = resolve(short, None, tmp_path / "pose")
+        assert spec.name == name and spec.address == official_weights(name)
+        assert spec.weights.parent == tmp_path / "torch" / "hub" / "checkpoints"
+        assert not asked
+    labeller = TopdownLabeller("hrnet-w32", settings=dict(data_root=tmp_path))
     with pytest.raises(UserError) as caught:
-        resolve(HRNET, None)
-    text = str(caught.value)
-    assert text.startswith(
-        f"pose config '{HRNET}' needs a checkpoint file; mmpose publishes one at https://"
+        labeller.provenance  # noqa: B018
+    file = "td-hm_hrnet-w32_8xb64-210e_coco-256x192-81c58e40_20220909.pth"
+    address, wanted, prefix = asked[0]
+    assert address.endswith(file) and wanted.endswith(file) and prefix == "81c58e40"
+    assert str(caught.value) == (
+        f"{file}: the weights of the pose model are not here and could not be fetched (Temporary "
+        f"failure in name resolution). Put {address} into {tmp_path}/pose/, or import keypoints "
+        "that another program found: python tools/generate_part_labels.py DATASET --import FILE"
     )
-    assert text.endswith(".pth")
+    assert not list((tmp_path / "torch/hub/checkpoints").iterdir())
+
+
+@pytest.mark.parametrize(
+    "place", ["pose/{file}", "pose/{name}.pth", "torch/hub/checkpoints/{file}"]
+)
+def test_weights_that_were_put_there_by_hand_are_used(tmp_path, monkeypatch, place):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    file = official_weights(RTMPOSE).rpartition("/")[2]
+    there = tmp_path / place.format(file=file, name=RTMPOSE)
+    there.parent.mkdir(parents=True)
+    there.write_bytes(b"weights")
+    spec = resolve("rtmpose-m", None, tmp_path / "pose")
+    assert (spec.weights, spec.address) == (there, None)
+    assert spec.fetched() is spec
+
+
+def test_a_network_of_a_package_that_is_missing_is_refused_in_words(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="has a network of mmpretrain, which is not installed: pip"):
+        resolve("vitpose-b", None)
+
+
+def test_the_default_is_that_of_the_pictures(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    assert TopdownLabeller(pictures="synthped").spec.name == "synthped"
+    assert TopdownLabeller(pictures="photographs").spec.name == RTMPOSE
+    assert TopdownLabeller().spec.name == RTMPOSE
+
+
+def test_the_shipped_model_labels_photographs_only_when_that_is_said():
+    with pytest.raises(UserError, match="made for SynthPed's renderings; .* 40 to 62 %") as caught:
+        TopdownLabeller("synthped", pictures="photographs")
+    assert "data.labeller.on_photographs=True" in str(caught.value)
+    options = dict(pictures="photographs", on_photographs=True)
+    assert TopdownLabeller("synthped", **options).spec.name == "synthped"
 
 
 def test_a_missing_checkpoint_is_named(tmp_path):

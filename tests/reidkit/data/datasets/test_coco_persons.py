@@ -91,14 +91,54 @@ def test_part_labels_and_styled_crops_go_by_image_and_annotation(coco, write_ima
 def test_wrong_files_are_named(coco):
     file = coco / "coco/annotations/person_keypoints_train2017.json"
     file.write_text('{"images": []}')
-    with pytest.raises(UserError, match=r"not a COCO keypoint file \(KeyError: 'annotations'\)"):
+    with pytest.raises(UserError, match="a list 'annotations' is missing"):
         CocoPersons(str(coco)).prepare()
     file.write_text("{")
-    with pytest.raises(UserError, match="not a COCO keypoint file"):
+    with pytest.raises(UserError, match="not readable as JSON"):
         CocoPersons(str(coco)).prepare()
     file.unlink()
     with pytest.raises(UserError, match="COCO persons: not found in"):
         CocoPersons(str(coco)).prepare()
+
+
+def rewritten(coco, change):
+    file = coco / "coco/annotations/person_keypoints_train2017.json"
+    content = json.loads(file.read_text())
+    change(content)
+    file.write_text(json.dumps(content))
+    return CocoPersons(str(coco))
+
+
+def test_ids_of_text_are_numbered(coco):
+    def change(content):
+        for one in content["annotations"]:
+            one["id"] = f"ann_{one['id']}"
+
+    assert rewritten(coco, change).splits()["train"].identities.tolist() == [1, 3, 5]
+
+
+def test_one_person_without_joints_and_animals_are_left_out(coco):
+    def change(content):
+        del content["annotations"][0]["keypoints"]
+        content["categories"] = [dict(id=1, name="person"), dict(id=2, name="dog")]
+        for one in content["annotations"]:
+            one["category_id"] = 2 if one["id"] == 14 else 1
+
+    assert rewritten(coco, change).splits()["train"].identities.tolist() == [17]
+
+
+def test_a_photograph_without_height_or_file_is_named(coco):
+    def no_height(content):
+        del content["images"][0]["height"], content["images"][0]["width"]
+
+    with pytest.raises(UserError, match="annotation 31: the file does not say height and width"):
+        rewritten(coco, no_height).splits()
+
+    def renamed(content):
+        content["images"][0] |= dict(file_name="zz.jpg", height=48, width=64)
+
+    with pytest.raises(UserError, match="annotation 31 is in 'zz.jpg', and there is no .*zz.jpg"):
+        rewritten(coco, renamed).splits()
 
 
 @pytest.mark.data
