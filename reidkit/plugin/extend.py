@@ -3,7 +3,7 @@
 ```yaml
 bench: attention against expanded features       # run() of bench.py: `reidkit bench mypaper`
 extends:                                          # both for `reidkit generate-part-labels`
-  label_formats: {pickle: published_labels.read}  # --import-format mypaper/pickle
+  label_formats: {pickle: published_labels.read}  # for --import-format mypaper/pickle
   label_scores: {regions: region_score.score}     # further columns of --score
 ```
 A command lists what there is from manifests alone; the plugin is loaded, checks and all, when one

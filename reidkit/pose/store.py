@@ -8,7 +8,7 @@
 ``part_maps.npy``    (M, h, w) uint8 classes 0..7, where asked for
 
 Opening a store reads it once, to compare it with its checksums and to see that every number can be:
-0.2 s for 100,000 crops with part maps of 48x16.
+0.4 s of a processor for 100,000 crops with part maps of 48x16, 0.1 s of it for the checksums.
 """
 
 from __future__ import annotations

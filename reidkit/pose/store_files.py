@@ -18,7 +18,8 @@ from reidkit.errors import UserError
 from reidkit.pose.quality import Quality
 from reidkit.pose.store_meta import imported
 from reidkit.utils.checksums import checksums
-from reidkit.utils.io import atomic_write, restore_folder
+from reidkit.utils.exchange import restore_folder
+from reidkit.utils.io import atomic_write
 from reidkit.utils.leftovers import clear_leftovers
 from reidkit.utils.locks import alone
 

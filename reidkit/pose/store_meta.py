@@ -136,15 +136,17 @@ def files_digest(split: Split) -> str:
     Identities and cameras have no part in it: labels fit a file whoever is in it. A file that is
     not on this machine, or missing, counts with no bytes.
     """
-    digest = hashlib.sha256()
-    for row, path in enumerate(split.paths):
-        digest.update(os.fsencode(path) + b"\0%d\n" % _bytes(split, row))
+    digest, base = hashlib.sha256(), f"{split.root.as_posix()}/"
+    for path in split.paths:
+        digest.update(
+            os.fsencode(path) + b"\0%d\n" % _bytes(path if "://" in path else base + path)
+        )
     return digest.hexdigest()
 
 
-def _bytes(split: Split, row: int) -> int:
+def _bytes(file: str) -> int:
     try:
-        return 0 if "://" in split.paths[row] else os.stat(split.file(row)).st_size
+        return os.stat(file).st_size
     except OSError:
         return 0
 

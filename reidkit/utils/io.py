@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import hashlib
 import os
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from reidkit.errors import UserError
+from reidkit.utils.exchange import exchange
 from reidkit.utils.leftovers import beside as _beside
 from reidkit.utils.locks import hold, hold_open, let_go
 from reidkit.utils.permission import refuse_writing
@@ -212,8 +212,7 @@ def atomic_folder(path: str | os.PathLike[str], replace: bool = False) -> Iterat
     Args:
         path: the final name; it must not exist when the block ends (an empty folder may).
         replace: it may exist: the new folder takes its place when it is complete, and the old one
-            is removed. At every moment one of them, whole, bears the name; only where the file
-            system cannot exchange two names (``restore_folder``) neither does for an instant.
+            is removed; see ``reidkit.utils.exchange``.
 
     Raises:
         FileExistsError: the folder exists already and holds something, and no ``replace``.
@@ -241,7 +240,7 @@ def atomic_folder(path: str | os.PathLike[str], replace: bool = False) -> Iterat
             for name in files:
                 _sync_file(Path(folder, name))
         if replace and final.exists():
-            _exchange(beside, final)
+            exchange(beside, final)
         else:
             _rename_folder(beside, final)
     except BaseException as error:
@@ -262,40 +261,6 @@ def _rename_folder(beside: Path, final: Path) -> None:
         except OSError:
             raise FileExistsError(f"{final} exists already and is not empty") from None
     os.rename(beside, final)
-
-
-def _old(final: Path) -> Path:
-    """Where a folder lies for the instant in which another takes its name."""
-    return final.with_name(f".{final.name}.old")
-
-
-def _exchange(beside: Path, final: Path) -> None:
-    """Give the name to another folder; what bore it is removed."""
-    if _swap_names(beside, final):
-        shutil.rmtree(beside, ignore_errors=True)
-        return
-    shutil.rmtree(_old(final), ignore_errors=True)
-    os.rename(final, _old(final))
-    os.rename(beside, final)
-    shutil.rmtree(_old(final), ignore_errors=True)
-
-
-def _swap_names(a: Path, b: Path) -> bool:
-    """Exchange two names in one step (Linux's ``renameat2``); False where that cannot be had."""
-    call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
-    return call is not None and not call(here, os.fsencode(a), here, os.fsencode(b), exchange)
-
-
-def restore_folder(path: str | os.PathLike[str]) -> None:
-    """Put in order what ``atomic_folder`` left of a folder, if it was killed between two renames."""
-    final = Path(path)
-    if not _old(final).is_dir():
-        return
-    if final.exists():
-        shutil.rmtree(_old(final), ignore_errors=True)
-    else:
-        os.rename(_old(final), final)
 
 
 def _sync_file(path: Path) -> None:

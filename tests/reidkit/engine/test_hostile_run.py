@@ -78,7 +78,8 @@ def test_code_in_the_config(hostile, door, saved, monkeypatch, tmp_path):
 def test_a_python_file_that_the_config_names(hostile, door, name, tmp_path):
     folder, code, mark = hostile
     (folder / "pose.py").write_text(code)
-    replace(folder, 'config="synthped"', f'config="{folder}/{name}"')
+    labeller = 'type="TopdownLabeller"'
+    replace(folder, labeller, f'{labeller}, config="{folder}/{name}"')
     with pytest.raises(UserError, match=r"data.labeller.config=.*pose.py.*: a Python file, which"):
         doors(folder, tmp_path / "out")[door]()
     assert not mark.exists()

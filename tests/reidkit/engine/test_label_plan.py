@@ -1,10 +1,12 @@
 """What a run would need for its labels, known before any data is opened."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from reidkit.config import prepare_config
+from reidkit.engine.domains import Domains
 from reidkit.engine.dry_run import dry_run_problems
 from reidkit.engine.label_plan import label_plan, labeller_notices, unlabelled
 
@@ -62,6 +64,12 @@ def test_each_set_is_labelled_by_the_model_that_fits_it(config):
     joined = config("data=[cuhk01,viper]")
     wanted = list(unlabelled(joined, label_plan(joined)))
     assert wanted == [("source", "photographs")] * 2
+
+
+def test_labels_lie_in_the_data_root_or_where_the_setting_says(config, tmp_path):
+    assert Domains(config("data=cuhk01")).label_root == tmp_path / "part_labels"
+    cfg = config("data=cuhk01", "settings.label_root=/elsewhere")
+    assert Domains(cfg).label_root == Path("/elsewhere")
 
 
 def test_a_method_without_keypoints_needs_no_labeller(tmp_path):

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+from reidkit.pose.findings import label_findings
+from reidkit.pose.generate import ensure_labels
 from reidkit.pose.quality import Quality
 
 # a person standing upright, shoulders to hips 40 pixels
@@ -56,3 +58,16 @@ def test_words_and_the_description_of_a_store_say_the_same():
     quality = Quality(200, 0.005, 0.125, 0.01, 0.02)
     assert Quality.stored(dict(quality=quality.as_dict())) == quality
     assert str(quality).endswith("cannot be 2.0%, nobody found in 0.5% of crops")
+
+
+def test_a_data_sets_labels_are_reported_and_damaged_ones_too(crops, tmp_path, mean_labeller):
+    split = crops(3)
+    assert not list(label_findings(tmp_path / "labels", {"train": split}))
+    folder = tmp_path / "labels" / split.label_key
+    ensure_labels(split, folder, mean_labeller, (6, 2), workers=0)
+    ((level, text),) = label_findings(tmp_path / "labels", {"train": split})
+    assert level == "warning" and text.startswith("train: keypoints of mean: joints lost 0.0%")
+    assert text.endswith("that is poor")  # all joints are at one place
+    (folder / "meta.json").write_text("{")
+    ((level, text),) = label_findings(tmp_path / "labels", {"train": split})
+    assert level == "warning" and "not readable as JSON" in text

@@ -14,7 +14,7 @@ from reidkit.pose import store_files
 from reidkit.pose.generate import ensure_labels
 from reidkit.pose.store import LabelStore
 from reidkit.pose.store_meta import files_digest
-from reidkit.utils import io
+from reidkit.utils import exchange
 from reidkit.utils.io import sha256_file
 
 
@@ -300,7 +300,7 @@ def test_a_kill_at_any_step_of_the_exchange_leaves_old_or_new_labels(
     """Every rename and removal once; a second kind of file system has no exchange of names."""
     split = crops(4)
     if not swaps:
-        monkeypatch.setattr(io, "_swap_names", lambda a, b: False)
+        monkeypatch.setattr(exchange, "swap_names", lambda a, b: False)
     for step in range(4):
         folder = tmp_path / f"store{step}"
         make(split, folder, mean_labeller(), made_by="command")
@@ -318,7 +318,7 @@ def test_a_kill_at_any_step_of_the_exchange_leaves_old_or_new_labels(
 
                 return kill_or_call
 
-            io._swap_names, io.os.rename = counted(io._swap_names), counted(os.rename)
+            exchange.swap_names, os.rename = counted(exchange.swap_names), counted(os.rename)
             make(split, folder, mean_labeller(2), made_by="command", force=True)
 
         os.waitpid(in_child(relabel), 0)
