@@ -28,6 +28,7 @@ from reidkit.testing.fuzz.doors import (
     runs,
     stores,
     tables,
+    weights,
 )
 
 DOORS: dict[str, Door] = {
@@ -35,7 +36,7 @@ DOORS: dict[str, Door] = {
     for door in (
         tables.DOOR, distances.DOOR, stores.DOOR, comparisons.DOOR, labels.DOOR, label_stores.DOOR,
         images.DOOR, folders.DOOR, readers.DOOR, configs.CONFIGS, configs.OVERRIDES,
-        manifests.DOOR, runs.DOOR, extractor.DOOR,
+        manifests.DOOR, runs.DOOR, weights.DOOR, extractor.DOOR,
     )
 }  # fmt: skip
 BEGIN, END = "<!-- fuzz: begin -->", "<!-- fuzz: end -->"
