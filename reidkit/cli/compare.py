@@ -23,8 +23,12 @@ def main(argv: list[str]) -> int:
     command.add_argument("--resamples", type=int, default=10_000, help="of test and interval")
     command.add_argument("--seed", type=int, default=0)
     args = command.parse_args(argv)
-    if args.resamples < 1:
-        raise UserError(f"--resamples must be at least 1, got {args.resamples}")
+    from reidkit.config.ranges import MOST_RESAMPLES
+
+    if not 1 <= args.resamples <= MOST_RESAMPLES:
+        raise UserError(f"--resamples must be from 1 to {MOST_RESAMPLES:,}, got {args.resamples}")
+    if args.seed < 0:
+        raise UserError(f"--seed must not be below 0, got {args.seed}")
     from reidkit.evaluation.compare import compare_tables, query_tables
 
     one, two = query_tables(args.first), query_tables(args.second)

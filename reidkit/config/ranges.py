@@ -14,6 +14,7 @@ from typing import Any
 from reidkit.config.problems import Problem
 
 INFINITY = math.inf
+MOST_RESAMPLES = 1_000_000  # which take minutes on a usual test set
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ RANGES: dict[tuple[str, ...], Bounds] = {
     ("model", "losses", "*", "weight"): FACTOR,
     ("input", "size"): Bounds(1, whole=True, length=2),
     ("evaluation", "topk"): Bounds(1, whole=True, length=0),
-    ("evaluation", "bootstrap"): Bounds(0, 1_000_000, whole=True),
+    ("evaluation", "bootstrap"): Bounds(0, MOST_RESAMPLES, whole=True),
 }
 # what an option of this name may be in every component of a kind that has it; a component with
 # other bounds, or with options of its own, has them in ``ranges``: {"dim": Bounds(1, whole=True)}

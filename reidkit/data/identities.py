@@ -206,7 +206,10 @@ def _column(values: Any, where: str) -> NDArray | list:
         raise UserError(
             f"{where} must be one number or text per image, got {values.dtype} {values.shape}"
         )
-    return values if values.dtype.kind in "iuf" else values.tolist()
+    try:
+        return values if values.dtype.kind in "iuf" else values.tolist()
+    except ValueError as error:  # a code point beyond Unicode
+        raise UserError(f"{where}: {error}") from None
 
 
 def _distinct(column: NDArray | list) -> tuple[dict[Any, int], NDArray[np.int64]]:

@@ -118,7 +118,7 @@ def pool_queries(
     ]
     missing = [row for row, key in enumerate(wanted) if key not in groups]
     if missing:
-        identity, camera = wanted[missing[0]]
+        identity, camera = query.labels.person(missing[0]), wanted[missing[0]][1]
         raise UserError(
             f"multi-query: {len(missing)} of {len(query)} queries have no image of their person "
             f"and camera among the {len(images)} of {images.name}; first: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def compare_tables(
     Raises:
         UserError: other queries, or no common metric.
     """
-    tables = [read_queries(path) for path in (first, second)]
+    tables = [_read(path) for path in (first, second)]
     rows = _aligned(tables[0], tables[1], first, second)
     columns = [{k: v[order] for k, v in t.items()} for t, order in zip(tables, rows, strict=True)]
     both = (columns[0]["n_positives"] > 0) & (columns[1]["n_positives"] > 0)
@@ -69,6 +70,19 @@ def compare_tables(
     }
 
 
+def _read(path: Path) -> dict[str, NDArray]:
+    """A per-query table, with every score that its valid queries need."""
+    table = read_queries(path)
+    missing = [name for name in ("file", "query", "n_positives") if name not in table]
+    if missing:
+        raise UserError(f"{path}: not a per-query table, it has no column '{missing[0]}'")
+    for name, values in table.items():
+        if values.dtype.kind == "f" and np.isnan(values[table["n_positives"] > 0]).any():
+            row = int(np.argmax(np.isnan(values) & (table["n_positives"] > 0)))
+            raise UserError(f"{path}: column '{name}' is empty in row {row + 1}, a valid query")
+    return table
+
+
 def _aligned(
     one: Mapping[str, NDArray], two: Mapping[str, NDArray], first: Path, second: Path
 ) -> tuple[NDArray, NDArray]:
@@ -86,12 +100,16 @@ def _aligned(
 
 
 def _keys(table: Mapping[str, NDArray], path: Path) -> list[tuple[str, int, int]]:
-    missing = [name for name in ("file", "query", "n_positives") if name not in table]
-    if missing:
-        raise UserError(f"{path}: not a per-query table, it has no column '{missing[0]}'")
     trials = table.get("trial", np.zeros(len(table["query"]), np.int64))
     names = (_tail(str(file)) for file in table["file"])
-    return list(zip(names, table["query"].tolist(), trials.tolist(), strict=True))
+    keys = list(zip(names, table["query"].tolist(), trials.tolist(), strict=True))
+    if len(set(keys)) < len(keys):
+        name, query, trial = Counter(keys).most_common(1)[0][0]
+        raise UserError(
+            f"{path}: query {query} ({name}) of trial {trial} is there twice, so the rows of two "
+            "tables cannot be matched"
+        )
+    return keys
 
 
 def _tail(file: str) -> str:

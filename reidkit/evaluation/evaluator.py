@@ -14,7 +14,7 @@ from torch import nn
 from reidkit.data.split import Trial
 from reidkit.errors import UserError
 from reidkit.evaluation.apply_protocol import POOLS, apply_protocol, check_trials, random_halves
-from reidkit.evaluation.guards import check_sides, check_valid, rerank_hints
+from reidkit.evaluation.guards import check_options, check_sides, check_valid, rerank_hints
 from reidkit.evaluation.labelled import LabelledEmbeddings
 from reidkit.evaluation.metrics.camera_pairs import by_camera_pair
 from reidkit.evaluation.metrics.intervals import bootstrap_intervals, per_query_metrics
@@ -66,8 +66,8 @@ class RankingEvaluator:
         settings: of the run, for re-rankers that declare them. Supplied by the framework.
 
     Raises:
-        ValueError: unknown protocol, policy, pool or sampling, a depth, repeats or trials below 1,
-            block_mb not above 0.
+        ValueError: unknown protocol, policy, pool or sampling, a depth below 1, more than a million
+            repeats, trials or resamples, block_mb not above 0, a negative seed.
 
     Example:
         >>> import torch
@@ -107,17 +107,8 @@ class RankingEvaluator:
             raise ValueError(f"single_shot must be one of {SINGLE_SHOT}, got {single_shot!r}")
         if pool not in POOLS:
             raise ValueError(f"pool must be one of {POOLS}, got {pool!r}")
-        if not topk or min(topk) < 1:
-            raise ValueError(f"topk must be depths of at least 1, got {tuple(topk)}")
-        if repeats < 1 or trials < 1:
-            raise ValueError(f"repeats and trials must be at least 1, got {repeats} and {trials}")
-        if any(not 0 <= rate <= 1 for rate in (*far_targets, *fpir_targets)) or bootstrap < 0:
-            raise ValueError(
-                "far_targets and fpir_targets must be rates from 0 to 1, bootstrap not below 0; "
-                f"got {tuple(far_targets)}, {tuple(fpir_targets)}, {bootstrap}"
-            )
-        if block_mb <= 0:
-            raise ValueError(f"block_mb must be above 0 megabytes, got {block_mb}")
+        counts = dict(repeats=repeats, trials=trials, bootstrap=bootstrap)
+        check_options(topk, counts, (*far_targets, *fpir_targets), block_mb, seed)
         self.protocol, self.topk, self.block_mb = protocol, tuple(topk), block_mb
         self.invalid, self.pool, self.seed = invalid, pool, seed
         self.single_shot, self.repeats, self.trials = single_shot, repeats, trials
@@ -198,7 +189,7 @@ class RankingEvaluator:
         )
         truth = match_labels(rules, query.labels, gallery.labels)
         check_valid(rules, truth, query.labels, gallery.labels)
-        check_sides(query, gallery)
+        hints = check_sides(query, gallery, matcher)
         name = " -> ".join([type(matcher).__name__, *self.rerankers])
         embeddings = query.embedding, gallery.embedding
         for step in self.rerankers.values():
@@ -208,7 +199,7 @@ class RankingEvaluator:
         gallery = replace(gallery, embedding=embeddings[1])
         score_one = self._single_shot if rules.single_shot else self._whole
         result = score_one(rules, query, gallery, matcher, truth, name)
-        result = replace(result, hints=rerank_hints(self.rerankers, truth))
+        result = replace(result, hints=(*hints, *rerank_hints(self.rerankers, truth)))
         if self.camera_pairs:
             pairs = by_camera_pair(rules, query, gallery, matcher, self.block_mb)
             result = replace(result, camera_pairs=pairs)
@@ -260,7 +251,7 @@ class RankingEvaluator:
             truth.valid,
             lambda part: single_shot_cmc(
                 query.embedding, gallery.embedding, truth, query.labels, gallery.labels,
-                matcher, max(self.topk), self.block_mb, repeats, self.seed, part,
+                matcher, min(max(self.topk), len(gallery)), self.block_mb, repeats, self.seed, part,
             ),
         )  # fmt: skip
         chances = np.concatenate(parts, axis=1)
@@ -291,7 +282,9 @@ def _labelled(
     known = {
         "query": numbers,
         "file": np.array([labels.file(i) for i in range(len(labels))]),
-        "identity": labels.identities,
+        "identity": np.array([labels.person(i) for i in range(len(labels))])
+        if labels.names
+        else labels.identities,
         "camera": labels.cameras,
     }
     invalid = [(int(numbers[index]), reason) for index, reason in result.invalid]

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from reidkit.data.identities import MOST
+from reidkit.data.identities import DISTRACTOR, MOST
 from reidkit.data.split import Split
 from reidkit.structures import Embedding, ImageMeta
 
@@ -27,6 +27,8 @@ class Labels:
         paths: M file names, for messages and tables, and to know an image again on the other side;
             may be None.
         times: (M,) seconds on the cameras' clock, or None.
+        names: of the people where they were numbered anew, see `Identities`; empty where the
+            numbers are what people are called.
 
     Raises:
         ValueError: lengths differ, or identities or cameras are no integers.
@@ -41,6 +43,7 @@ class Labels:
     cameras: NDArray[np.int64]
     paths: Sequence[str] | None = None
     times: NDArray[np.float64] | None = None
+    names: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         for name in ("identities", "cameras"):
@@ -77,7 +80,13 @@ class Labels:
             self.cameras[index],
             None if self.paths is None else [self.paths[i] for i in index],
             None if self.times is None else self.times[index],
+            self.names,
         )
+
+    def person(self, index: int) -> str:
+        """What the identity of an image is called."""
+        number = int(self.identities[index])
+        return self.names[number - 1] if self.names and number > DISTRACTOR else str(number)
 
     def file(self, index: int) -> str:
         """The file name of an image, or its position when names are not known."""
@@ -85,14 +94,16 @@ class Labels:
 
     @staticmethod
     def join(first: Labels, second: Labels) -> Labels:
-        """One side's labels followed by the other's; paths and times where both have them."""
+        """One side's labels followed by the other's, of the same people; paths and times where both
+        have them."""
         paths = times = None
         if first.paths is not None and second.paths is not None:
             paths = [*first.paths, *second.paths]
         if first.times is not None and second.times is not None:
             times = np.concatenate([first.times, second.times])
         identities = np.concatenate([first.identities, second.identities])
-        return Labels(identities, np.concatenate([first.cameras, second.cameras]), paths, times)
+        cameras = np.concatenate([first.cameras, second.cameras])
+        return Labels(identities, cameras, paths, times, first.names)
 
 
 @dataclass(frozen=True)

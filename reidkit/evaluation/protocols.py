@@ -222,12 +222,16 @@ def _same_file(query: Labels, gallery: Labels, rows: NDArray, own: NDArray) -> N
 
 
 def _reason(protocol: Protocol, query: Labels, index: int, n_own: int) -> str:
-    identity, camera = query.identities[index], query.cameras[index]
-    if identity <= DISTRACTOR:
-        name = {JUNK: "junk", DISTRACTOR: "distractors"}.get(int(identity), "no person")
+    identity, camera = query.person(index), query.cameras[index]
+    if query.identities[index] <= DISTRACTOR:
+        number = int(query.identities[index])
+        name = {JUNK: "junk", DISTRACTOR: "distractors"}.get(number, "no person")
         return f"identity {identity} marks {name}; people are numbered from 1"
     if n_own == 0:
         return f"no gallery image of identity {identity}"
     if protocol.across_cameras:
         return f"identity {identity} is in the gallery only under the query's own camera {camera}"
+    if n_own > 1:
+        name = query.file(index)
+        return f"all {n_own} gallery images of identity {identity} have the query's name, {name!r}"
     return f"the gallery's only image of identity {identity} is the query itself"

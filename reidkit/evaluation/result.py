@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 TIE_WIDTH = 1e-4  # bounds are reported when ties could move a number by more
 SHOWN_INVALID = 3
+ANY = 3e38  # thresholds beyond accept every pair
 
 
 @dataclass(frozen=True)
@@ -94,21 +95,16 @@ class RankingResult:
         figures = self.verification
         if not figures:
             return []
-        lines = [
-            f"{figures['n_genuine']:,.0f} genuine and {figures['n_impostor']:,.0f} impostor pairs: "
-            f"EER {100 * figures['eer']:.2f} at distance {figures['eer_threshold']:.4f}"
-        ]
-        lines += [
-            f"  TAR {100 * x['tar']:.2f} at FAR {x['far']:g} (distance {x['threshold']:.4f})"
-            for x in figures["tar_at_far"]
-        ]
+        genuine, impostor = figures["n_genuine"], figures["n_impostor"]
+        head = f"{genuine:,.0f} genuine and {impostor:,.0f} impostor pairs: "
+        if figures["eer"] is None:
+            return [f"{head}both are needed for EER, TAR and FNIR"]
+        eer, threshold = figures["eer"], figures["eer_threshold"]
+        lines = [f"{head}EER {100 * eer:.2f} at distance {threshold:.4f}"]
+        lines += [_at_rate("TAR", x, "tar", "FAR", "far") for x in figures["tar_at_far"]]
         missing = figures["searches_without_mate"]
-        how = f"{missing:,.0f} queries without mate" if missing else "own identity left out"
-        lines += [
-            f"  FNIR {100 * x['fnir']:.2f} at FPIR {x['fpir']:g} (distance {x['threshold']:.4f}; "
-            f"{how})"
-            for x in figures["fnir_at_fpir"]
-        ]
+        how = f"; {missing:,.0f} queries without mate" if missing else "; own identity left out"
+        lines += [_at_rate("FNIR", x, "fnir", "FPIR", "fpir", how) for x in figures["fnir_at_fpir"]]
         return lines
 
     def _by_cameras(self) -> list[str]:
@@ -156,6 +152,15 @@ class RankingResult:
             with atomic_write(path) as file:
                 file.write(text.encode())
         return text
+
+
+def _at_rate(name: str, entry: dict[str, Any], key: str, rate: str, at: str, how: str = "") -> str:
+    """One line of verification: a share at a rate, and what was reached."""
+    if entry[key] is None:
+        return f"  {name} at {rate} {entry[at]:g}: no pairs to measure it with"
+    far = f"distance {entry['threshold']:.4f}" if entry["threshold"] < ANY else "any distance"
+    few = f"; {rate} reached: 0, pairs are too few or tied" if entry["reached"] == 0 else ""
+    return f"  {name} {100 * entry[key]:.2f} at {rate} {entry[at]:g} ({far}{how}{few})"
 
 
 def _plain(value: object) -> object:

@@ -66,11 +66,13 @@ def score_single_shot(
     """Scores of rankings that hold one image of each person.
 
     Args:
-        chances: (3, V, depth) of `single_shot_cmc`, depth at least the largest of ``topk``.
+        chances: (3, V, depth) of `single_shot_cmc`; depth is at least the largest of ``topk``, or
+            the size of the gallery, by which every positive is found.
         how: stands behind the protocol's label: "exact", or how galleries were drawn.
         truth, protocol, matcher, topk, invalid: as for `score`.
     """
-    ways = [{f"R{k}": chances[way][:, k - 1] for k in topk} for way in range(3)]
+    depth = chances.shape[2]
+    ways = [{f"R{k}": chances[way][:, min(k, depth) - 1] for k in topk} for way in range(3)]
     return _result(ways, dict(ways[0]), truth, protocol, matcher, invalid, f" ({how})")
 
 
@@ -154,9 +156,10 @@ def mean_over_trials(results: Sequence[RankingResult]) -> RankingResult:
 
 
 def _mean(values: Sequence[Any]) -> Any:
-    """The mean of equally built dicts and lists of numbers, number by number."""
+    """The mean of equally built dicts and lists of numbers, number by number, without None."""
     if isinstance(values[0], dict):
         return {key: _mean([value[key] for value in values]) for key in values[0]}
     if isinstance(values[0], list):
         return [_mean(list(column)) for column in zip(*values, strict=True)]
-    return float(np.mean(values))
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None

@@ -1,8 +1,8 @@
-"""Features from anywhere as a test set: .npz or .parquet with labels inside or in a table beside.
+"""Features from anywhere as a test set: .npz, .npy or .parquet, labels inside or in a table beside.
 
-One list of images with a column ``split`` ("query", "gallery", also "both"), or, in .npz, arrays
-``query_features``, ``gallery_features`` with ``query_identity``, ``gallery_identity`` and so on, or
-a table of ``distances`` instead of features.
+One list of images with a column ``split`` ("query", "gallery", also "both") or ``is_query`` and
+``is_gallery``; or, in .npz, two: arrays ``query_features``, ``gallery_features`` with
+``query_identity``, ``gallery_identity`` and so on, or ``distances`` in place of features.
 """
 
 from __future__ import annotations
@@ -15,197 +15,189 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from reidkit.data.identities import Identities, number_identities
 from reidkit.errors import UserError
-from reidkit.evaluation.io.queries import read_queries
+from reidkit.evaluation.io.arrays import read_arrays
+from reidkit.evaluation.io.columns import (
+    SIDES,
+    Column,
+    cameras,
+    cells,
+    meanings,
+    real_numbers,
+    rows_of_sides,
+    texts,
+)
+from reidkit.evaluation.io.join import join
 from reidkit.evaluation.io.store import TestSet, read_store
+from reidkit.evaluation.io.tables import read_table
+from reidkit.evaluation.io.vectors import read_distances, read_embedding
 from reidkit.evaluation.labelled import LabelledEmbeddings, Labels
 from reidkit.evaluation.matchers.precomputed import precomputed
 from reidkit.structures import Embedding
 
-# a column's name -> other names under which it is met
-COLUMNS = {
-    "identity": ("identities", "pid", "pids", "id", "ids", "person", "label"),
-    "camera": ("cameras", "camid", "camids", "cam", "cams"),
-    "split": ("set", "subset"),
-    "file": ("files", "path", "paths", "name", "image"),
-    "time": ("times",),
-}
-SPLITS = ("query", "gallery", "multi_query")
-TENSORS = ("features", "visibility")
+OPTION = "--{} "  # as the command line writes options
+Marks = tuple[str | int | None, str | int | None]
 
 
-def read_features(path: str | Path, labels: str | Path | None = None) -> TestSet:
-    """A test set from a feature store, .npz or .parquet.
+def read_features(
+    path: str | Path,
+    labels: str | Path | None = None,
+    junk: str | int | None = None,
+    distractor: str | int | None = None,
+) -> TestSet:
+    """A test set from a feature store, .npz, .npy or .parquet.
+
+    Every identity is a person's, 0 and names among them; only what ``junk`` and ``distractor`` name
+    is none. A feature store has marks of its own.
 
     Args:
         path: the features.
-        labels: .csv or .parquet with a row per image in the order of the features: ``identity``,
-            ``camera``, ``split``, perhaps ``file`` and ``time``. None: they are in ``path``.
+        labels: .csv or .parquet with a row per image: ``identity``, ``camera``, ``split``, perhaps
+            ``file`` and ``time``. Its rows are those of the features by their file names, in any
+            order, or by their order where one of the two has no names. None: they are in ``path``.
+        junk: the identity of images that are left out for every query (-1 in Market-1501).
+        distractor: the identity of images of nobody who is looked for (0 in Market-1501).
 
     Returns:
-        Its ``meta`` holds ``precomputed``, a matcher, when the file brings distances.
+        Its ``meta`` holds ``notes``, sentences on what was matched and numbered, and
+        ``precomputed``, a matcher, when the file brings distances.
 
     Raises:
-        UserError: no such file, or something that a test needs is missing.
+        UserError: no such file, damage, something that a test needs is missing or said twice, or a
+            value that cannot be.
     """
     path = Path(path)
     if path.is_dir():
-        if labels is not None:
-            raise UserError(f"{path}: a feature store has its labels inside; leave {labels} out")
+        if labels is not None or junk is not None or distractor is not None:
+            extra = labels or "--junk and --distractor"
+            raise UserError(f"{path}: a feature store has its labels inside; leave {extra} out")
         return read_store(path)
-    arrays = _read_arrays(path)
-    if labels is not None:
-        arrays.update(read_queries(labels))
-    known = _renamed(arrays)
-    if any(name.startswith("query_") for name in known):
-        return _two_sided(path, known)
-    return _one_list(path, known, str(labels or path))
-
-
-def _read_arrays(path: Path) -> dict[str, NDArray]:
+    if path.suffix not in (".npz", ".npy", ".parquet"):
+        raise UserError(f"{path}: features are read from .npz, .npy, .parquet or a feature store")
     if not path.is_file():
         raise UserError(f"{path}: no such file or feature store")
-    if path.suffix == ".npz":
-        try:
-            with np.load(path, allow_pickle=False) as content:
-                return {name: content[name] for name in content.files}
-        except ValueError as error:
+    raw = read_table(path) if path.suffix == ".parquet" else read_arrays(path)
+    columns, notes = meanings(raw, str(path)), list[str]()
+    two_lists = "distances" in columns or any(f"{s}_features" in columns for s in SIDES)
+    if labels is not None:
+        if two_lists:
             raise UserError(
-                f"{path}: {error}; store texts as fixed-width strings, not as objects"
-            ) from None
-    if path.suffix == ".parquet":
-        columns: dict[str, Any] = read_queries(path, skip=TENSORS)
-        import pyarrow.parquet
-
-        table = pyarrow.parquet.read_table(path)
-        for name in TENSORS:
-            if name in table.column_names:
-                columns[name] = np.array(table.column(name).to_pylist(), np.float32)
-        return columns
-    raise UserError(f"{path}: features are read from .npz, .parquet or a feature store")
+                f"{path}: has lists of its own for query and gallery; its labels are arrays inside "
+                f"(query_identity, query_camera, ...), so leave {labels} out"
+            )
+        beside = meanings(read_table(labels), str(labels))
+        columns, note = join(columns, beside, str(path), str(labels))
+        notes.append(note)
+    where, marks = str(labels or path), (junk, distractor)
+    test = _two_lists(path, columns, marks) if two_lists else _one_list(path, columns, where, marks)
+    test.meta["notes"] = notes + test.meta["notes"]
+    return test
 
 
-def _renamed(arrays: Mapping[str, NDArray]) -> dict[str, NDArray]:
-    """Columns under their usual names, behind "query_" and "gallery_" too."""
-    other = {alias: name for name, aliases in COLUMNS.items() for alias in aliases}
-    columns = {}
-    for name, values in arrays.items():
-        side = next((f"{s}_" for s in SPLITS if name.startswith(f"{s}_")), "")
-        plain = name.removeprefix(side).lower()
-        columns[side + other.get(plain, plain)] = values
-    return columns
-
-
-def _two_sided(path: Path, arrays: Mapping[str, NDArray]) -> TestSet:
-    table, sides, meta = arrays.get("distances"), {}, dict[str, Any](dataset=path.name)
-    ids: dict[str, Embedding] = {}
-    if table is not None:
-        within = (arrays.get("query_distances"), arrays.get("gallery_distances"))
+def _two_lists(path: Path, columns: Mapping[str, Column], marks: Marks) -> TestSet:
+    ids, meta = dict[str, Embedding](), dict[str, Any](dataset=path.name)
+    if "distances" in columns:
+        tables = [columns.get(n) for n in ("distances", "query_query", "gallery_gallery")]
+        across, *within = [None if t is None else read_distances(t) for t in tables]
         try:
-            ids["query"], ids["gallery"], meta["precomputed"] = precomputed(table, *within)
+            ids["query"], ids["gallery"], meta["precomputed"] = precomputed(across, *within)
         except ValueError as error:
             raise UserError(f"{path}: {error}") from None
-    for name in SPLITS:
-        own = {k.removeprefix(f"{name}_"): v for k, v in arrays.items() if k.startswith(f"{name}_")}
-        if not own and name == "multi_query":
-            continue
-        embedding = ids.get(name)
-        if embedding is None:
-            embedding = _embedding(path, own, f"{name}_features")
-        sides[name] = _side(str(path), own, embedding, name)
-    return TestSet(sides, meta=meta)
+    sides = {}
+    for name in SIDES:
+        own = {k.removeprefix(f"{name}_"): v for k, v in columns.items() if k.startswith(name)}
+        if own or name != "multi_query":
+            _require(own, ("identity", "camera"), str(path), name)
+            if name not in ids:
+                _require(own, ("features",), str(path), name)
+                ids[name] = read_embedding(own["features"], own.get("visibility"))
+            sides[name] = own
+    people = _number(path, {name: own["identity"] for name, own in sides.items()}, marks)
+    starts = np.cumsum([0, *(len(own["identity"].values) for own in sides.values())])
+    meta["notes"] = [people.notice] if people.notice else []
+    return TestSet(
+        {
+            name: LabelledEmbeddings(
+                ids[name],
+                _labels(str(path), own, people, slice(starts[i], starts[i + 1]), len(ids[name])),
+                name,
+            )
+            for i, (name, own) in enumerate(sides.items())
+        },
+        meta=meta,
+    )
 
 
-def _one_list(path: Path, arrays: Mapping[str, NDArray], where: str) -> TestSet:
-    embedding = _embedding(path, arrays, "features")
-    if "split" not in arrays:
-        raise UserError(
-            f"{where}: no column 'split' that says which images are query and which gallery "
-            f"(query, gallery, or both); it has: {', '.join(arrays)}"
-        )
-    split = np.char.lower(np.asarray(arrays["split"]).astype(str))
-    unknown = sorted(set(split.tolist()) - {*SPLITS, "both", "train", ""})
-    if unknown:
-        raise UserError(
-            f"{where}: split {unknown[0]!r}; use query, gallery, both, multi_query or train"
-        )
-    whole = _side(where, arrays, embedding, "all")
-    rows = {
-        name: np.isin(split, (name, "both") if name != "multi_query" else (name,))
-        for name in SPLITS
-    }
-    for name in ("query", "gallery"):
-        if not rows[name].any():
-            raise UserError(f"{where}: the {name} is empty, no row has split '{name}' or 'both'")
-    sides = {
-        name: LabelledEmbeddings(
-            whole.embedding[torch.from_numpy(np.flatnonzero(mask))], whole.labels[mask], name
-        )
-        for name, mask in rows.items()
-        if mask.any()
-    }
-    return TestSet(sides, meta=dict(dataset=path.name))
+def _number(path: Path, sides: Mapping[str, Column], marks: Marks) -> Identities:
+    """People of all sides, numbered together."""
+    values = {name: cells(column) for name, column in sides.items()}
+    rows = [(name, row) for name, own in values.items() for row in range(1, len(own) + 1)]
+
+    def place(index: int) -> str:
+        return f"row {rows[index][1]} of {rows[index][0]}"
+
+    every = [value for own in values.values() for value in own]
+    return number_identities(every, f"{path}: identities", *marks, place=place, option=OPTION)
 
 
-def _embedding(path: Path, arrays: Mapping[str, NDArray], called: str) -> Embedding:
-    features = arrays.get("features")
-    if features is None:
-        raise UserError(f"{path}: no array '{called}'; it has: {', '.join(arrays) or 'nothing'}")
-    if features.ndim not in (2, 3) or not np.issubdtype(features.dtype, np.floating):
-        raise UserError(
-            f"{path}: {called} must be numbers (images, dims) or (images, parts, dims), got "
-            f"{features.dtype} {features.shape}"
-        )
-    vectors = torch.from_numpy(np.ascontiguousarray(features, np.float32))
-    vectors = vectors[:, None] if vectors.ndim == 2 else vectors
-    seen = arrays.get("visibility")
-    visibility = None if seen is None else torch.from_numpy(np.asarray(seen, np.float32))
+def _one_list(path: Path, columns: Mapping[str, Column], where: str, marks: Marks) -> TestSet:
+    _require(columns, ("features",), str(path), "the images")
+    embedding = read_embedding(columns["features"], columns.get("visibility"))
+    _require(columns, ("identity", "camera"), where, "the images")
     try:
-        return Embedding(vectors, visibility)
-    except ValueError as error:
-        raise UserError(f"{path}: {error}") from None
+        masks = rows_of_sides(columns, len(embedding))
+    except UserError as error:
+        raise UserError(str(error) if where in str(error) else f"{where}: {error}") from None
+    for name in ("query", "gallery"):
+        if not masks[name].any():
+            raise UserError(f"{where}: the {name} is empty, no row has split '{name}' or 'both'")
+    identity = columns["identity"]
+    people = number_identities(cells(identity), identity.where, *marks, option=OPTION)
+    labels = _labels(where, columns, people, slice(None), len(embedding))
+    sides = {
+        name: LabelledEmbeddings(embedding[torch.from_numpy(np.flatnonzero(m))], labels[m], name)
+        for name, m in masks.items()
+        if m.any()
+    }
+    notes = [people.notice] if people.notice else []
+    return TestSet(sides, meta=dict(dataset=path.name, notes=notes))
 
 
-def _side(
-    where: str, arrays: Mapping[str, NDArray], embedding: Embedding, name: str
-) -> LabelledEmbeddings:
-    for column in ("identity", "camera"):
-        if column not in arrays:
+def _require(columns: Mapping[str, Column], names: tuple[str, ...], where: str, side: str) -> None:
+    for name in names:
+        if name not in columns:
+            array = f"array '{name if side == 'the images' else f'{side}_{name}'}'"
             hint = (
                 " (one camera: a column of zeros and --protocol single-camera)"
-                if column == "camera"
+                if name == "camera"
                 else ""
             )
             raise UserError(
-                f"{where}: no column '{column}' for {name}{hint}; it has: {', '.join(arrays)}"
+                f"{where}: no {array if name == 'features' else f'column {name!r}'} for {side}"
+                f"{hint}; it has: {', '.join(columns) or 'nothing'}"
             )
-    files = arrays.get("file")
-    try:
-        labels = Labels(
-            _whole_numbers(where, "identity", arrays["identity"]),
-            _whole_numbers(where, "camera", arrays["camera"]),
-            None if files is None else [str(file) for file in files],
-            arrays.get("time"),
-        )
-        return LabelledEmbeddings(embedding, labels, name)
-    except ValueError as error:
-        raise UserError(f"{where}: {error}") from None
 
 
-def _whole_numbers(where: str, column: str, values: NDArray) -> NDArray:
-    """A column of integers, which may be written as floats."""
-    values = np.asarray(values)
-    if values.ndim != 1 or np.issubdtype(values.dtype, np.integer):
-        return values
-    if np.issubdtype(values.dtype, np.floating):
-        whole = np.isfinite(values) & (values == np.round(values))
-        if whole.all():
-            return values.astype(np.int64)
-    else:
-        whole = np.zeros(len(values), bool)
-    first = int(np.argmin(whole))
-    people = " (people from 1, 0 for distractors, -1 for junk)" if column == "identity" else ""
-    raise UserError(
-        f"{where}: column '{column}' must hold whole numbers{people}; "
-        f"row {first + 1} has {values[first].item()!r}"
+def _labels(
+    where: str, columns: Mapping[str, Column], people: Identities, rows: slice, count: int
+) -> Labels:
+    """The labels of one list of images."""
+    names, time = columns.get("file"), columns.get("time")
+    numbers: NDArray[np.int64] = people.numbers[rows]
+    known = {
+        "identity": numbers,
+        "camera": cameras(columns["camera"]),
+        "file": None if names is None else texts(names),
+        "time": None if time is None else real_numbers(time),
+    }
+    for name, values in known.items():
+        if values is not None and len(values) != count:
+            raise UserError(f"{columns[name].where} has {len(values)} rows for {count} images")
+    return Labels(
+        numbers,
+        known["camera"],
+        known["file"],
+        known["time"],
+        people.names,  # type: ignore[arg-type]
     )

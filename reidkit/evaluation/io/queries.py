@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reidkit.data.identities import whole_numbers
 from reidkit.errors import UserError
-from reidkit.utils.io import atomic_write
+from reidkit.evaluation.io.columns import Column, real_numbers
+from reidkit.evaluation.io.tables import pyarrow, read_table
+from reidkit.utils.io import atomic_write, ensure_writable
+
+WHOLE = ("query", "trial", "camera", "n_positives")
+_SCORE = re.compile(r"AP|AP_official|INP|first_rank|R\d+")
 
 
 def write_queries(path: str | Path, columns: Mapping[str, NDArray]) -> None:
@@ -32,82 +39,89 @@ def write_queries(path: str | Path, columns: Mapping[str, NDArray]) -> None:
         >>> file.read_text().split()
         ['file,AP', 'a.jpg,0.5', 'b.jpg,']
     """
+    check_place(path)
     path = Path(path)
     if path.suffix == ".parquet":
-        arrow, parquet = _pyarrow(path)
-        table = arrow.table(
-            {name: arrow.array(list(v), from_pandas=True) for name, v in columns.items()}
-        )
-        with atomic_write(path) as file:
-            parquet.write_table(table, file)
+        _write_parquet(path, columns)
         return
-    if path.suffix != ".csv":
-        raise UserError(f"{path}: per-query tables are written as .csv or .parquet")
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     for row in zip(*(column.tolist() for column in columns.values()), strict=True):
         writer.writerow(["" if value != value else value for value in row])
-    with atomic_write(path, "w") as out:
-        out.write(text.getvalue())
+    with atomic_write(path) as out:  # names of files may hold bytes that are no UTF-8
+        out.write(text.getvalue().encode("utf-8", "surrogateescape"))
 
 
-def read_queries(path: str | Path, skip: Sequence[str] = ()) -> dict[str, NDArray]:
-    """Columns of a table written by `write_queries`; numbers where all entries are numbers.
+def _write_parquet(path: Path, columns: Mapping[str, NDArray]) -> None:
+    arrow, parquet = pyarrow(path)
+    try:
+        table = arrow.table(
+            {name: arrow.array(list(v), from_pandas=True) for name, v in columns.items()}
+        )
+    except UnicodeEncodeError:
+        raise UserError(
+            f"{path}: a file name is no UTF-8, which Parquet cannot hold; write a .csv"
+        ) from None
+    with atomic_write(path) as file:
+        parquet.write_table(table, file)
+
+
+def read_queries(path: str | Path) -> dict[str, NDArray]:
+    """Columns of a table written by `write_queries`.
 
     Args:
         path: .csv or .parquet.
-        skip: columns of a Parquet file that are not wanted.
+
+    Returns:
+        Known columns as numbers, empty cells of scores as NaN; files and all others as text.
 
     Raises:
-        UserError: no such file, another suffix, an empty table, or Parquet without pyarrow.
+        UserError: what `read_table` refuses, or a number that cannot be.
+
+    Example:
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp(), "queries.csv")
+        >>> write_queries(file, {"file": np.array(["01", "02"]), "AP": np.array([0.5, np.nan])})
+        >>> read_queries(file)
+        {'file': array(['01', '02'], dtype='<U2'), 'AP': array([0.5, nan])}
     """
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
-    if path.suffix == ".parquet":
-        table = _pyarrow(path)[1].read_table(path)
-        wanted = [name for name in table.column_names if name not in skip]
-        return {n: _numbers(table.column(n).to_pylist()) for n in wanted}
-    if path.suffix != ".csv":
-        raise UserError(f"{path}: tables are read from .csv or .parquet")
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = list(csv.reader(file))
-    if len(rows) < 2:
-        raise UserError(f"{path}: holds no rows; expected a head line and one line per image")
-    uneven = next((i for i, row in enumerate(rows) if len(row) != len(rows[0])), None)
-    if uneven is not None:
-        raise UserError(
-            f"{path}, line {uneven + 1}: {len(rows[uneven])} cells, but the head has {len(rows[0])}"
-        )
+    table = read_table(path, errors="surrogateescape")
     return {
-        name.strip(): _numbers(list(cells))
-        for name, cells in zip(rows[0], zip(*rows[1:], strict=True), strict=True)
+        name: _typed(name, Column(cells, f"{path}: column '{name}'"))
+        for name, cells in table.items()
     }
 
 
-def _numbers(cells: list) -> NDArray:
-    """Integers or floats where all cells are, empty ones as NaN; else text."""
-    for kind in (np.int64, np.float64):
+def _typed(name: str, column: Column) -> NDArray:
+    """A column as numbers where its name says so, else as text."""
+    if name in WHOLE:
+        return whole_numbers(column.values, column.where)
+    if _SCORE.fullmatch(name):
+        empty = np.array([cell is None or cell == "" or cell != cell for cell in column.values])
+        limits = (1.0, np.inf) if name == "first_rank" else (0.0, 1.0)
+        filled = ["1" if skip else x for x, skip in zip(column.values, empty, strict=True)]
+        return np.where(empty, np.nan, real_numbers(Column(filled, column.where), *limits))
+    if name == "identity":
         try:
-            if kind is np.int64 and any(isinstance(c, float) for c in cells):
-                continue
-            blank = (
-                [np.nan if c in ("", None) else c for c in cells] if kind is np.float64 else cells
-            )
-            return np.array([kind(c) for c in blank])
-        except (ValueError, TypeError):
-            continue
-    return np.array(["" if c is None else str(c) for c in cells])
+            return whole_numbers(column.values, column.where)
+        except UserError:  # names of people
+            pass
+    return np.array(["" if cell is None else str(cell) for cell in column.values])
 
 
-def _pyarrow(path: Path):
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError:
-        raise UserError(
-            f"{path}: Parquet needs pyarrow, which is not installed: pip install pyarrow, or use "
-            "a .csv file"
-        ) from None
-    return pyarrow, pyarrow.parquet
+def check_place(path: str | Path) -> None:
+    """Refuse a place where `write_queries` could not write, before the work whose result it takes.
+
+    Args:
+        path: as for `write_queries`.
+
+    Raises:
+        UserError: another suffix, Parquet without pyarrow, or what `ensure_writable` refuses.
+    """
+    path = Path(path)
+    if path.suffix not in (".csv", ".parquet"):
+        raise UserError(f"{path}: per-query tables are written as .csv or .parquet")
+    if path.suffix == ".parquet":
+        pyarrow(path)
+    ensure_writable(path)

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from reidkit.structures import Embedding
 
+Figures = dict[str, float | None]
 BINS = 1 << 16
 CHUNK = 1 << 18  # distances looked at together; fits the processor's cache
 PROBES = 256  # queries and gallery images that set the histogram's range
@@ -128,21 +129,29 @@ class Verification:
         whole._cut()
         return whole
 
-    def tar_at_far(self, far: float) -> dict[str, float]:
-        """Threshold, share of genuine pairs accepted, and the FAR reached, at most ``far``."""
-        total = int(self.counts.sum())
+    def tar_at_far(self, far: float) -> Figures:
+        """Threshold, share of genuine pairs accepted, and the FAR reached, at most ``far``.
+
+        Without impostor pairs, or without genuine ones, there is none of them (None).
+        """
+        total, genuine = int(self.counts.sum()), _joined(self.genuine)
+        if not total or not len(genuine):
+            return dict(far=far, threshold=None, reached=None, tar=None)
         threshold = highest_threshold(self.smallest, far, total)
-        genuine = _joined(self.genuine)
-        reached = np.count_nonzero(self.smallest <= threshold) / max(total, 1)
-        tar = np.count_nonzero(genuine <= threshold) / max(len(genuine), 1)
+        reached = np.count_nonzero(self.smallest <= threshold) / total
+        tar = np.count_nonzero(genuine <= threshold) / len(genuine)
         return dict(far=far, threshold=threshold, reached=reached, tar=tar)
 
-    def eer(self) -> tuple[float, float]:
+    def eer(self) -> tuple[float, float] | tuple[None, None]:
         """(equal error rate, threshold): where FAR = 1 - TAR, between two of 65,536 bins.
+
+        Without impostor pairs, or without genuine ones, there is none (None).
 
         The genuine pairs are exact; the impostors are counted to the bin, so that the rate is off
         by less than one bin's share of them.
         """
+        if not self.counts.any() or not any(map(len, self.genuine)):
+            return None, None
         edges = np.linspace(self.low, self.high, BINS + 1)
         far = np.concatenate([[0], np.cumsum(self.counts)]) / max(self.counts.sum(), 1)
         genuine = np.sort(_joined(self.genuine))
@@ -155,8 +164,10 @@ class Verification:
         rate = far[i - 1] + part * (far[i] - far[i - 1])
         return float(rate), float(edges[i - 1] + part * (edges[i] - edges[i - 1]))
 
-    def fnir_at_fpir(self, fpir: float, without_mate: NDArray[np.int64]) -> dict[str, float]:
+    def fnir_at_fpir(self, fpir: float, without_mate: NDArray[np.int64]) -> Figures:
         """Share of searches that miss their person when at most ``fpir`` raise a false alarm.
+
+        Without searches for people who are there, or without any impostor, there is none (None).
 
         Args:
             fpir: share of searches for people who are not there that may return anyone.
@@ -166,13 +177,15 @@ class Verification:
         queries, mates, nearest = (_joined(x) for x in (self.queries, self.mates, self.impostors))
         absent = np.isin(queries, without_mate)
         alarms = nearest[absent] if absent.any() else nearest[mates < np.inf]
-        threshold = highest_threshold(alarms, fpir, len(alarms))
         own = mates[mates < np.inf]
+        if not len(own) or not np.isfinite(alarms).any():
+            return dict(fpir=fpir, threshold=None, reached=None, fnir=None)
+        threshold = highest_threshold(alarms, fpir, len(alarms))
         return dict(
             fpir=fpir,
             threshold=threshold,
-            reached=np.count_nonzero(alarms <= threshold) / max(len(alarms), 1),
-            fnir=np.count_nonzero(own > threshold) / max(len(own), 1),
+            reached=np.count_nonzero(alarms <= threshold) / len(alarms),
+            fnir=np.count_nonzero(own > threshold) / len(own),
         )
 
     def summary(

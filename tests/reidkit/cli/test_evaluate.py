@@ -60,7 +60,8 @@ def test_features_and_labels_give_the_evaluators_numbers(files, capsys):
     content = json.loads(Path("result.json").read_text())
     assert content["metrics"] == wanted.metrics
     assert content["verification"] == wanted.verification
-    assert out == f"features.npz: {wanted.report()}\n"
+    note = "note: labels.csv: rows are taken in the order of features.npz, which has no file names"
+    assert out == f"{note}\nfeatures.npz: {wanted.report()}\n"
     table = read_queries("queries.csv")
     assert table["file"].tolist() == files.labels.paths[:20]
     np.testing.assert_array_equal(table["AP"], wanted.per_query["AP"])
@@ -118,13 +119,18 @@ def test_parquet_features(files, capsys):
     "change, message",
     [
         (dict(split=None), "no column 'split' that says which images are query and which gallery"),
-        (dict(camid=None), "no column 'camera' for all (one camera: a column of zeros and"),
+        (dict(camid=None), "no column 'camera' for the images (one camera: a column of zeros and"),
         (dict(split=["gallery"] * 60), "the query is empty, no row has split 'query' or 'both'"),
-        (dict(split=["test"] * 60), "split 'test'; use query, gallery, both, multi_query or train"),
-        (dict(pid=list(range(59))), "labels of one side differ in length"),
-        (dict(camid=["c1"] * 60), "column 'camera' must hold whole numbers; row 1 has 'c1'"),
-        (dict(pid=[1.0, 2.5] * 30), "(people from 1, 0 for distractors, -1 for junk); row 2 has 2"),
-        (dict(pid=[[1]] * 60), "identities must be one integer per image, got int64 (60, 1)"),
+        (dict(split=["test"] * 60), "column 'split': row 1 has 'test'; use one of query, gallery"),
+        (dict(split=["query"] * 59), "column 'split' has 59 rows for 60 images"),
+        (
+            dict(split=[["query"]] * 60),
+            "column 'split' must be one text per image, got <U5 (60, 1)",
+        ),
+        (dict(pid=list(range(59))), "column 'pid' has 59 rows for 60 images"),
+        (dict(camid=["c1"] * 60), "column 'camid' must hold whole numbers; row 1: 'c1' is no"),
+        (dict(pid=[1.0, 2.5] * 30), "column 'pid': row 2: 2.5 is no whole number"),
+        (dict(pid=[[1]] * 60), "column 'pid' must be one text per image, got int64 (60, 1)"),
     ],
 )
 def test_missing_and_odd_labels_are_refused(files, change, message):
@@ -148,7 +154,7 @@ def test_labels_beside_are_named_and_may_be_floats(files):
     found = read_features("features.npz", "floats.csv").sides["gallery"].labels
     np.testing.assert_array_equal(found.cameras, wanted.cameras)
     Path("short.csv").write_text("\n".join([head, *rows[:-1]]))
-    with pytest.raises(UserError, match="short.csv: all: 60 embeddings for 59 identities"):
+    with pytest.raises(UserError, match="short.csv: column 'split' has 59 rows for 60 images"):
         read_features("features.npz", "short.csv")
 
 
@@ -158,10 +164,10 @@ def test_other_files_are_refused(files, tmp_path):
     np.savez("objects.npz", features=np.array([None, 1]))
     for name, message in [
         ("absent.npz", "no such file or feature store"),
-        ("labels.csv", "features are read from .npz, .parquet or a feature store"),
-        ("empty.npz", "no array 'features'; it has: nothing"),
-        ("whole.npz", "features must be numbers (images, dims) or (images, parts, dims), got int"),
-        ("objects.npz", "store texts as fixed-width strings"),
+        ("labels.csv", "features are read from .npz, .npy, .parquet or a feature store"),
+        ("empty.npz", "no array 'features' for the images; it has: nothing"),
+        ("whole.npz", "whole numbers are quantised features: multiply them by the scale"),
+        ("objects.npz", "texts as fixed-width strings"),
         (".", "no feature store, it has no meta.json"),
     ]:
         with pytest.raises(UserError) as caught:

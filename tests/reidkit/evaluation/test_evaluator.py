@@ -140,8 +140,9 @@ def test_embeddings_that_are_no_numbers_are_refused(value):
         RankingEvaluator().evaluate(INPUT[0], in_gallery(broken), MATCHER)
     assert str(caught.value) == (
         "2 of 6 gallery embeddings hold NaN or infinite values; first: root/gallery/2.jpg. "
-        "Training has probably diverged: lower the learning rate, or look for the first NaN in the "
-        "loss curve"
+        "Either the model's weights are NaN (training has diverged: lower the learning rate, or "
+        "look for the first NaN in the loss curve), or the values overflowed the type that they "
+        "were kept in"
     )
 
 
@@ -181,7 +182,7 @@ def test_lengths_that_do_not_fit_are_refused():
         (dict(topk=(0, 1)), "topk must be depths of at least 1, got (0, 1)"),
         (dict(block_mb=0), "block_mb must be above 0 megabytes, got 0"),
         (dict(pool="sum"), "pool must be one of ('mean', 'max'), got 'sum'"),
-        (dict(repeats=0), "repeats and trials must be at least 1, got 0 and 10"),
+        (dict(repeats=0), "repeats must be from 1 to 1,000,000, got 0"),
         (
             dict(single_shot="one"),
             "single_shot must be one of ('exact', 'sampled'), got 'one'",
