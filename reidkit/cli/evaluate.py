@@ -31,6 +31,8 @@ def main(argv: list[str]) -> int:
 
     _try_places(args)
     evaluator, matcher = _components(args, overrides)
+    if args.junk is not None and args.junk == args.distractor:
+        raise UserError(f"--junk and --distractor are both {args.junk}; an identity marks one")
     test = read_features(args.features, args.labels, args.junk, args.distractor)
     for note in test.meta.get("notes", []):
         print(f"note: {note}")

@@ -173,7 +173,7 @@ def number_identities(
     marks = _marks(junk, distractor)
     distinct, places = _distinct(_column(values, where))
     keys = _keys(distinct, where, place)
-    spelling = dict(zip(keys, distinct, strict=True))
+    spelling: dict[Any, Any] = dict(zip(keys, distinct, strict=True))
     codes = {key: code for key in spelling if (code := _code(key, marks)) is not None}
     people = sorted(key for key in spelling if key not in codes)
     for key in people:

@@ -36,6 +36,7 @@ from reidkit.evaluation.labelled import LabelledEmbeddings, Labels
 from reidkit.evaluation.matchers.precomputed import precomputed
 from reidkit.structures import Embedding
 
+IMAGES = "the images"  # of one list
 OPTION = "--{} "  # as the command line writes options
 Marks = tuple[str | int | None, str | int | None]
 
@@ -98,10 +99,15 @@ def read_features(
 def _two_lists(path: Path, columns: Mapping[str, Column], marks: Marks) -> TestSet:
     ids, meta = dict[str, Embedding](), dict[str, Any](dataset=path.name)
     if "distances" in columns:
-        tables = [columns.get(n) for n in ("distances", "query_query", "gallery_gallery")]
-        across, *within = [None if t is None else read_distances(t) for t in tables]
+        within = [
+            read_distances(columns[name]) if name in columns else None
+            for name in ("query_query", "gallery_gallery")
+        ]
+        across = read_distances(columns["distances"])
         try:
-            ids["query"], ids["gallery"], meta["precomputed"] = precomputed(across, *within)
+            ids["query"], ids["gallery"], meta["precomputed"] = precomputed(
+                across, within[0], within[1]
+            )
         except ValueError as error:
             raise UserError(f"{path}: {error}") from None
     sides = {}
@@ -120,7 +126,7 @@ def _two_lists(path: Path, columns: Mapping[str, Column], marks: Marks) -> TestS
         {
             name: LabelledEmbeddings(
                 ids[name],
-                _labels(str(path), own, people, slice(starts[i], starts[i + 1]), len(ids[name])),
+                _labels(own, people, slice(starts[i], starts[i + 1]), len(ids[name])),
                 name,
             )
             for i, (name, own) in enumerate(sides.items())
@@ -142,9 +148,9 @@ def _number(path: Path, sides: Mapping[str, Column], marks: Marks) -> Identities
 
 
 def _one_list(path: Path, columns: Mapping[str, Column], where: str, marks: Marks) -> TestSet:
-    _require(columns, ("features",), str(path), "the images")
+    _require(columns, ("features",), str(path), IMAGES)
     embedding = read_embedding(columns["features"], columns.get("visibility"))
-    _require(columns, ("identity", "camera"), where, "the images")
+    _require(columns, ("identity", "camera"), where, IMAGES)
     try:
         masks = rows_of_sides(columns, len(embedding))
     except UserError as error:
@@ -154,7 +160,7 @@ def _one_list(path: Path, columns: Mapping[str, Column], where: str, marks: Mark
             raise UserError(f"{where}: the {name} is empty, no row has split '{name}' or 'both'")
     identity = columns["identity"]
     people = number_identities(cells(identity), identity.where, *marks, option=OPTION)
-    labels = _labels(where, columns, people, slice(None), len(embedding))
+    labels = _labels(columns, people, slice(None), len(embedding))
     sides = {
         name: LabelledEmbeddings(embedding[torch.from_numpy(np.flatnonzero(m))], labels[m], name)
         for name, m in masks.items()
@@ -166,38 +172,26 @@ def _one_list(path: Path, columns: Mapping[str, Column], where: str, marks: Mark
 
 def _require(columns: Mapping[str, Column], names: tuple[str, ...], where: str, side: str) -> None:
     for name in names:
-        if name not in columns:
-            array = f"array '{name if side == 'the images' else f'{side}_{name}'}'"
-            hint = (
-                " (one camera: a column of zeros and --protocol single-camera)"
-                if name == "camera"
-                else ""
-            )
-            raise UserError(
-                f"{where}: no {array if name == 'features' else f'column {name!r}'} for {side}"
-                f"{hint}; it has: {', '.join(columns) or 'nothing'}"
-            )
+        if name in columns:
+            continue
+        what = f"column '{name}'"
+        if name == "features":
+            what = "array 'features'" if side == IMAGES else f"array '{side}_features'"
+        elif name == "camera":
+            side += " (one camera: a column of zeros and --protocol single-camera)"
+        has = ", ".join(columns) or "nothing"
+        raise UserError(f"{where}: no {what} for {side}; it has: {has}")
 
 
-def _labels(
-    where: str, columns: Mapping[str, Column], people: Identities, rows: slice, count: int
-) -> Labels:
+def _labels(columns: Mapping[str, Column], people: Identities, rows: slice, count: int) -> Labels:
     """The labels of one list of images."""
     names, time = columns.get("file"), columns.get("time")
     numbers: NDArray[np.int64] = people.numbers[rows]
-    known = {
-        "identity": numbers,
-        "camera": cameras(columns["camera"]),
-        "file": None if names is None else texts(names),
-        "time": None if time is None else real_numbers(time),
-    }
+    camera = cameras(columns["camera"])
+    paths = None if names is None else texts(names)
+    times = None if time is None else real_numbers(time)
+    known = {"identity": numbers, "camera": camera, "file": paths, "time": times}
     for name, values in known.items():
         if values is not None and len(values) != count:
             raise UserError(f"{columns[name].where} has {len(values)} rows for {count} images")
-    return Labels(
-        numbers,
-        known["camera"],
-        known["file"],
-        known["time"],
-        people.names,  # type: ignore[arg-type]
-    )
+    return Labels(numbers, camera, paths, times, people.names)

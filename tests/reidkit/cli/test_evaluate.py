@@ -11,7 +11,6 @@ from reidkit.cli.main import main
 from reidkit.data.split import Trial
 from reidkit.errors import UserError
 from reidkit.evaluation import CosineMatcher, LabelledEmbeddings, Labels, RankingEvaluator
-from reidkit.evaluation.compare import compare_tables
 from reidkit.evaluation.io.features import read_features
 from reidkit.evaluation.io.queries import read_queries
 from reidkit.evaluation.io.store import TestSet, read_store, write_store
@@ -215,41 +214,77 @@ def test_a_store_gives_the_same_numbers_and_is_mapped(files, tmp_path, capsys):
         read_store(tmp_path / "store")
 
 
-def tables(tmp_path, **noises):
-    for name, noise in noises.items():
-        whole = side(noise=noise, seed=1)
-        result = RankingEvaluator().evaluate(whole[:20], whole[20:], CosineMatcher())
-        folder = tmp_path / name
-        folder.mkdir()
-        from reidkit.evaluation.io.queries import write_queries
-
-        write_queries(folder / "queries_target.csv", result.per_query)
-        yield folder, result
-
-
-def test_runs_are_compared_query_by_query(tmp_path, capsys):
-    (a, first), (b, second) = tables(tmp_path, a=1.5, b=0.3)
-    assert main(["compare", str(a), str(b), "--resamples", "500"]) == 0
-    out = capsys.readouterr().out
-    assert out.startswith("target") and " mAP" in out
-    found = compare_tables(a / "queries_target.csv", b / "queries_target.csv", 500)
-    assert found["mAP"][:2] == pytest.approx((first.metrics["mAP"], second.metrics["mAP"]))
-    assert found["R1"][2].difference == pytest.approx(second.metrics["R1"] - first.metrics["R1"])
-    assert found["mAP"][2].p < 0.05
-    turned = (b / "queries_target.csv").read_text().splitlines()
-    (b / "queries_target.csv").write_text("\n".join([turned[0], *turned[:0:-1]]))
-    again = compare_tables(a / "queries_target.csv", b / "queries_target.csv", 500)
-    assert {n: v[:2] for n, v in again.items()} == {n: v[:2] for n, v in found.items()}
+@pytest.mark.parametrize("option, name", [("--out", "r.json"), ("--queries", "q.csv")])
+def test_places_are_tried_before_the_work(files, capsys, monkeypatch, option, name):
+    monkeypatch.setattr(RankingEvaluator, "evaluate", lambda *_, **__: pytest.fail("worked"))
+    arguments = ["features.npz", "labels.csv"]
+    Path(name).mkdir()
+    Path("note").write_text("a file, no folder")
+    for place, message in [
+        (name, "is a folder; give a file's name"),
+        (f"note/{name}", "cannot be written"),
+        ("labels.csv", "is what is read; choose another file"),
+    ]:
+        status, out, err = run(*arguments, option, place, capsys=capsys)
+        assert status == 2 and message in err and "points" not in out, err
+    if option == "--queries":
+        status, _, err = run(*arguments, option, "q.txt", capsys=capsys)
+        assert status == 2 and "per-query tables are written as .csv or .parquet" in err
+        both = ["--queries", "one.csv", "--out", "one.csv"]
+        status, _, err = run(*arguments, *both, capsys=capsys)
+        assert status == 2 and "--out and --queries need a file each" in err
+    assert not list(Path().glob(".*")), "nothing is left of the trial"
 
 
-def test_other_queries_are_not_compared(tmp_path, capsys):
-    (a, _), (b, _) = tables(tmp_path, a=1.5, b=0.3)
-    lines = (b / "queries_target.csv").read_text().splitlines()
-    (b / "queries_target.csv").write_text("\n".join(lines[:-1]))
-    assert main(["compare", str(a), str(b)]) == 2
-    assert "1 only in the first, 0 only in the second (such as 019.jpg)" in capsys.readouterr().err
-    (b / "queries_target.csv").rename(b / "queries_source.csv")
-    assert main(["compare", str(a), str(b)]) == 2
-    assert "no common test" in capsys.readouterr().err
-    assert main(["compare", str(a), str(tmp_path)]) == 2
-    assert "no per-query tables (queries_*.csv)" in capsys.readouterr().err
+def test_the_table_is_printed_before_anything_is_written(files, capsys, monkeypatch):
+    def full(*_):
+        raise UserError("the disk is full")
+
+    monkeypatch.setattr("reidkit.evaluation.io.queries.write_queries", full)
+    status, out, err = run("features.npz", "labels.csv", "--queries", "q.csv", capsys=capsys)
+    assert status == 2 and "points" in out and "the disk is full" in err
+
+
+def test_file_names_that_are_no_utf8_survive_in_the_table(files, capsys):
+    names = [f"c1_{i}\udce9.jpg" for i in range(60)]
+    labels = read_features("features.npz", "labels.csv").sides
+    rows = {
+        name: np.concatenate([getattr(labels[s].labels, name) for s in labels])
+        for name in ("identities", "cameras")
+    }
+    np.savez(
+        "named.npz", features=files.embedding.vectors[:, 0].numpy(), paths=np.array(names),
+        pids=rows["identities"], camids=rows["cameras"],
+        split=np.array(["query"] * 20 + ["gallery"] * 40),
+    )  # fmt: skip
+    assert run("named.npz", "--queries", "q.csv", capsys=capsys)[0] == 0
+    assert b"c1_3\xe9.jpg" in Path("q.csv").read_bytes()
+    assert read_queries("q.csv")["file"].tolist() == names[:20]
+    assert main(["compare", "q.csv", "q.csv", "--resamples", "10"]) == 0
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["evaluation.bootstrap=100000000000"], "bootstrap must be from 0 to 1,000,000"),
+        (["~model.matcher"], "model.matcher is missing"),
+        (["model.matcher=PrecomputedMatcher"], "PrecomputedMatcher"),
+        (["evaluation.seed=-1"], "seed must not be below 0"),
+        (["--junk", "7", "--distractor", "7"], "--junk and --distractor are both 7"),
+        (["evaluation.block_mb=1e400"], "block_mb must be above 0 megabytes"),
+    ],
+)
+def test_options_that_cannot_be_end_in_words(files, capsys, arguments, message):
+    status, _, err = run("features.npz", "labels.csv", *arguments, capsys=capsys)
+    assert status == 2 and message in err
+
+
+def test_marks_and_names_of_people_on_the_command_line(files, capsys):
+    text = Path("labels.csv").read_text().replace("query,1,", "query,anna,")
+    Path("named.csv").write_text(text.replace("gallery,1,", "gallery,anna,"))
+    status, out, err = run("features.npz", "named.csv", "--queries", "q.csv", capsys=capsys)
+    assert status == 0, err
+    assert "note: named.csv: column 'pid': identities are names such as 'anna'" in out
+    assert read_queries("q.csv")["identity"][0] == "anna"
+    status, out, _ = run("features.npz", "labels.csv", "--junk", "-1", capsys=capsys)
+    assert status == 0 and "no image has --junk -1" in out
