@@ -206,10 +206,7 @@ def _column(values: Any, where: str) -> NDArray | list:
         raise UserError(
             f"{where} must be one number or text per image, got {values.dtype} {values.shape}"
         )
-    try:
-        return values if values.dtype.kind in "iuf" else values.tolist()
-    except ValueError as error:  # a code point beyond Unicode
-        raise UserError(f"{where}: {error}") from None
+    return values if values.dtype.kind in "iuf" else values.tolist()
 
 
 def _distinct(column: NDArray | list) -> tuple[dict[Any, int], NDArray[np.int64]]:

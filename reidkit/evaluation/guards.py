@@ -166,6 +166,8 @@ def _check_lengths(side: LabelledEmbeddings, vectors: Tensor) -> str:
     if not torch.isfinite(lengths).all():
         _check_finite(side, vectors)
     zero = lengths == 0
+    if zero.any():
+        zero[zero.clone()] = ~vectors[zero].flatten(1).any(1)  # squares vanish before values do
     wrong = torch.nonzero(((lengths < SHORTEST) & ~zero) | ~(lengths <= LONGEST)).flatten()
     if len(wrong):
         first = int(wrong[0])

@@ -118,4 +118,14 @@ def _array(file: IO[bytes], size: int, name: str) -> NDArray:
     if file.read(1):
         raise ValueError(f"{name} goes on after its end")
     flat = np.frombuffer(content, dtype)
+    if dtype.kind == "U":
+        _check_letters(flat, name)
     return flat.reshape(shape, order="F" if by_columns else "C")
+
+
+def _check_letters(texts: NDArray, name: str) -> None:
+    """Refuse code points that no text has, at which Python breaks off; bytes of file names stay."""
+    codes = texts.view(np.dtype(np.uint32).newbyteorder(texts.dtype.byteorder))
+    half = (codes >= 0xD800) & (codes < 0xE000) & ~((codes >= 0xDC80) & (codes < 0xDD00))
+    if bool((half | (codes > 0x10FFFF)).any()):
+        raise ValueError(f"{name} holds text with letters that there are not")

@@ -91,7 +91,7 @@ def texts(column: Column) -> list[str]:
     """Names of files and the like, as text.
 
     Raises:
-        UserError: no column of texts, or letters that no text has.
+        UserError: no column of texts.
     """
     values = column.values
     if isinstance(values, np.ndarray):
@@ -99,10 +99,7 @@ def texts(column: Column) -> list[str]:
             raise UserError(
                 f"{column.where} must be one text per image, got {values.dtype} {values.shape}"
             )
-        try:
-            values = values.tolist()
-        except ValueError as error:  # a code point beyond Unicode
-            raise UserError(f"{column.where}: {error}") from None
+        values = values.tolist()
     return [
         value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
         for value in values

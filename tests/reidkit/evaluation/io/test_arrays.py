@@ -55,6 +55,8 @@ def written(shape: str, descr: str = "'<f4'", content: bytes = b"\0" * 16) -> by
         (written("(4,)", "[('a', '<f4')]"), "store numbers"),
         (written("(1000000000000,)", "'<U0'", b""), "store numbers"),
         (written("(4,)", "'<M8[s]'", b"\0" * 32), "store numbers"),
+        (written("(1,)", "'<U1'", b"\xff\xff\xff\x7f"), "letters that there are not"),
+        (written("(1,)", "'<U1'", b"\x00\xd8\x00\x00"), "letters that there are not"),
         (written("(4,)", "'nonsense'"), "damaged, or no .npz file"),
         (b"\x93NUMPY\x09\x00" + b"\0" * 40, "of numpy's format 9.0"),
         (b"GIF89a", "damaged, or no .npz file"),
