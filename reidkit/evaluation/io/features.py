@@ -7,6 +7,7 @@ One list of images with a column ``split`` ("query", "gallery", also "both") or 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from reidkit.evaluation.io.store import TestSet, read_store
 from reidkit.evaluation.io.tables import read_table
 from reidkit.evaluation.io.vectors import read_distances, read_embedding
 from reidkit.evaluation.labelled import LabelledEmbeddings, Labels
-from reidkit.evaluation.matchers.precomputed import precomputed
+from reidkit.evaluation.matchers.precomputed import PrecomputedMatcher, RowIds, precomputed
 from reidkit.structures import Embedding
 
 IMAGES = "the images"  # of one list
@@ -99,20 +100,12 @@ def read_features(
 def _two_lists(path: Path, columns: Mapping[str, Column], marks: Marks) -> TestSet:
     ids, meta = dict[str, Embedding](), dict[str, Any](dataset=path.name)
     if "distances" in columns:
-        within = [
-            read_distances(columns[name]) if name in columns else None
-            for name in ("query_query", "gallery_gallery")
-        ]
-        across = read_distances(columns["distances"])
-        try:
-            ids["query"], ids["gallery"], meta["precomputed"] = precomputed(
-                across, within[0], within[1]
-            )
-        except ValueError as error:
-            raise UserError(f"{path}: {error}") from None
+        ids["query"], ids["gallery"], meta["precomputed"] = _distances(path, columns)
     sides = {}
     for name in SIDES:
-        own = {k.removeprefix(f"{name}_"): v for k, v in columns.items() if k.startswith(name)}
+        own = {
+            k.removeprefix(f"{name}_"): v for k, v in columns.items() if k.startswith(f"{name}_")
+        }
         if own or name != "multi_query":
             _require(own, ("identity", "camera"), str(path), name)
             if name not in ids:
@@ -133,6 +126,24 @@ def _two_lists(path: Path, columns: Mapping[str, Column], marks: Marks) -> TestS
         },
         meta=meta,
     )
+
+
+def _distances(
+    path: Path, columns: Mapping[str, Column]
+) -> tuple[RowIds, RowIds, PrecomputedMatcher]:
+    """Row numbers of both sides, and a matcher that looks their distances up."""
+    across = read_distances(columns["distances"])
+    within = [
+        read_distances(columns[name]) if name in columns else None
+        for name in ("query_query", "gallery_gallery")
+    ]
+    try:
+        query, gallery, matcher = precomputed(across, within[0], within[1])
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from None
+    if min(table.min() for table in (across, *within) if table is not None) >= 0:
+        matcher.bounds = (0.0, math.inf)  # no learned scores: re-ranking takes them as they are
+    return query, gallery, matcher
 
 
 def _number(path: Path, sides: Mapping[str, Column], marks: Marks) -> Identities:
