@@ -8,6 +8,7 @@ import torch
 from mmengine.dist import is_main_process
 from torch import Tensor, nn
 
+from reidkit.config.ranges import FACTOR, Bounds
 from reidkit.errors import UserError
 from reidkit.registry import HOOKS
 
@@ -118,6 +119,11 @@ class ProximalStep:
     """
 
     priority = "VERY_HIGH"
+    ranges = {
+        "rate": Bounds(0, optional=True),
+        "global_weight": FACTOR,
+        "local_weight": FACTOR,
+    }
 
     def __init__(
         self,
