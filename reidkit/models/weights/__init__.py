@@ -13,7 +13,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from reidkit.errors import UserError
-from reidkit.models.weights.library import fetch, torchvision_state
+from reidkit.models.weights.library import fetch, from_hub, installed_file, torchvision_state
 from reidkit.models.weights.loaded import Loaded, by_layer, layers_of, misfit
 from reidkit.models.weights.match import BESIDE, COUNTER, Says, match
 from reidkit.models.weights.read import Weights, read_weights, refuse_nan
@@ -22,6 +22,8 @@ __all__ = [
     "Loaded",
     "Weights",
     "fetch",
+    "from_hub",
+    "installed_file",
     "load_weights",
     "pair_weights",
     "read_weights",

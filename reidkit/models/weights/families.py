@@ -12,7 +12,9 @@ from typing import Any
 
 from torch import Tensor
 
-_CLASSIFIER = re.compile(r"(^|\.)(classifier(\.classifier\.0|\.\d)?|fc|head(\.fc)?|heads)\.weight$")
+_CLASSIFIER = re.compile(
+    r"(^|\.)_?(classifier(\.classifier\.0|\.\d)?|fc|head(\.fc)?|heads)\.weight$"
+)
 _DEPTHS = {
     (1, 1, 1, 1): 10,
     (2, 2, 2, 2): 18,

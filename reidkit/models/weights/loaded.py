@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from reidkit.models.weights.match import Match
+from reidkit.models.weights.match import COUNTER, Match
+
+_LEAVES = ("weight", "bias", "running_mean", "running_var", COUNTER)
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,11 @@ def layer_of(name: str) -> str:
     """The layer or block that a tensor belongs to: its module, cut after the first number.
 
     Example:
-        >>> layer_of("layer1.0.conv1.weight"), layer_of("fc.weight"), layer_of("cls_token")
-        ('layer1.0', 'fc', 'cls_token')
+        >>> layer_of("layer1.0.conv1.weight"), layer_of("fc.weight"), layer_of("base.pos_embed")
+        ('layer1.0', 'fc', 'base.pos_embed')
     """
-    parts = name.split(".")[:-1] or [name]
+    parts = name.split(".")
+    parts = parts[:-1] if len(parts) > 1 and parts[-1] in _LEAVES else parts
     numbered = next((i for i, part in enumerate(parts) if part.isdigit()), len(parts) - 1)
     return ".".join(parts[: numbered + 1])
 

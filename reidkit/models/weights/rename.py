@@ -1,7 +1,7 @@
 """Networks whose tensors have other names, or another layout, than timm's: brought into timm's.
 
 CLIP's image towers in OpenAI's names (CLIP-ReID's files) and Swin transformers in those of the
-mm libraries (SOLIDER's files). What stands before the names is kept.
+mm libraries (SOLIDER's files) or of their authors. What stands before the names is kept.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _SWIN = (
         r"layers.\g<2>.blocks.\g<3>.mlp.fc2.\g<4>",
     ),
     (r"stages\.(\d+)\.blocks\.(\d+)\.(norm[12]\.\w+)$", r"layers.\g<2>.blocks.\g<3>.\g<4>"),
-    (r"stages\.(\d+)\.downsample\.(.+)$", r"layers.<next>\g<2>.downsample.\g<3>"),
+    (r"stages\.(\d+)\.downsample\.(.+)$", r"layers.\g<2>.downsample.\g<3>"),
     (r"norm3\.(\w+)$", r"norm.\g<2>"),
 )
 
@@ -59,6 +59,8 @@ def in_timms_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return dict(_clip(name, value) for name, value in tensors.items())
     if any(".attn.w_msa." in name for name in tensors):
         return dict(_swin(name, value) for name, value in tensors.items())
+    if any(re.search(r"(^|\.)layers\.0\.downsample\.", name) for name in tensors):
+        return {_next_stage(name): value for name, value in tensors.items()}
     return dict(tensors)
 
 
@@ -72,12 +74,16 @@ def _clip(name: str, value: Tensor) -> tuple[str, Tensor]:
 
 
 def _swin(name: str, value: Tensor) -> tuple[str, Tensor]:
-    """The mm libraries halve a map at a stage's end, timm at the next one's beginning."""
-    new = _renamed(name, _SWIN)
-    new = re.sub(r"<next>(\d+)", lambda m: str(int(m[1]) + 1), new)
+    """The mm libraries' names, and the order in which they join four pixels."""
+    new = _next_stage(_renamed(name, _SWIN))
     if ".downsample." in new:
         value = _unfolded(value)
     return new, value
+
+
+def _next_stage(name: str) -> str:
+    """Where timm has what halves the map: at the beginning of the next stage."""
+    return re.sub(r"(?<=layers\.)(\d+)(?=\.downsample\.)", lambda m: str(int(m[1]) + 1), name)
 
 
 def _unfolded(value: Tensor) -> Tensor:

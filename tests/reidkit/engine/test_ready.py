@@ -85,6 +85,7 @@ def test_the_hub_is_asked_for_nothing_that_is_code(monkeypatch, tmp_path):
         return str(tmp_path)
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    monkeypatch.setattr("reidkit.models.weights.library.answers", lambda address: True)
     assert snapshot("owner/name@v1") == tmp_path
     wanted = ["config.json", "*.safetensors"]
     assert asked == [("owner/name", True, wanted, "v1"), ("owner/name", False, wanted, "v1")]
@@ -101,6 +102,16 @@ def test_a_name_without_a_file_says_what_to_place_where(file, images, tmp_path):
     (tmp_path / f"weights/{NAME}.pth").write_bytes(file.read_bytes())
     again = reidkit.load(NAME, [*root, *SMALL])(images).vectors
     assert torch.equal(again, reidkit.load(NAME, SMALL, weights=file)(images).vectors)
+
+
+def test_a_hub_that_does_not_answer(monkeypatch, tmp_path):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("reidkit.models.weights.library.answers", lambda address: False)
+    with pytest.raises(UserError, match=r"hf://owner/name: .*\(no network\): download its config"):
+        reidkit.load("hf://owner/name")
+    assert constants.HF_HUB_OFFLINE is False
 
 
 @pytest.mark.parametrize(

@@ -95,12 +95,18 @@ def test_imagenet_weights_without_network(monkeypatch):
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", refuse)
     with pytest.raises(UserError) as error:
         build("torchvision/resnet18", pretrained="imagenet")
-    said = str(error.value).splitlines()
-    assert said[0].startswith(
-        "the pretrained weights of torchvision's resnet18 could not be fetched"
+    said = str(error.value)
+    assert said.startswith(
+        "the pretrained weights of torchvision's resnet18 could not be fetched ("
     )
-    assert "fetch https://download.pytorch.org/models/resnet18" in said[1]
-    assert "set model.backbone.pretrained=<path>" in said[1]
+    assert "download https://download.pytorch.org/models/resnet18" in said and "\n" not in said
+
+
+def test_a_host_that_does_not_answer_is_not_waited_for(monkeypatch, tmp_path):
+    monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr("reidkit.models.weights.library.answers", lambda address: False)
+    with pytest.raises(UserError, match=rf"\(no network\).* \(or place it as {tmp_path}/checkp"):
+        build("torchvision/resnet18", pretrained="imagenet")
 
 
 def test_mmpretrain_networks():

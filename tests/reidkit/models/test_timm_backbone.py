@@ -1,7 +1,5 @@
 """Networks of timm: stages as maps, transformers as tokens, a map and a class token."""
 
-import os
-
 import pytest
 import torch
 
@@ -128,16 +126,18 @@ def test_weights_from_a_file(tmp_path):
         build("resnet10t", pretrained=str(tmp_path / "b.pth"))
 
 
-def test_weights_without_network(monkeypatch):
+def test_weights_without_network(monkeypatch, tmp_path):
     constants = pytest.importorskip("huggingface_hub").constants
-    # the variables of the environment were read when the package was imported
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", os.devnull)
+    monkeypatch.setattr("reidkit.models.weights.library.answers", lambda address: False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(UserError) as error:
         build("resnet10t", pretrained="imagenet")
     said = str(error.value)
-    assert said.startswith("the pretrained weights of timm's resnet10t could not be fetched: ")
-    assert "fetch https://huggingface.co/timm/resnet10t" in said
+    assert said.startswith(
+        "the pretrained weights of timm's resnet10t could not be fetched (no net"
+    )
+    assert "download https://huggingface.co/timm/resnet10t" in said and "\n" not in said
+    assert constants.HF_HUB_OFFLINE is False
 
 
 def test_what_is_not_there_is_refused(monkeypatch):
