@@ -150,12 +150,13 @@ class Domains:
         Args:
             pictures: what it labels (``Split.pictures``); None for what the first domain holds.
         """
+        node = dict(self.cfg.data.labeller)
         if pictures is None:
             first = next(iter(self.cfg.data.domains.values()))
             supply = dict(data_root=str(self.data_root), settings=self.cfg.settings)
             pictures = getattr(DATASETS.build(dict(first), supply), "pictures", "photographs")
         supply = dict(device=str(self.device), pictures=pictures, settings=self.cfg.settings)
-        return LABELLERS.build(dict(self.cfg.data.labeller), supply)
+        return LABELLERS.build(node, supply)
 
     def frame_sampler(self, when: str) -> FrameSampler | None:
         """The frame sampler of "train" or "test"; None where the config names none."""

@@ -232,7 +232,8 @@ def test_the_model_alone_needs_no_word_for_a_labeller(hostile):
 
     folder, code, mark = hostile
     (folder / "pose.py").write_text(code)
-    replace(folder, 'config="synthped"', f'config="{folder}/pose.py"')
+    labeller = 'type="TopdownLabeller"'
+    replace(folder, labeller, f'{labeller}, config="{folder}/pose.py"')
     run = Run.open(folder, model_only=True)
     assert run.model is not None and not mark.exists()
     with pytest.raises(UserError, match="has no domain 'source'"):
