@@ -138,7 +138,7 @@ def _label(reader: Any, args: argparse.Namespace) -> Iterator[tuple[Any, Any]]:
         store = store_of(splits[name], folder)
         quality = Quality.stored(store.meta)
         print(f"{folder}: {len(store)} crops, {store.meta['pose']['config']}; {quality}")
-        if quality.poor:
+        if quality.poor and splits[name].pictures == "photographs":
             print("  that is poor: 'Part labels' in docs/data.md says what does better")
         yield splits[name], store
 

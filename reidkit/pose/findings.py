@@ -31,4 +31,5 @@ def label_findings(root: Path | str, splits: Mapping[str, Split]) -> Iterator[tu
             continue
         quality = Quality.stored(meta)
         text = f"{name}: keypoints of {meta['pose']['config']}: {quality}"
-        yield ("warning", f"{text}; that is poor") if quality.poor else ("info", text)
+        poor = quality.poor and split.pictures == "photographs"
+        yield ("warning", f"{text}; that is poor") if poor else ("info", text)

@@ -26,6 +26,7 @@ from reidkit.errors import UserError
 from reidkit.pose.body import PAINTER
 from reidkit.pose.crops import crop_sizes
 from reidkit.pose.part_labels import PartLabels
+from reidkit.pose.quality import Quality
 from reidkit.pose.shards import Shards, place
 from reidkit.pose.store import LabelStore
 from reidkit.pose.store_files import refuse_to_replace, say, store_lock, write_store, writing
@@ -186,6 +187,9 @@ class _Maker:
                 write_store(beside, self.split, meta, shards.blocks())
             for stale in self.folder.parent.glob(f"{self.folder.name}.making-*"):
                 shutil.rmtree(stale, ignore_errors=True)
+            quality = Quality.stored(read_meta(self.folder))
+            if quality.poor and self.made_by == "run" and self.split.pictures == "photographs":
+                say(f"{self.folder}: {quality}; that is poor: 'Part labels' in docs/data.md")
         while not _finished(self.folder, identity):
             time.sleep(0.1)
         return LabelStore.open(self.folder, self.split)
