@@ -96,6 +96,7 @@ def data_set(
     print(f"{place}: layout of {shown}, protocol {reader.protocol}")
     across = find_protocol(reader.protocol).across_cameras
     findings = [*examine(splits, every, across), *_notes(reader), *_random(reader)]
+    findings += _labels(reader)
     for finding in sorted(findings, key=lambda f: ("error", "warning", "info").index(f.level)):
         text = finding.text.encode(errors="surrogateescape").decode(errors="replace")
         print(f"{finding.level:<7}  {text}")
@@ -134,6 +135,18 @@ def _notes(reader) -> list:
             text = f"file names seem to tell cameras: try '{'='.join(*found.items())}'"
             findings.append(Finding("warning", text))
     return findings
+
+
+def _labels(reader) -> list:
+    """Whose keypoints the data set has in its data root, and how good they look."""
+    from reidkit.data.datasets.doctor import Finding
+
+    root = Path(reader.data_root, "part_labels")
+    if not root.is_dir():
+        return []
+    from reidkit.pose.findings import label_findings
+
+    return [Finding(level, text) for level, text in label_findings(root, reader.splits())]
 
 
 def _random(reader) -> list:

@@ -6,7 +6,10 @@ Addresses are those of mmpose's own index of models, which is part of its packag
 from __future__ import annotations
 
 import re
+import socket
 import urllib.error
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from reidkit.errors import UserError
@@ -19,6 +22,7 @@ SHORT = {
     "hrnet-w32": "td-hm_hrnet-w32_8xb64-210e_coco-256x192",
     "vitpose-b": "td-hm_ViTPose-base_8xb64-210e_coco-256x192",
 }
+SECONDS = 30.0  # without an answer, after which there is no network
 PHOTOGRAPHS = "rtmpose-m"  # labels photographs where nothing else is said
 
 
@@ -66,13 +70,25 @@ def fetch(file: Path, address: str, folder: Path) -> None:
         with alone(file.with_name(f".{file.name}.lock")):
             if not file.is_file():
                 prefix = wanted[1] if wanted else None
-                torch.hub.download_url_to_file(address, str(file), prefix)
+                with _patience(SECONDS):
+                    torch.hub.download_url_to_file(address, str(file), prefix)
     except (urllib.error.URLError, OSError, RuntimeError) as error:
         reason = getattr(error, "reason", None) or str(error).splitlines()[0]
         raise UserError(
             f"{file.name}: the weights of the pose model are not here and could not be fetched "
             f"({reason}). {advice(address, folder)}"
         ) from None
+
+
+@contextmanager
+def _patience(seconds: float) -> Iterator[None]:
+    """A limit for connections that nobody answers, where a library sets none."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def advice(address: str, folder: Path) -> str:
