@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 import socket
-import urllib.error
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 
 from reidkit.errors import UserError
@@ -72,8 +72,9 @@ def fetch(file: Path, address: str, folder: Path) -> None:
                 prefix = wanted[1] if wanted else None
                 with _patience(SECONDS):
                     torch.hub.download_url_to_file(address, str(file), prefix)
-    except (urllib.error.URLError, OSError, RuntimeError) as error:
-        reason = getattr(error, "reason", None) or str(error).splitlines()[0]
+    except (OSError, RuntimeError, HTTPException) as error:  # URLError is an OSError
+        lines = str(getattr(error, "reason", error)).splitlines()
+        reason = lines[0] if lines else type(error).__name__
         raise UserError(
             f"{file.name}: the weights of the pose model are not here and could not be fetched "
             f"({reason}). {advice(address, folder)}"
