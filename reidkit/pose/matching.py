@@ -56,8 +56,8 @@ def match_names(
     crops, entries = _by_base(everyone - place.keys()), _by_base(left)
     rows: list[int | None] = []
     for path in paths:
-        name = path if path in place else _only(path, crops, entries, source)
-        rows.append(None if name is None else place[name])
+        entry = path if path in place else _only(path, crops, entries, source)
+        rows.append(None if entry is None else place[entry])
     return rows
 
 
