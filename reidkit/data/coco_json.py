@@ -137,7 +137,7 @@ def _images(entries: Sequence[Any], source: str) -> dict[int | str, CocoImage]:
         if not isinstance(entry, dict):
             raise UserError(f"{where} is no dict with id and file_name")
         number, name = entry.get("id"), entry.get("file_name")
-        if type(number) not in (int, str):
+        if not isinstance(number, (int, str)) or isinstance(number, bool):
             raise UserError(f"{where}: id is {number!r}; expected a whole number or text")
         if not isinstance(name, str) or not name:
             raise UserError(f"{where}: file_name is {name!r}; expected the image's path")

@@ -69,7 +69,7 @@ def unlabelled(cfg: ConfigDict, plan: LabelPlan) -> Iterator[tuple[str, str]]:
         supply = dict(data_root=str(cfg.settings.data_root), settings=cfg.settings)
         whole = DATASETS.build(dict(cfg.data.domains[domain]), supply)
         for reader in getattr(whole, "readers", [whole]):  # of joined sets
-            has_stores = any((root / getattr(reader, "name", domain)).glob("*/meta.json"))
+            has_stores = any((root / str(getattr(reader, "name", domain))).glob("*/meta.json"))
             if not has_stores and not getattr(reader, "brings_keypoints", False):
                 yield domain, getattr(reader, "pictures", "photographs")
 

@@ -128,8 +128,8 @@ def _image_size(split: Split, row: int) -> tuple[int, int]:
                 width, height = height, width
             return height, width
     except (OSError, Image.DecompressionBombError):
-        image = read_image(split, row)  # raises the error that helps
-        return image.shape[0], image.shape[1]
+        pixels = read_image(split, row)  # raises the error that helps
+        return pixels.shape[0], pixels.shape[1]
 
 
 def crop_sizes(split: Split) -> np.ndarray:

@@ -106,10 +106,10 @@ def _cannot_be(points: np.ndarray, seen: np.ndarray) -> np.ndarray:
     centres = [_centre(points, seen, group) for group in groups]
     (shoulders, _), (hips, _) = centres[1:3]
     torso = np.maximum(np.linalg.norm(shoulders - hips, axis=1), 1e-6)
-    wrong = np.abs(hips[:, 0] - shoulders[:, 0]) > LEAN * torso
+    wrong: np.ndarray = np.abs(hips[:, 0] - shoulders[:, 0]) > LEAN * torso
     for (upper, has_upper), (lower, has_lower) in zip(centres, centres[1:], strict=False):
         gap = 0.05 * torso if upper is centres[0][0] else 0.0
-        wrong |= has_upper & has_lower & (lower[:, 1] - upper[:, 1] < gap)
+        wrong = wrong | has_upper & has_lower & (lower[:, 1] - upper[:, 1] < gap)
     lengths: dict[tuple[int, int], np.ndarray] = {}
     both: dict[tuple[int, int], np.ndarray] = {}
     usual = ((LEGS, THIGH, SHIN), (ARMS, UPPER_ARM, FOREARM))
@@ -118,9 +118,9 @@ def _cannot_be(points: np.ndarray, seen: np.ndarray) -> np.ndarray:
             for bone, length in (((a, b), first), ((b, c), second)):
                 lengths[bone] = np.linalg.norm(points[:, bone[0]] - points[:, bone[1]], axis=1)
                 both[bone] = seen[:, bone].all(1)
-                wrong |= both[bone] & (lengths[bone] > TOO_LONG * length * torso)
+                wrong = wrong | both[bone] & (lengths[bone] > TOO_LONG * length * torso)
     for one, other in (((11, 13), (12, 14)), ((13, 15), (14, 16))):
         short = np.minimum(lengths[one], lengths[other])
         longer = np.maximum(lengths[one], lengths[other])
-        wrong |= both[one] & both[other] & (short < UNEVEN * longer)
+        wrong = wrong | both[one] & both[other] & (short < UNEVEN * longer)
     return wrong

@@ -165,7 +165,7 @@ def _compare_files(folder: Path, meta: dict[str, Any], split: Split, sizes: np.n
             f"{folder}: the images of {split.label_key!r} have changed since they were labelled: "
             f"they have other numbers of bytes; {ADVICE}"
         )
-    rows = np.unique(np.linspace(0, len(split) - 1, LOOKED_AT).astype(int)) if len(split) else []
+    rows = np.unique(np.linspace(0, max(len(split) - 1, 0), LOOKED_AT).astype(int))[: len(split)]
     found = crop_sizes(split.select(rows))
     for row, now in zip(rows, found.tolist(), strict=True):
         if sizes[row].tolist() != now:

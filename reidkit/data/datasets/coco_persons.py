@@ -95,8 +95,8 @@ class CocoPersons(Reader):
     def read(self, folder: Path) -> dict[str, Split]:
         """List the persons that pass the filter; see ``Reader.read``."""
         people = list(self._people(folder / self.annotations))
-        ids = [person["id"] for person in people]
-        whole = all(type(one) is int for one in ids) and len(set(ids)) == len(ids)
+        own = [person["id"] for person in people]
+        whole = all(type(one) is int for one in own) and len(set(own)) == len(own)
         rows = []
         for person in people:
             names = self._names(folder, person)

@@ -66,7 +66,8 @@ def _people(found: list[dict[str, Any]], source: str) -> tuple[Person, ...]:
 
 def _person(one: dict[str, Any], where: str) -> Person:
     places, scores = one.get("keypoints"), one.get("keypoint_scores")
-    count = len(places) if isinstance(places, list) else 0
+    places = places if isinstance(places, list) else []
+    count = len(places)
     if count not in COUNTS:
         raise UserError(f"{where}: {count} keypoints; expected COCO's 17, as [x, y] each")
     points = [numbers(place, 2, "keypoints", where) for place in places[:17]]
