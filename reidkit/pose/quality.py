@@ -117,7 +117,7 @@ def _cannot_be(points: np.ndarray, seen: np.ndarray) -> np.ndarray:
         for a, b, c in limbs:
             for bone, length in (((a, b), first), ((b, c), second)):
                 lengths[bone] = np.linalg.norm(points[:, bone[0]] - points[:, bone[1]], axis=1)
-                both[bone] = seen[:, bone].all(1)
+                both[bone] = np.asarray(seen[:, bone].all(1))
                 wrong = wrong | both[bone] & (lengths[bone] > TOO_LONG * length * torso)
     for one, other in (((11, 13), (12, 14)), ((13, 15), (14, 16))):
         short = np.minimum(lengths[one], lengths[other])
