@@ -48,7 +48,8 @@ def main(argv: list[str]) -> int:
 
         print(f"{args.config}: no problems (data is looked at when training starts)")
         print(resolved.summary())
-        print("\n".join(labeller_notices(cfg)), end="")
+        for line in labeller_notices(cfg):
+            print(line)
         return 0
     from reidkit.engine.run import Run
 

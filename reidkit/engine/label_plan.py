@@ -98,7 +98,10 @@ def labeller_notices(cfg: ConfigDict) -> list[str]:
     for _, pictures in unlabelled(cfg, plan):
         spec = getattr(_labeller(cfg, pictures), "spec", None)
         if spec is not None and spec.address is not None:
-            line = f"pose model {spec.name}: its weights are not here, and are fetched first. "
+            line = (
+                f"pose model {spec.name}: its weights are not here, and a run fetches them first; "
+            )
+            line += "without a network: "
             found[line + advice(spec.address, spec.folder)] = None
     return list(found)
 

@@ -113,10 +113,10 @@ def read_paths(folder: Path, count: int) -> list[str]:
 
 def _array(folder: Path, name: str, shape: tuple[int, ...], dtype: type) -> np.ndarray:
     file = folder / f"{name}.npy"
+    if not file.is_file():  # a pipe or a device would never end
+        raise UserError(f"{file}: missing from the label store; {ADVICE}")
     try:
         array = np.load(file, mmap_mode="r" if shape[0] else None, allow_pickle=False)
-    except FileNotFoundError:
-        raise UserError(f"{file}: missing from the label store; {ADVICE}") from None
     except (ValueError, EOFError, OSError):
         raise UserError(f"{file}: damaged or cut short; {ADVICE}") from None
     if array.shape != shape or array.dtype != dtype:

@@ -77,7 +77,7 @@ def fetch(file: Path, address: str, folder: Path) -> None:
         reason = lines[0] if lines else type(error).__name__
         raise UserError(
             f"{file.name}: the weights of the pose model are not here and could not be fetched "
-            f"({reason}). {advice(address, folder)}"
+            f"({reason}); {advice(address, folder)}"
         ) from None
 
 
@@ -93,8 +93,8 @@ def _patience(seconds: float) -> Iterator[None]:
 
 
 def advice(address: str, folder: Path) -> str:
-    """What works without a network, in a sentence."""
+    """What works without a network."""
     return (
-        f"Put {address} into {folder.as_posix()}/, or import keypoints that another program "
+        f"put {address} into {folder.as_posix()}/, or import keypoints that another program "
         "found: python tools/generate_part_labels.py DATASET --import FILE"
     )

@@ -18,7 +18,7 @@ def files_in(path: Path, ending: str) -> list[Path]:
     Raises:
         UserError: nothing there.
     """
-    if path.is_file():
+    if path.exists() and not path.is_dir():
         return [path]
     files = sorted(file for file in path.rglob(f"*{ending}") if not file.name.startswith("."))
     if not files:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator, Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from reidkit.data.joints import numbers
 from reidkit.errors import UserError
 from reidkit.pose.formats.common import corners_to_box, number_or_none, skeleton
 from reidkit.pose.people import LabelledImage, Person
+from reidkit.utils.io import read_regular
 
 KEYS = ("boxes", "keypoints", "scores", "keypoints_scores")
 # a joint's score is the height of its heat before the softmax; one of height 0 is given the
@@ -58,9 +59,9 @@ def _list(value: Any) -> Any:
 
 def _of_arrays(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(BytesIO(read_regular(path)), allow_pickle=False) as file:
             arrays = {key: file[key] for key in ("files", *KEYS) if key in file}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a damaged archive can raise almost anything
         raise UserError(f"{path}: not a readable .npz of arrays ({error})") from None
     if "files" not in arrays or arrays["files"].dtype.kind != "U" or "keypoints" not in arrays:
         raise UserError(f"{path}: expected arrays files (text) and keypoints; has {list(arrays)}")

@@ -20,6 +20,7 @@ from reidkit.pose.formats.common import (
     skeleton,
 )
 from reidkit.pose.people import LabelledImage, Person
+from reidkit.utils.io import read_regular
 
 # class, box and joints, x y each or with a third number; a score and a track may follow
 WITH_THIRD, WITHOUT = 5 + 51, 5 + 34
@@ -44,7 +45,7 @@ def read_txt(path: Path | str) -> list[LabelledImage]:
 
 def _lines(file: Path) -> tuple[Person, ...]:
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = read_regular(file).decode("utf-8").splitlines()
     except (OSError, ValueError) as error:
         raise UserError(f"{file}: cannot be read as text ({error})") from None
     people = []

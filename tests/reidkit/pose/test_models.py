@@ -61,7 +61,7 @@ def test_official_weights_are_looked_for_and_fetched_only_when_they_are_needed(
     assert address.endswith(file) and wanted.endswith(file) and prefix == "81c58e40"
     assert str(caught.value) == (
         f"{file}: the weights of the pose model are not here and could not be fetched (Temporary "
-        f"failure in name resolution). Put {address} into {tmp_path}/pose/, or import keypoints "
+        f"failure in name resolution); put {address} into {tmp_path}/pose/, or import keypoints "
         "that another program found: python tools/generate_part_labels.py DATASET --import FILE"
     )
     assert not list((tmp_path / "torch/hub/checkpoints").iterdir())

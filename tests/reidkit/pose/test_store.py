@@ -197,6 +197,16 @@ def test_changed_numbers_are_refused_even_with_new_checksums(
         LabelStore.open(folder, split)
 
 
+@pytest.mark.parametrize("name", ["keypoints.npy", "paths.txt", "meta.json"])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(crops, tmp_path, mean_labeller, name):
+    split = crops(3)
+    file = make(split, tmp_path / "store", mean_labeller()).folder / name
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(UserError, match="missing|no part labels here"):
+        LabelStore.open(file.parent, split)
+
+
 def test_a_flipped_bit_is_noticed(crops, tmp_path, mean_labeller):
     split = crops(6)
     file = make(split, tmp_path / "store", mean_labeller()).folder / "part_maps.npy"

@@ -56,7 +56,7 @@ def _same_coco(rng: Random, content: dict[str, Any]) -> str:
     how = rng.choice(
         ("as it is", "shuffled", "twice the size", "a crowd over a crop", "an empty annotation",
          "no area", "ids as text", "a second, smaller person", "further images", "no scores",
-         "Windows separators")
+         "Windows separators", "another order of joints")
     )  # fmt: skip
     if how == "shuffled":
         rng.shuffle(images)
@@ -84,6 +84,11 @@ def _same_coco(rng: Random, content: dict[str, Any]) -> str:
     elif how == "no scores":
         for one in annotations:
             one.pop("keypoint_scores")
+    elif how == "another order of joints":  # named so by the category
+        content["categories"][0]["keypoints"].reverse()
+        for one in annotations:
+            one["keypoints"] = np.array(one["keypoints"]).reshape(17, 3)[::-1].ravel().tolist()
+            one["keypoint_scores"].reverse()
     elif how == "Windows separators":
         for one in images:
             one["file_name"] = one["file_name"].replace("/", "\\")
@@ -106,7 +111,7 @@ def _poisoned_coco(rng: Random, content: dict[str, Any]) -> str:
     one = rng.choice(annotations)
     how = rng.choice(
         ("a joint that cannot be", "a crop missing", "base names", "no size", "one id for all",
-         "another order of joints", "a score that cannot be", "16 joints", "no file name",
+         "joints that are not COCO's", "a score that cannot be", "16 joints", "no file name",
          "no image id", "another shape of picture")
     )  # fmt: skip
     if how == "a joint that cannot be":
@@ -123,9 +128,8 @@ def _poisoned_coco(rng: Random, content: dict[str, Any]) -> str:
     elif how == "one id for all":
         for image in images:
             image["id"] = 1
-    elif how == "another order of joints":
-        names = content["categories"][0]["keypoints"]
-        names[5], names[6] = names[6], names[5]
+    elif how == "joints that are not COCO's":
+        content["categories"][0]["keypoints"][5] = "tail"
     elif how == "a score that cannot be":
         one["keypoint_scores"][rng.randrange(17)] = rng.choice((50, -1, float("nan"), None, "x"))
     elif how == "16 joints":

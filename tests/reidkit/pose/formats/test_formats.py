@@ -1,6 +1,7 @@
 """Files as other programs write them: recognised, and their joints at the right crops."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -252,6 +253,14 @@ def test_arrays_that_are_damaged_or_of_other_names_are_refused(tmp_path):
     np.savez(file, files=np.array(["a"]), keypoints=np.zeros((2, 17, 3)))
     with pytest.raises(UserError, match="one row per person, but the arrays have"):
         FORMATS["torchvision"](file)
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.txt", "a.npz"])
+def test_a_pipe_is_not_waited_for(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    form = {"a.json": "coco", "a.txt": "ultralytics-txt", "a.npz": "torchvision"}[name]
+    with pytest.raises(UserError, match="cannot be read|not a readable .npz|no such file"):
+        label_reader(form)(tmp_path / name)
 
 
 def test_tensors_that_would_run_code_are_refused(tmp_path):
