@@ -129,6 +129,7 @@ def test_refusals(name, weights, text, file):
         open_model(name, SMALL, path)
 
 
+@pytest.mark.slow
 def test_means_of_networks_that_see_images_from_minus_one_to_one(tmp_path):
     import timm
 
@@ -144,6 +145,7 @@ def test_means_of_networks_that_see_images_from_minus_one_to_one(tmp_path):
     assert run.model.backbone.loaded.content.startswith("TransReID's file: a ViT of width 192")
 
 
+@pytest.mark.slow
 def test_test_and_extract_without_a_run(tiny_data, file, tmp_path, capsys):
     root = f"settings.data_root={tiny_data}"
     tested = [NAME, f"weights={file}", "data=synthped_tiny", root, *SMALL]
