@@ -15,7 +15,7 @@ from torch import Tensor
 _CLASSIFIER = re.compile(
     r"(^|\.)_?(classifier(\.classifier\.0|\.\d)?|fc|head(\.fc)?|heads)\.weight$"
 )
-_DEPTHS = {
+_DEPTHS: dict[tuple[int, ...], int] = {
     (1, 1, 1, 1): 10,
     (2, 2, 2, 2): 18,
     (3, 4, 6, 3): 34,

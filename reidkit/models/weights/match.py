@@ -106,7 +106,8 @@ def by_name(
     missing = [n for n in own if n not in pairs and n not in dropped and not optional(n)]
     missing = [n for n in missing if not n.endswith(COUNTER)]
     taken = set(pairs.values())
-    extra, left = [], []
+    extra: list[str] = []
+    left: list[str] = []
     for source in tensors:
         bare = source.removeprefix(prefix)
         apart = not source.startswith(prefix) or bare.startswith(beside)
