@@ -66,6 +66,12 @@ def import_everything() -> None:
     assert threading.active_count() == 1
 
 
+def stored_labels(data: Path) -> dict[str, str]:
+    """The arrays of all label stores of a data root."""
+    found = files_below((data / "part_labels").resolve())
+    return {name: digest for name, digest in found.items() if name.endswith(".npy")}
+
+
 class Campaign:
     """Unbroken runs, then trials against them.
 
@@ -177,7 +183,7 @@ class Campaign:
         """Two ``train`` commands at once: same data to be rendered and labelled, same run name."""
         done = []
         wanted = next(v for k, v in self.wanted["train eanet/pap_s_ps"].items() if "tests" in k)
-        labels = self.wanted["label"]
+        labels = stored_labels(self.base / "data")
         for number in range(count):
             folder, trial, began = self.base / f"pair{number}", Trial("pair"), time.monotonic()
             folder.mkdir()
@@ -190,16 +196,13 @@ class Campaign:
             ]
             names = sorted(path.name for path in (folder / "runs").glob("*"))
             got = run_result(folder / "runs")
-            made = files_below(folder / "data" / "part_labels")
             if states != [0, 0]:
                 trial.problems.append(f"exit statuses {states}")
             if len(names) != 2 or names[1] != f"{names[0]}-2":
                 trial.problems.append(f"run folders {names}")
             if [v for k, v in got.items() if k.endswith(" tests")] != [wanted] * 2:
                 trial.problems.append("numbers differ from those of a run alone")
-            if {k: v for k, v in made.items() if k in labels and "npy" in k} != {
-                k: v for k, v in labels.items() if "npy" in k
-            }:
+            if stored_labels(folder / "data") != labels:
                 trial.problems.append("labels differ from those of a run alone")
             trial.problems += [f"left: {name}" for name in self.kills.litter(folder)]
             trial.seconds = round(time.monotonic() - began, 2)

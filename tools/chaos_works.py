@@ -12,6 +12,10 @@ TRAIN = (
     "train.epochs=2", "train.batch_size=12", "input.size=(64,32)", "settings.workers=0",
     "settings.device=cpu", "settings.precision=fp32", "settings.pictures=False",
 )  # fmt: skip
+DRSA = (
+    "train.batch_size=16", "train.stages.cnn.epochs=1", "train.stages.spatial.epochs=1",
+    "train.stages.temporal.epochs=1", "train.stages.tune.epochs=1", "data.tests=['source']",
+)  # fmt: skip
 DGNET = (
     "model.networks.structure_dim=2", "model.networks.mlp_dim=8", "model.networks.dim=8",
     "model.networks.discriminator_dim=4", "model.networks.dilations=(1,2,3)",
@@ -112,7 +116,7 @@ def works(base: Path) -> list[Work]:
         train("eanet/pap_s_ps", narrow, "model.backbone.depth=10"),
         train("qaconv/qaconv_gs", narrow, "model.head.dim=8", "train.schedule=None"),
         train("jlml/jlml", narrow, "model.head.dim=32"),
-        train("drsa/drsa", narrow, "model.head.hidden=8", data_set="synthped_video_easy"),
+        train("drsa/drsa", narrow, "model.head.hidden=8", *DRSA, data_set="synthped_video_easy"),
         train("dgnet/dgnet", narrow, *DGNET),
         Work("extract", extract, lambda f: files_below(f / "features"), share=3),
         # building an index belongs here once there is a command for it

@@ -6,14 +6,14 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 from reidkit.errors import UserError
 from reidkit.utils.commands import examples
 from reidkit.utils.signals import Stopped, signals_as_exceptions
-from reidkit.utils.trouble import machine_error
+from reidkit.utils.trouble import MachineError, machine_error
 
 Main = Callable[[list[str]], int | None]
 _was_in_group = False
@@ -69,6 +69,20 @@ def _tell(text: str, error: BaseException) -> None:
     """Say what happened and what the exception's notes advise; a lost terminal hears nothing."""
     with suppress(OSError):
         print("\n".join([text, *getattr(error, "__notes__", [])]), file=sys.stderr, flush=True)
+
+
+@contextmanager
+def kept(what: str) -> Iterator[None]:
+    """Add to what breaks off the block from outside (a signal, the machine) how to go on.
+
+    Args:
+        what: is kept ("what is rendered").
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, OSError, MachineError, MemoryError) as stop:
+        stop.add_note(f"{what} is kept: type the command again to go on")
+        raise
 
 
 def _leave_group() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reidkit.cli.common import parse_with_overrides, parser, take_weights
+from reidkit.cli.common import kept, parse_with_overrides, parser, take_weights
 from reidkit.errors import UserError
 
 if TYPE_CHECKING:
@@ -53,9 +53,11 @@ def main(argv: list[str]) -> int:
         for test in set(tests) - set(missing):
             print(f"{args.out / test}: is there already, from this run")
     for test in missing:
-        store = _embedded(run, test, dict(run=str(args.run), origin=origin))
+        with kept("what is extracted"):
+            store = _embedded(run, test, dict(run=str(args.run), origin=origin))
+            if is_main_process():
+                write_store(args.out / test, store)
         if is_main_process():
-            write_store(args.out / test, store)
             counts = ", ".join(f"{name} {len(side):,}" for name, side in store.sides.items())
             print(f"{args.out / test}: {store.meta['dataset']}, {counts}", flush=True)
         barrier()

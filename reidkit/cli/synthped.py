@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reidkit.cli.common import parser
+from reidkit.cli.common import kept, parser
 from reidkit.synthped.presets import DOMAINS, PRESETS
 
 
@@ -33,8 +33,9 @@ def main(argv: Sequence[str]) -> int:
     )
     args = command.parse_args(list(argv))
     status = 0
-    for domain in args.domains:
-        status = max(status, _domain(args, domain))
+    with kept("what is rendered"):
+        for domain in args.domains:
+            status = max(status, _domain(args, domain))
     if args.sheet:
         from reidkit.synthped.sheet import write_sheet
 

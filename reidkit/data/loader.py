@@ -15,6 +15,7 @@ from reidkit.data.crops import CropDataset
 from reidkit.errors import UserError
 from reidkit.structures import ReIDBatch
 from reidkit.utils.handles import ensure_handles
+from reidkit.utils.trouble import dead_worker, worker_error
 
 
 @dataclass(frozen=True)
@@ -58,22 +59,24 @@ class CropLoader(DataLoader):
     """A ``DataLoader`` whose workers report problems in words; made by ``make_loader``."""
 
     def __iter__(self) -> Iterator[ReIDBatch]:  # type: ignore[override]
-        batches = super().__iter__()
+        batches: Any = None
         try:
+            batches = super().__iter__()  # between epochs it looks at its workers, too
             for batch in batches:
                 if isinstance(batch, _Failure):
                     raise UserError(batch.text)
                 yield batch
         except (RuntimeError, OSError, EOFError) as error:  # what torch happens to trip over
-            if "DataLoader worker" not in str(error) and not _one_died(batches):
+            name = self.dataset.split.dataset  # type: ignore[attr-defined]
+            known = worker_error(error, name)
+            if known is None and not (self.num_workers and _one_died(batches or self._iterator)):
                 raise
+            known = known or dead_worker(str(error) or type(error).__name__, name)
+            batches = batches or self._iterator
             self._iterator = None  # or torch reports the dead worker again, wherever we are then
-            batches._shutdown_workers()  # type: ignore[attr-defined]
-            split = self.dataset.split  # type: ignore[attr-defined]
-            raise UserError(
-                f"a loader process of {split.dataset} died ({str(error) or type(error).__name__}); "
-                "usually memory ran out: set settings.workers lower (0 loads in the main process)"
-            ) from None
+            if batches is not None:
+                batches._shutdown_workers()
+            raise known from None
 
 
 def _one_died(batches: Any) -> bool:

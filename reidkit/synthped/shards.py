@@ -79,8 +79,8 @@ def _run(tasks: list, workers: int) -> Iterator[None]:
     except BrokenProcessPool:
         raise MachineError(
             "SynthPed: a rendering process died (out of memory, or the script that started it runs "
-            "its work outside of `if __name__ == '__main__':`). What is rendered is kept; "
-            "render first with: python tools/synthped.py"
+            "its work outside of `if __name__ == '__main__':`). What is rendered is kept: "
+            "python tools/synthped.py goes on"
         ) from None
 
 

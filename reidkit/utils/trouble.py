@@ -151,16 +151,32 @@ def worker_error(error: BaseException, dataset: str = "") -> MachineError | None
         error: as torch raises it, in a loop over batches or, at the child's signal, anywhere.
         dataset: whose batches it loaded.
     """
-    said = re.search(r"DataLoader worker \(pid[^)]*\)[^.\n]*", str(error))
-    if said is None:
+    text = str(error).strip()
+    of_worker = "DataLoader worker" in text
+    dead = re.search(r"DataLoader worker \(pid[^)]*\)[^.\n]*", text)
+    shared = re.search(r"shared memory|Bus error|/torch_\w", text) if of_worker else None
+    if dead is None and shared is None:
         return None
-    whose = f" of {dataset}" if dataset else ""
-    if "shared memory" in str(error) or "Bus error" in str(error) or "shm" in str(error):
+    reason = dead.group(0).strip() if dead else text.splitlines()[-1]
+    hint = "usually memory ran out"
+    if shared:
         room = _room(Path("/dev/shm")).removeprefix(", ") or "it is missing"
         hint = f"the shared memory in /dev/shm ran out ({room}): give it more room"
-    else:
-        hint = "usually memory ran out"
+    return dead_worker(reason, dataset, hint)
+
+
+def dead_worker(
+    reason: str, dataset: str = "", hint: str = "usually memory ran out"
+) -> MachineError:
+    """That a loader process has died, and what would help.
+
+    Args:
+        reason: as the system says it.
+        dataset: whose batches it loaded.
+        hint: the likely cause.
+    """
+    whose = f" of {dataset}" if dataset else ""
     return MachineError(
-        f"a loader process{whose} died ({said.group(0).strip()}); {hint}, or set "
-        "settings.workers lower (0 loads in the main process)"
+        f"a loader process{whose} died ({reason}); {hint}, or set settings.workers lower (0 loads "
+        "in the main process)"
     )

@@ -215,7 +215,7 @@ class Composer:
                 (place / LAYOUT[0] / name).write_bytes(data.tobytes())
                 lines.writerow([name, split.paths[a], split.paths[s]])
                 number += 1
-        (place / "composites.csv").write_text(table.getvalue())
+        (place / "composites.csv").write_text(table.getvalue(), "utf-8", "surrogateescape")
 
     def _copy(self, split: Split, place: Path) -> None:
         """The originals of a split under names of the layout."""

@@ -8,6 +8,7 @@ import torch
 
 from reidkit.data import CropDataset, DomainLoader, PKSampler, ShuffleSampler, Split, make_loader
 from reidkit.errors import UserError
+from reidkit.utils.trouble import machine_error
 
 SIZE = (32, 16)
 
@@ -76,22 +77,47 @@ class Dies(CropDataset):
 
 def test_a_killed_worker_is_explained(crops):
     made = make_loader(Dies(crops, SIZE), batch_size=4, workers=1)
+    text = said(lambda: list(made))
+    assert text.startswith("a loader process of toy died (")
+    assert text.endswith("set settings.workers lower (0 loads in the main process)")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_worker_killed_between_epochs_is_explained(crops, number):
+    made = make_loader(CropDataset(crops, SIZE), batch_size=4, workers=1)
+
+    def two_epochs():
+        list(made)
+        (worker,) = made._iterator._workers
+        os.kill(worker.pid, number)
+        worker.join()
+        list(made)
+
+    text = said(two_epochs)
+    assert text.startswith("a loader process") and " died (" in text
+    assert text.endswith("set settings.workers lower (0 loads in the main process)")
+
+
+def said(work):
+    """What a command says of the exception that ends ``work``.
+
+    In a process of its own: torch signals a dead worker wherever the code is.
+    """
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe()
 
-    def child():  # in a process of its own: torch signals a dead worker wherever the code is
+    def child():
         try:
-            list(made)
-        except UserError as error:
-            theirs.send(str(error))
+            work()
+        except Exception as error:
+            theirs.send(str(machine_error(error)))
 
     process = context.Process(target=child)
     process.start()
     assert ours.poll(20)
     text = ours.recv()
     process.join(60)
-    assert text.startswith("a loader process of toy died (")
-    assert text.endswith("set settings.workers lower (0 loads in the main process)")
+    return text
 
 
 def domains(crops, workers=0):

@@ -113,3 +113,13 @@ def test_shared_memory_is_named():
     said = str(worker_error(RuntimeError(text), "market1501"))
     assert said.startswith("a loader process of market1501 died (DataLoader worker (pid 7) is")
     assert "the shared memory in /dev/shm ran out (" in said and "settings.workers" in said
+
+
+def test_shared_memory_that_a_worker_cannot_get():
+    text = (
+        "Caught RuntimeError in DataLoader worker process 0.\nOriginal Traceback ...\n"
+        "RuntimeError: unable to write to file </torch_71_2_0>: No space left on device (28)"
+    )
+    said = str(worker_error(RuntimeError(text)))
+    assert "Traceback" not in said and "/dev/shm ran out" in said
+    assert worker_error(RuntimeError(text.replace("</torch_71_2_0>", "x"))) is None

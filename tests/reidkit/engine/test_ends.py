@@ -1,0 +1,218 @@
+"""The end of long work: tried before it starts, said in words, and nothing lost or left."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from reidkit.cli.common import run_cli
+from reidkit.cli.test import main as test_again
+from reidkit.cli.train import main as train
+from reidkit.config import prepare_config
+from reidkit.engine import run as engine
+from reidkit.engine.folder import CHECKPOINT
+from reidkit.engine.run import Run, complete_run
+from reidkit.errors import UserError
+from reidkit.utils.trouble import DiskError
+from tests.reidkit.engine.conftest import TINY
+
+ROOT = Path(__file__).parents[3]
+FOLDER = "data=own"  # the group that ``own_crops`` writes
+
+
+@pytest.fixture
+def own_crops(tmp_path):
+    """Arguments for eight people of one's own, one query in each of two cameras."""
+    rng = np.random.default_rng(1)
+    for split, first in (("train", 1), ("query", 501), ("gallery", 501)):
+        for person in range(first, first + 8):
+            for camera in (1, 2):
+                file = tmp_path / "data" / "own" / split / f"{person:04d}" / f"c{camera}_0.jpg"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(rng.integers(0, 255, (48, 24, 3), np.uint8)).save(file)
+    domain = "dict(type='ImageFolder', root='own', camera=r'c(\\d)')"
+    data = f"data=dict(name='own', domains=dict(source={domain}), tests=['source'])"
+    config = tmp_path / "own.py"
+    config.write_text(f"_base_ = [{str(ROOT / 'configs/eanet/global_pool.py')!r}]\n{data}\n")
+    return [
+        str(config), *(one for one in TINY if not one.startswith(("data=", "train.batch"))),
+        "train.batch_size=8", f"settings.data_root={tmp_path / 'data'}",
+        "--work-dir", str(tmp_path / "run"),
+    ]  # fmt: skip
+
+
+def test_a_file_name_that_is_no_utf8(own_crops, tmp_path):
+    folder = os.fsencode(tmp_path / "data" / "own" / "query" / "0501")
+    os.rename(folder + b"/c1_0.jpg", folder + b"/c1_0\xe9.jpg")
+    assert train([*own_crops, "settings.pictures=True"]) == 0
+    run = tmp_path / "run"
+    assert b"0501/c1_0\xe9.jpg," in (run / "queries_source.csv").read_bytes()
+    assert (run / "metrics.json").exists() and (run / "ranks_source.png").exists()
+    assert test_again([str(run), "--queries", str(tmp_path / "again")]) == 0
+    again = (tmp_path / "again" / "queries_source.csv").read_bytes()
+    assert again == (run / "queries_source.csv").read_bytes()
+
+
+def test_a_damaged_test_image_is_known_before_training(own_crops, tmp_path):
+    (tmp_path / "data" / "own" / "query" / "0503" / "c1_0.jpg").write_bytes(b"")
+    with pytest.raises(UserError, match=r"own/query: 1 of 16 images cannot be read.*\n.*0503/c1_0"):
+        train(own_crops)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_checkpoint_is_plain_data(tiny_run):
+    file = tiny_run("eanet/pcb").folder / CHECKPOINT
+    content = torch.load(file, weights_only=True)  # as any other program reads it
+    assert type(content["message_hub"]["runtime_info"]["epoch"]) is int
+    assert set(content) >= {"meta", "state_dict", "optimizer", "message_hub"}
+
+
+def test_a_changed_byte_of_a_checkpoint_is_noticed_at_every_door(tiny_run):
+    run = tiny_run("eanet/pcb", "train.epochs=2")
+    file, weights = run.folder / CHECKPOINT, run.model.state_dict()["backbone.conv1.weight"]
+    data = bytearray(file.read_bytes())
+    data[data.index(weights.numpy().tobytes()) + 50] ^= 1
+    file.write_bytes(data)
+    (run.folder / "metrics.json").unlink()
+    for door in (
+        lambda: Run.open(run.folder),
+        lambda: complete_run(run.cfg, run.folder, resume=True),
+    ):
+        with pytest.raises(UserError, match=r"last.pth: damaged, .* differs from its checksum"):
+            door()
+
+
+def test_the_table_is_printed_whatever_becomes_of_the_files(tiny_run, monkeypatch, capsys):
+    def full(path, columns):
+        raise DiskError(f"{path}: the disk is full", 28)
+
+    monkeypatch.setattr(engine, "write_queries", full)
+    with pytest.raises(DiskError, match="queries_source.csv: the disk is full"):
+        tiny_run("eanet/pcb")
+    assert "tested on" in capsys.readouterr().out
+
+
+def test_a_disk_without_room_for_a_checkpoint_is_refused_before_the_first_epoch(
+    tiny_run, monkeypatch, capsys
+):
+    from reidkit.utils import trouble
+
+    monkeypatch.setattr(
+        trouble.shutil, "disk_usage", lambda path: type("", (), dict(free=100_000))()
+    )
+    with pytest.raises(DiskError, match="0.1 MB are free on the disk, and a checkpoint takes at"):
+        tiny_run("eanet/pcb")
+    assert "epoch 1" not in capsys.readouterr().out
+
+
+def test_numbers_are_compared_where_the_data_is_the_same(tiny_run, tiny_data, tmp_path, capsys):
+    folder = tiny_run("eanet/pcb").folder
+    (tmp_path / "moved").symlink_to(tiny_data)
+    assert test_again([str(folder), f"settings.data_root={tmp_path / 'moved'}"]) == 0
+    assert "equal to " in capsys.readouterr().out
+    kept = json.loads((folder / "metrics.json").read_text())
+    kept["tests"]["target"]["query_fingerprint"] = "of others"
+    (folder / "metrics.json").write_text(json.dumps(kept))
+    assert test_again([str(folder), "settings.workers=0"]) == 0
+    assert "not compared with" in capsys.readouterr().out
+    (folder / "metrics.json").write_text("[1]")
+    with pytest.raises(UserError, match="metrics.json: no numbers of a run"):
+        test_again([str(folder)])
+
+
+def test_places_for_results_are_tried_first(tmp_path):
+    with pytest.raises(UserError, match="is a folder; give a file's name"):
+        test_again(["no run", "--out", str(tmp_path)])
+
+
+def test_how_to_go_on_is_what_was_typed(tmp_path, capsys, monkeypatch, tiny_data):
+    def stop(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Run, "train", stop)
+    monkeypatch.setattr("sys.argv", ["tools/train.py"])
+    typed = ["eanet/pcb", *TINY, f"settings.data_root={tiny_data}"]
+    assert run_cli(train, [*typed, "--work-dir", str(tmp_path / "run")]) == 130
+    err = capsys.readouterr().err.splitlines()
+    assert err[0] == "interrupted" and err[1].startswith("go on with: python tools/train.py eanet")
+    assert err[1].endswith(f"--work-dir {tmp_path / 'run'} --resume")
+    assert run_cli(train, [*typed, f"settings.work_dir={tmp_path}"]) == 130
+    name = tmp_path / "eanet-pcb-synthped_tiny-quick-s0"
+    assert capsys.readouterr().err.splitlines()[1].endswith(f"--work-dir {name} --resume")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_stopped_training_goes_on(own_crops, tmp_path, number, status):
+    command = [sys.executable, "tools/train.py", *own_crops, "train.epochs=2000"]
+    command[command.index("settings.workers=0")] = "settings.workers=1"
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"}, start_new_session=True,
+    )  # fmt: skip
+    deadline = time.time() + 120
+    while not (tmp_path / "run" / CHECKPOINT).exists() and time.time() < deadline:
+        time.sleep(0.02)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == status and "Traceback" not in err, err
+    assert err.splitlines()[0] == f"stopped by {signal.Signals(number).name}"
+    assert err.splitlines()[1].endswith("--resume")
+    assert [path.name for path in (tmp_path / "run").rglob(".*")] == []
+    assert torch.load(tmp_path / "run" / CHECKPOINT)["meta"]["epoch"] >= 1
+    with pytest.raises(ProcessLookupError):  # no worker is left in its session
+        os.killpg(process.pid, 0)
+
+
+def on_a_small_disk(size: str, place: Path, script: str) -> subprocess.CompletedProcess:
+    """Run a script with a file system of its own, of that size, at a place."""
+    place.mkdir()
+    mount = f"mount -t tmpfs -o size={size} tmpfs {place}"
+    if subprocess.run(["unshare", "-m", "bash", "-c", mount], capture_output=True).returncode:
+        pytest.skip("needs unshare and the right to mount a tmpfs")
+    return subprocess.run(
+        ["unshare", "-m", "bash", "-c", f"{mount} && {script}; find {place} -name '.*'"],
+        cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_disk_that_fills_up_at_a_checkpoint(tiny_data, tmp_path):
+    """Room for the first one, but not for two."""
+    cfg = prepare_config("eanet/pcb", TINY)
+    small = [one for one in TINY if not one.startswith("train.epochs")]
+    command = " ".join(
+        f"'{word}'" for word in [
+            sys.executable, "tools/train.py", "eanet/pcb", *small, "train.epochs=3",
+            f"settings.data_root={tiny_data}", "--work-dir", str(tmp_path / "disk" / "run"),
+        ]
+    )  # fmt: skip
+    assert cfg.train.epochs == 1
+    done = on_a_small_disk("2m", tmp_path / "disk", f"{command}; echo status $?")
+    if "status 0" in done.stdout:
+        pytest.fail("the disk was large enough")
+    assert "status 2" in done.stdout and "Traceback" not in done.stderr, done.stderr
+    assert "MB are free" in done.stderr and "MB are needed; make room" in done.stderr
+    assert "go on with: python tools/train.py eanet/pcb" in done.stderr
+    assert "epoch 1/3" in done.stdout and ".tmp" not in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_disk_that_fills_up_while_rendering(tmp_path, workers):
+    script = (
+        f"{sys.executable} tools/synthped.py --preset tiny --domains A --workers {workers} "
+        f"--root {tmp_path / 'disk'}; echo status $?"
+    )
+    done = on_a_small_disk("100k", tmp_path / "disk", script)
+    assert "status 2" in done.stdout and "Traceback" not in done.stderr, done.stderr
+    assert "the disk is full" in done.stderr and "what is rendered is kept" in done.stderr
+    assert ".tmp" not in done.stdout
