@@ -39,6 +39,7 @@ def started(work: Callable[[], int | None], folder: Path, at: int = 0, delay: fl
         log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         for stream, number in ((os.open(os.devnull, os.O_RDONLY), 0), (log, 1), (log, 2)):
             os.dup2(stream, number)
+        sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
         _watch(folder, at, delay)
         status = work() or 0
     except BaseException:

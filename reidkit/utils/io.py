@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import IO, Any
 from reidkit.errors import UserError
 from reidkit.utils.exchange import exchange
 from reidkit.utils.leftovers import beside as _beside
+from reidkit.utils.leftovers import clear_leftovers
 from reidkit.utils.locks import hold, hold_open, let_go
 from reidkit.utils.permission import refuse_writing
 from reidkit.utils.trouble import DiskError, disk_error
@@ -98,6 +100,8 @@ def _has_other_names(path: Path) -> bool:
 def ensure_writable(path: str | os.PathLike[str]) -> None:
     """Try out now whether a file can be written later, before long work is done for it.
 
+    What killed processes have left unfinished in its folder goes away.
+
     Args:
         path: the file; missing folders above it are made when it is written.
 
@@ -114,11 +118,11 @@ def ensure_writable(path: str | os.PathLike[str]) -> None:
     final = Path(path)
     if final.is_dir():
         raise DiskError(f"{final}: is a folder; give a file's name", errno.EISDIR)
+    clear_leftovers(final.parent)
     place = next(one for one in final.absolute().parents if os.path.lexists(one))
     try:
-        beside = _beside(place / final.name)
-        beside.touch(exist_ok=False)
-        beside.unlink()
+        with tempfile.TemporaryFile(dir=place):  # has no name that a kill could leave
+            pass
     except OSError as error:
         known = disk_error(error, final)
         reason = (error.strerror or str(error)).lower()
