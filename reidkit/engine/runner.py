@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
@@ -46,6 +47,8 @@ class ReIDRunner(Runner):
         for handler in logger.handlers:
             to_file = isinstance(handler, logging.FileHandler)
             handler.setLevel(logging.INFO if to_file else logging.ERROR)
+            if isinstance(handler, logging.FileHandler):
+                say_once(handler)
         return logger
 
     def dump_config(self) -> None:
@@ -92,6 +95,22 @@ class ReIDRunner(Runner):
             if isinstance(cause, OSError):
                 raise disk_error(cause, Path(out_dir, filename), needed) from None
             raise
+
+
+def say_once(handler: logging.FileHandler) -> None:
+    """Let a log that cannot be written be said in one line, once; training goes on without it.
+
+    Args:
+        handler: would print a traceback for every entry.
+    """
+    said: list[str] = []
+
+    def handle_error(record: logging.LogRecord) -> None:
+        if not said:
+            said.append(f"{handler.baseFilename}: the log cannot be written ({sys.exc_info()[1]})")
+            print(said[0], file=sys.stderr, flush=True)
+
+    handler.handleError = handle_error  # type: ignore[method-assign]
 
 
 def checkpoint_size(model: nn.Module, optim_wrapper: Any = None) -> int:
