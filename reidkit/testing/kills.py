@@ -30,6 +30,7 @@ def started(work: Callable[[], int | None], folder: Path, at: int = 0, delay: fl
             file ``moments`` gets a line for each.
         delay: seconds from that moment to the kill.
     """
+    (folder / "moments").write_text("")
     process = os.fork()
     if process:
         return process

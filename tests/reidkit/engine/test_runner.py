@@ -1,6 +1,7 @@
 """What checkpoints keep of mmengine's history."""
 
 import logging
+from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -37,15 +38,15 @@ def test_a_log_on_a_full_disk_is_said_once(capsys):
     )
 
 
-def test_a_checkpoint_takes_weights_and_what_the_optimiser_keeps_of_them():
-    from types import SimpleNamespace
+SGD, ADAM = dict(momentum=0.9), dict(betas=(0.9, 0.999))  # what torch's groups have of each
 
+
+def test_a_checkpoint_takes_weights_and_what_the_optimiser_keeps_of_them():
     model = torch.nn.Linear(10, 10)  # 110 numbers
     model.bias.requires_grad_(False)
     assert checkpoint_size(model) == 440
-    sgd = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9)
-    adam = torch.optim.Adam(model.parameters())
-    wrappers = [SimpleNamespace(optimizer=one) for one in (sgd, adam)]
+    groups = [dict(params=list(model.parameters()), **kind) for kind in (SGD, ADAM)]
+    wrappers = [SimpleNamespace(optimizer=SimpleNamespace(param_groups=[one])) for one in groups]
     assert [checkpoint_size(model, one) for one in wrappers] == [840, 1240]
     assert checkpoint_size(model, dict(a=wrappers[0], b=wrappers[1])) == 1640
 
