@@ -43,6 +43,10 @@ def main(argv: list[str]) -> int:
         tallies = campaign.run(60 * args.minutes, args.seed, lambda text: print(text, flush=True))
     counts = table(tallies.values())
     print(counts)
+    for name, tally in tallies.items():
+        print(
+            f"{name}: {tally.seconds / max(1, tally.counts.total()):.2f} s of processor time each"
+        )
     failed = failures(tallies.values())
     if failed:
         print(f"\n{failed}")
@@ -55,7 +59,7 @@ def main(argv: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     command = parser("tools/fuzz.py", __doc__ or "")
     add = command.add_argument
-    add("--minutes", type=float, default=10.0, help="of the clock, on one core (default: 10)")
+    add("--minutes", type=float, default=10.0, help="of processor time, one core (default: 10)")
     add("--seed", type=int, default=0, help="of the first case of every door (default: 0)")
     add("--door", nargs="+", help="only these doors")
     add("--replay", metavar="DOOR:SEED", help="one case again")
