@@ -17,6 +17,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from reidkit.engine.build import unwrapped
+from reidkit.errors import UserError
 from reidkit.utils.checkpoint import load_checkpoint
 from reidkit.utils.io import atomic_write
 from reidkit.utils.trouble import DiskError, disk_error
@@ -68,6 +69,22 @@ class ReIDRunner(Runner):
             broadcast_buffers=False,
             find_unused_parameters=self.find_unused_parameters,
         )
+
+    def resume(self, filename: str, *args: Any, **options: Any) -> None:
+        """Go on from a checkpoint of this training.
+
+        Raises:
+            UserError: it holds other weights, or not all that a training saves.
+        """
+        try:
+            super().resume(filename, *args, **options)
+        except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
+            said = (str(error).strip().splitlines() or [""])[-1].strip()
+            reason = f"{type(error).__name__}: {said[:200]}"
+            raise UserError(
+                f"{filename}: cannot be gone on from, it does not hold what this training saves "
+                f"({reason}); train into another folder"
+            ) from error
 
     def load_checkpoint(self, filename, map_location="cpu", strict=False, revise_keys=()):
         """Load weights into the model; returns the whole checkpoint, read without running code."""

@@ -240,3 +240,22 @@ def test_the_model_alone_needs_no_word_for_a_labeller(hostile):
         run.domains.split("source", "query")
     with pytest.raises(AttributeError):
         run.domains.labeller()
+
+
+@pytest.mark.slow
+def test_a_checkpoint_that_cannot_be_gone_on_from_ends_in_words(tiny_run, tmp_path):
+    cfg = tiny_run("eanet/pcb", "train.epochs=2").cfg
+    folder = tmp_path / "run"
+    (folder / "metrics.json").unlink()
+    kept = torch.load(folder / CHECKPOINT, weights_only=False)
+    name = next(iter(kept["state_dict"]))
+    for change in (
+        dict(state_dict={**kept["state_dict"], name: torch.zeros(3)}),
+        dict(meta={k: v for k, v in kept["meta"].items() if k != "iter"}),
+        dict(optimizer=dict(state=5, param_groups=[])),
+        dict(message_hub=7),
+    ):
+        torch.save({**kept, **change, "meta": {**change.get("meta", kept["meta"]), "epoch": 1}},
+                   folder / CHECKPOINT)  # fmt: skip
+        with pytest.raises(UserError, match="last.pth: (cannot be gone on from|.*)"):
+            complete_run(cfg, folder, resume=True)
