@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -64,7 +65,7 @@ def write_group(name: str, reader: Reader, options: Mapping[str, Any]) -> Path:
     if file.exists():
         raise UserError(f"{file}: exists already; choose another name, or remove the file")
     splits = reader.splits()
-    place = (reader.data_root / reader.root).resolve()
+    place = Path(os.path.realpath(reader.data_root / reader.root))
     data = Path("data").resolve()
     root = place.relative_to(data).as_posix() if place.is_relative_to(data) else place.as_posix()
     listed = dict(type=type(reader).__name__, root=root, **_found(reader, options))

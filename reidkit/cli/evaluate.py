@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
@@ -67,11 +68,11 @@ def _try_places(args: argparse.Namespace) -> None:
     from reidkit.utils.io import ensure_writable
 
     places = {"--out": args.out, "--queries": args.queries}
-    read = [Path(path).resolve() for path in (args.features, args.labels) if path]
+    read = [os.path.realpath(path) for path in (args.features, args.labels) if path]
     for option, place in places.items():
-        if place and place.resolve() in read:
+        if place and os.path.realpath(place) in read:
             raise UserError(f"{option} {place}: is what is read; choose another file")
-    if args.out and args.queries and args.out.resolve() == args.queries.resolve():
+    if args.out and args.queries and os.path.realpath(args.out) == os.path.realpath(args.queries):
         raise UserError(f"{args.out}: --out and --queries need a file each")
     if args.out:
         ensure_writable(args.out)

@@ -8,6 +8,7 @@ line, and it is read as literals.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -225,7 +226,8 @@ def _near(source: str, run: bool) -> Path:
         return file
     shipped = configs_folder()
     installed = [shipped, *(m.location / "configs" for m in discover().plugins.values())]
-    inside = any(file.resolve().is_relative_to(one.resolve()) for one in installed if one)
+    place = Path(os.path.realpath(file))  # a stranger's link may lead to itself
+    inside = any(place.is_relative_to(os.path.realpath(one)) for one in installed if one)
     return file if inside else (shipped or Path("/")) / DEFAULT
 
 

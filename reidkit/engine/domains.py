@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,7 @@ class Domains:
         """Why nothing may be written below the folder of a setting; empty where it may."""
         key, place = f"settings.{setting}", self.cfg.settings[setting]
         default = CORE[setting].default
-        usual = default != "" and Path(place).resolve() == Path(default).resolve()
+        usual = default != "" and os.path.realpath(place) == os.path.realpath(default)
         if self.named is None or key in self.named or usual:
             return ""
         return f"only the run folder names {place}; if it is the place you want, type {key}={place}"

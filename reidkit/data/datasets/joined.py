@@ -202,7 +202,7 @@ def _joined(
         raise UserError(f"{dataset}: sets of images and of tracklets cannot be joined")
     if any(one.boxes is not None for one in parts) and any(one.boxes is None for one in parts):
         raise UserError(f"{dataset}: one set has boxes in larger images, another has crops")
-    roots = [one.root.resolve() for one in parts]
+    roots = [Path(os.path.realpath(one.root)) for one in parts]
     root = Path(os.path.commonpath(roots))
     inside = [one.relative_to(root).as_posix() for one in roots]
     own: dict[str, Any] = dict(

@@ -35,7 +35,7 @@ def find_reader(
     Raises:
         UserError: no such folder, unknown reader, or no layout fits (with what each one wants).
     """
-    folder = Path(folder).resolve()
+    folder = Path(os.path.realpath(folder))
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder")
     options = dict(options or {})

@@ -37,8 +37,12 @@ class Labelled:
             [self.split[i] for i in order], [self.files[i] for i in order],
         )  # fmt: skip
 
-    def score(self) -> dict[str, float] | None:
-        """mAP and R1 by the protocol of Market-1501 and cosine distance; None without a query."""
+    def score(self, marked: bool = False) -> dict[str, float] | None:
+        """mAP and R1 by the protocol of Market-1501 and cosine distance; None without a query.
+
+        Args:
+            marked: -1 marks junk and 0 distractors; else 0 is a person like others.
+        """
         unit = self.features / np.linalg.norm(self.features, axis=1, keepdims=True)
         query = [i for i, name in enumerate(self.split) if name in ("query", "both")]
         gallery = [i for i, name in enumerate(self.split) if name in ("gallery", "both")]
@@ -47,12 +51,12 @@ class Labelled:
             kept = [
                 g
                 for g in gallery
-                if self.people[g] != -1
+                if not (marked and self.people[g] == -1)
                 and not (self.people[g] == self.people[q] and self.cameras[g] == self.cameras[q])
             ]
             ranked = sorted(kept, key=lambda g: 1 - float(unit[q] @ unit[g]))
             right = np.array([self.people[g] == self.people[q] for g in ranked], bool)
-            if self.people[q] <= 0 or not right.any():
+            if (marked and self.people[q] <= 0) or not right.any():
                 continue
             hits = np.flatnonzero(right)
             precision.append(float(np.mean(np.arange(1, len(hits) + 1) / (hits + 1))))
@@ -77,11 +81,17 @@ def labelled(rng: Random) -> Labelled:
     return Labelled(features, people, cameras, split, files)
 
 
-def relabelled(data: Labelled, rng: Random) -> Labelled:
-    """Other people, cameras or sides for a few rows: data of its own, with a score of its own."""
+def relabelled(data: Labelled, rng: Random, marked: bool) -> Labelled:
+    """Other people, cameras or sides for a few rows: data of its own, with a score of its own.
+
+    Args:
+        data: to be changed.
+        rng: draws.
+        marked: with junk and distractors.
+    """
     people, cameras, split = data.people.copy(), data.cameras.copy(), list(data.split)
     for row in rng.sample(range(len(data)), 5):
-        people[row] = rng.choice((-1, 0, 1, 2, 6, 7, 2**40))
+        people[row] = rng.choice(((-1, 0) if marked else (0, 3)) + (1, 2, 6, 7, 2**40))
         cameras[row] = rng.choice((0, 1, 2, 30))
         split[row] = rng.choice(("query", "gallery", "train"))
     return replace(data, people=people, cameras=cameras, split=split)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from reidkit.testing.fuzz.case import Case, Door, Place
+from reidkit.testing.fuzz.case import Case, Command, Door, Place
 from reidkit.testing.fuzz.doors.scores import (
     Labelled,
     columns_of,
@@ -89,7 +89,7 @@ def _poisoned(rng: Random, place: Place, data: Labelled) -> str:
         ("not finite", "two columns of one meaning", "a column twice", "a column missing",
          "a row too few", "a row too many", "unknown split", "no query", "objects",
          "whole numbers for features", "no rows", "visibility out of range", "names that differ",
-         "names twice", "a camera that is no number", "a zero vector", "no dimensions")
+         "names twice", "a camera that is no number", "no dimensions")
     )  # fmt: skip
     if how == "not finite":
         features[row, 0] = rng.choice((np.nan, np.inf, -np.inf))
@@ -115,8 +115,6 @@ def _poisoned(rng: Random, place: Place, data: Labelled) -> str:
         more["paths"] = names
     elif how == "a camera that is no number":
         columns["camera"][row] = rng.choice(("", "x", "1.5", "nan", "٣.٥", "1e400"))
-    elif how == "a zero vector":
-        features[row] = 0
     write_csv(place.here / "l.csv", columns)
     if how == "a column twice":
         lines = (place.here / "l.csv").read_text().splitlines()
@@ -184,20 +182,35 @@ def _odd_cell(rng: Random, place: Place, data: Labelled) -> str:
     return f"{column} {str(value)[:20]!r}"
 
 
+def _zero_vector(rng: Random, place: Place, data: Labelled) -> Case:
+    """A vector without a direction, which the report must mention where it is taken."""
+    features = data.features.copy()
+    features[rng.randrange(len(data))] = 0
+    write_npz(place.here / "f.npz", replace(data, features=features))
+
+    def check(found: Command) -> str | None:
+        return None if "zero" in found.out + found.err else "nothing is said of it"
+
+    return Case("a zero vector", lambda: place.command("evaluate", "f.npz", "l.csv"), check)
+
+
 def make(rng: Random, place: Place) -> Case:
     """One evaluation of a features file and a table."""
     data = labelled(rng)
     kind = rng.choice(("same", "same", "relabelled", "poison", "poison", "damage", "damage",
-                       "option", "cell", "out"))  # fmt: skip
+                       "option", "cell", "out", "zero"))  # fmt: skip
     write_npz(place.here / "f.npz", data)
     write_csv(place.here / "l.csv", columns_of(data))
     run = evaluated(place, "f.npz", "l.csv")
     if kind == "same":
         return Case(_same(rng, place, data), run, lambda r: difference(r, data.score()))
     if kind == "relabelled":
-        other = relabelled(data, rng)
+        other = relabelled(data, rng, marked := rng.random() < 0.5)
         write_csv(place.here / "l.csv", columns_of(other))
-        return Case("other labels", run, lambda r: difference(r, other.score()))
+        marks = ("--junk=-1", "--distractor=0") if marked else ()
+        run = evaluated(place, "f.npz", "l.csv", *marks)
+        what = f"other labels {' '.join(marks)}"
+        return Case(what, run, lambda r: difference(r, other.score(marked)))
     if kind == "poison":
         return Case(_poisoned(rng, place, data), run, refuse=True)
     if kind == "damage":
@@ -210,6 +223,8 @@ def make(rng: Random, place: Place) -> Case:
         target = "out/" + odd_name(rng) if target == "../beside/x.json" else target
         argv = ("evaluate", "f.npz", "l.csv", rng.choice(("--out", "--queries")), target)
         return Case(f"{argv[-2]} {target[:30]!r}", lambda: place.command(*argv), None)
+    if kind == "zero":
+        return _zero_vector(rng, place, data)
     key = rng.choice(OPTIONS)
     value = rng.choice((odd_number(rng), "(1,5)", "[]", "x", "dict()", "None", "KReciprocal"))
     text = key if key.startswith("~") else f"{key}={value}"
