@@ -9,6 +9,7 @@ from typing import Any
 
 from reidkit.cli.common import parse_with_overrides, parser, take_weights
 from reidkit.errors import UserError
+from reidkit.utils.io import read_regular
 
 METRICS = "metrics.json"
 # overrides under which the numbers of the same data stay what they were
@@ -88,10 +89,10 @@ def _kept(folder: Path) -> dict[str, Any]:
     if not file.exists():
         return {}
     try:
-        kept = json.loads(file.read_text(encoding="utf-8"))
+        kept = json.loads(read_regular(file))
         if all(isinstance(one["metrics"], dict) for one in kept.get("tests", {}).values()):
             return kept if "tests" in kept else {}
-    except (ValueError, AttributeError, TypeError, LookupError, RecursionError):
+    except (OSError, ValueError, AttributeError, TypeError, LookupError, RecursionError):
         pass
     raise UserError(f"{file}: no numbers of a run; move it away to test without comparing")
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reidkit.errors import UserError
+from reidkit.utils.io import read_regular
 
 # decoded by every OpenCV and PIL
 COMMON = (
@@ -189,7 +190,7 @@ def read_lines(file: Path) -> list[tuple[int, str]]:
         UserError: unreadable, or no text.
     """
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        text = read_regular(file).decode("utf-8-sig")
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise UserError(f"{file.as_posix()}: cannot be read ({reason})") from None

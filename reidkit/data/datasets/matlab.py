@@ -60,6 +60,8 @@ def read_cells(file: Path, key: str) -> list[list[np.ndarray]]:
 
 def _stored(file: Path, key: str) -> dict[str, Any]:
     """What ``mat_contents`` says, in a process of its own."""
+    if not file.is_file():  # a pipe would be waited for
+        raise _refused(file, key, "it is no file")
     command = [sys.executable, "-I", str(READER), str(file), key]
     done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL)
     try:

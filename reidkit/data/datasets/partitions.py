@@ -14,7 +14,7 @@ from reidkit.data.datasets.reader import Reader
 from reidkit.data.identities import DISTRACTOR
 from reidkit.data.split import Split, Trial
 from reidkit.errors import UserError
-from reidkit.utils.io import atomic_write
+from reidkit.utils.io import atomic_write, read_regular
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,10 +169,10 @@ def load_partitions(file: Path, people: np.ndarray) -> list[Partition]:
         UserError: not such a file, or one for other people.
     """
     try:
-        stored = json.loads(file.read_text())
+        stored = json.loads(read_regular(file))
         same = stored["people"] == people.tolist()
         tests = [np.array(test, dtype=np.int64) for test in stored["test"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise UserError(
             f"{file}: no stored partitions ({type(error).__name__}: {error}); remove it, and it is "
             "written again"

@@ -14,6 +14,7 @@ from reidkit.data.split import Split, Trial
 from reidkit.data.tracklets import TrackletSplit, frames_in
 from reidkit.errors import UserError
 from reidkit.registry import DATASETS
+from reidkit.utils.io import read_regular
 
 DIVISIONS = 10
 LEAST = 22  # frames in both cameras of a person that PRID2011's protocol uses
@@ -140,9 +141,9 @@ class PRID2011(TwoCameraVideo):
             return self._drawn(folder, number)
         file = folder / self.splits_file
         try:
-            chosen = json.loads(file.read_text(encoding="utf-8-sig"))[number]
+            chosen = json.loads(read_regular(file).decode("utf-8-sig"))[number]
             halves = [_names(chosen[part]) for part in ("train", "test")]
-        except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
+        except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
             raise UserError(
                 f"{file.as_posix()}: expected a list of ten dicts with train and test, lists of "
                 f"folder names ({type(error).__name__}: {error})"
