@@ -43,8 +43,8 @@ def load_model(cfg: Config, folder: Path, overrides: Sequence[str] = ()) -> Any:
         overrides: those that ``cfg`` has; a message names the ones that change the model.
 
     Raises:
-        UserError: weights that do not fit the config, or a matcher that learns and that this run
-            did not train.
+        UserError: weights that do not fit the config or are not numbers, or a matcher that learns
+            and that this run did not train.
     """
     file = folder / CHECKPOINT
     checkpoint = run_checkpoint(file)
@@ -59,6 +59,12 @@ def load_model(cfg: Config, folder: Path, overrides: Sequence[str] = ()) -> Any:
         if changes:
             raise UserError(_unfit(state, model, folder, changes)) from None
         raise UserError(f"{file}: does not fit config.py: {error}") from None
+    lost = next((name for name, one in model.named_parameters() if one.isnan().any()), None)
+    if lost is not None:
+        raise UserError(
+            f"{file}: {lost} is not a number: this training has diverged, or the file is damaged; "
+            "train with a lower learning rate, or copy the file again"
+        )
     return model
 
 

@@ -38,7 +38,7 @@ def executing(rng: Random, mark: Path) -> Any:
             Call(subprocess.Popen, (["touch", str(mark)],)),
             Call(builtins.open, (str(mark), "w")),
             Call(os.mkdir, (str(mark),)),
-            Call(getattr, (os, "system")),
+            Call(getattr, (Path, "touch")),
             Call(attrgetter, ("system",)),
             Call(Path.touch, (mark,)),
         )

@@ -157,6 +157,16 @@ def test_a_checkpoint_of_another_kind(hostile, change):
         reidkit.load(str(folder))
 
 
+def test_weights_that_are_not_numbers(hostile):
+    folder, _, _ = hostile
+    content = torch.load(folder / CHECKPOINT)
+    name = next(iter(content["state_dict"]))
+    content["state_dict"][name] = content["state_dict"][name] * float("nan")
+    torch.save(content, folder / CHECKPOINT)
+    with pytest.raises(UserError, match=f"last.pth: {name} is not a number: this training has"):
+        reidkit.load(str(folder))
+
+
 @pytest.mark.parametrize("name", ["../../../escaped", "/tmp/x", "a/b", "..", ".hidden", ""])
 def test_a_domain_is_a_name_and_no_path(hostile, name):
     folder, _, _ = hostile
