@@ -14,7 +14,9 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # cases are forked, and one core is meant
 os.environ.pop("REIDKIT_PLUGIN_PATH", None)
@@ -23,6 +25,9 @@ from reidkit.cli.common import entry_point, parser
 from reidkit.cli.main import COMMANDS
 from reidkit.cli.main import main as reidkit
 from reidkit.errors import UserError
+
+if TYPE_CHECKING:
+    from reidkit.testing.fuzz.campaign import Tally
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -51,8 +56,7 @@ def main(argv: list[str]) -> int:
     if failed:
         print(f"\n{failed}")
     if args.page:
-        cases = sum(tally.counts.total() for tally in tallies.values())
-        write_section(args.page, _section(args, counts, cases))
+        write_section(args.page, _section(args, counts, tallies.values()))
     return 1 if failed else 0
 
 
@@ -106,13 +110,16 @@ def _replay(text: str) -> int:
     return 0 if outcome.good else 1
 
 
-def _section(args: argparse.Namespace, counts: str, cases: int) -> str:
+def _section(args: argparse.Namespace, counts: str, tallies: Collection[Tally]) -> str:
+    cases = sum(tally.counts.total() for tally in tallies)
+    seconds = sum(tally.seconds for tally in tallies)
     git = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(git, capture_output=True, text=True).stdout.strip() or "unknown"
     python = sys.version.split()[0]
     return (
         f"`python tools/fuzz.py --minutes {args.minutes:g} --seed {args.seed}` at {commit}, Python "
-        f"{python}, one core: {cases:,} generated inputs.\n\n{counts}\n"
+        f"{python}: {cases:,} generated inputs in {seconds:.0f} s of processor time, the first of "
+        f"each door with seed {args.seed}.\n\n{counts}\n"
     )
 
 

@@ -120,7 +120,11 @@ class Campaign:
                 tallies.values(), key=lambda t: (t.counts.total() > 9, t.seconds / t.door.share)
             )
             number, began = seed + tally.counts.total(), processor_time()
-            outcome = self.one(tally.door, number)
+            try:
+                outcome = self.one(tally.door, number)
+            except KeyboardInterrupt:  # what was tried until then counts
+                say("broken off")
+                break
             tally.add(number, outcome, processor_time() - began)
             if not outcome.good:
                 say(f"{tally.door.name}:{number}  {outcome.kind}: {outcome.what}")
