@@ -141,6 +141,9 @@ def test_a_cut_short_file_is_refused(crops, tmp_path, mean_labeller, name):
     file.unlink()
     with pytest.raises(UserError, match="missing from the label store"):
         LabelStore.open(tmp_path / "store", split)
+    os.mkfifo(file)  # is not waited for
+    with pytest.raises(UserError, match="missing from the label store"):
+        LabelStore.open(tmp_path / "store", split)
 
 
 def test_pickled_arrays_and_broken_descriptions_are_refused(crops, tmp_path, mean_labeller):
