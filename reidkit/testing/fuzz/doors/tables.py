@@ -215,7 +215,7 @@ def make(rng: Random, place: Place) -> Case:
         return Case(_poisoned(rng, place, data), run, refuse=True)
     if kind == "damage":
         what, says = _damaged_file(rng, place, data)
-        return Case(what, run, lambda r: says and difference(r, says.score()))
+        return Case(what, run, lambda r: None if says is None else difference(r, says.score()))
     if kind == "cell":
         return Case(_odd_cell(rng, place, data), run, None)
     if kind == "out":
