@@ -117,7 +117,7 @@ def _array(folder: Path, name: str, shape: tuple[int, ...], dtype: type) -> np.n
         raise UserError(f"{file}: missing from the label store; {ADVICE}")
     try:
         array = np.load(file, mmap_mode="r" if shape[0] else None, allow_pickle=False)
-    except (ValueError, EOFError, OSError):
+    except Exception:  # a damaged header can raise almost anything
         raise UserError(f"{file}: damaged or cut short; {ADVICE}") from None
     if array.shape != shape or array.dtype != dtype:
         raise UserError(
