@@ -1,6 +1,7 @@
 # JLML with the penalties as losses in the quick recipe, too, as recipe=paper has them. Under the
 # quick recipe's AdamW they switch features off whatever their weight is; see the results' page.
 # python tools/train.py configs/jlml/subgradient.py
+# Other weights: model.losses.sparse_local.weight=5e-5
 _base_ = ["jlml.py"]
 recipes = dict(
     quick=dict(

@@ -53,6 +53,14 @@ def started(script: str, *arguments: str, **options) -> tuple[subprocess.Popen, 
     return process, process.stdout.readline().strip()
 
 
+@pytest.fixture(autouse=True)
+def hangups():
+    """SIGHUP as it usually is: under nohup it is ignored, by children as well."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "status", "said"),
