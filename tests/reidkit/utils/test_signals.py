@@ -54,11 +54,13 @@ def started(script: str, *arguments: str, **options) -> tuple[subprocess.Popen, 
 
 
 @pytest.fixture(autouse=True)
-def hangups():
-    """SIGHUP as it usually is: under nohup it is ignored, by children as well."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+def usual_signals():
+    """As in a terminal: children inherit what nohup and shells' background jobs ignore."""
+    usual = {signal.SIGHUP: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler}
+    before = {one: signal.signal(one, handler) for one, handler in usual.items()}
     yield
-    signal.signal(signal.SIGHUP, before)
+    for one, handler in before.items():
+        signal.signal(one, handler)
 
 
 @pytest.mark.slow

@@ -75,7 +75,7 @@ def test_rows_of_the_label_store_of_the_whole(data, monkeypatch):
 
     monkeypatch.setattr(domains_module, "ensure_labels", store)
     cfg = Config(dict(
-        settings=dict(data_root=str(data), workers=0, max_pixels=1_000_000),
+        settings=dict(data_root=str(data), label_root=None, workers=0, max_pixels=1_000_000),
         data=dict(name="x", domains=dict(source=dict(type="HeldOutIdentities", set=SET))),
     ))  # fmt: skip
     domains = Domains(cfg)

@@ -67,7 +67,7 @@ def test_labels_come_from_the_store_of_each_set(data, monkeypatch):
 
     monkeypatch.setattr(domains_module, "ensure_labels", store)
     cfg = Config(dict(
-        settings=dict(data_root=str(data), workers=0, max_pixels=1_000_000),
+        settings=dict(data_root=str(data), label_root=None, workers=0, max_pixels=1_000_000),
         data=dict(name="x", domains=dict(source=dict(type="JoinedSets", sets=SETS))),
     ))  # fmt: skip
     domains = Domains(cfg)
