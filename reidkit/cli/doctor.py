@@ -123,12 +123,15 @@ def _options(typed: Sequence[str]) -> dict[str, Any]:
 
 
 def _notes(reader) -> list:
-    """What the reader left out or numbered, and what the names seem to tell besides."""
+    """What the reader left out or numbered, whose part labels there are, what the names tell."""
     from reidkit.data.datasets.doctor import Finding
     from reidkit.data.datasets.patterns import suggest_camera
+    from reidkit.pose.findings import label_findings
 
     notes = getattr(reader, "notes", [])
     findings = [Finding("warning" if "left out" in note else "info", note) for note in notes]
+    labels = label_findings(reader.data_root / "part_labels", reader.splits())
+    findings += [Finding(level, text) for level, text in labels]
     if type(reader).__name__ == "ImageFolder" and reader.camera is None:
         paths = [path for split in reader.splits().values() for path in split.paths]
         if found := suggest_camera(paths):

@@ -18,6 +18,7 @@ COMMANDS = {
     "evaluate": "score features from any source under a named protocol",
     "compare": "test whether two runs differ, query by query",
     "doctor": "examine a data set or this installation",
+    "crops": "cut crops out of sequences or videos",
     "plugins": "list, show, find, check and start plugins",
     "docs": "make the pages that are generated",
     "show-correspondences": "draw the local matches behind a ranking",

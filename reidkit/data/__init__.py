@@ -9,6 +9,7 @@ device). Importing this package registers them all.
 from reidkit.data.clips import ClipBatches, ClipDataset
 from reidkit.data.crops import CropDataset
 from reidkit.data.datasets.coco_persons import CocoPersons
+from reidkit.data.datasets.coco_tracks import CocoTracks
 from reidkit.data.datasets.cuhk01 import CUHK01
 from reidkit.data.datasets.cuhk03 import CUHK03
 from reidkit.data.datasets.cuhk03np import CUHK03NP
@@ -17,6 +18,7 @@ from reidkit.data.datasets.dukemtmcvideo import DukeMTMCVideoReID
 from reidkit.data.datasets.grid import GRID
 from reidkit.data.datasets.held_out import HeldOutIdentities
 from reidkit.data.datasets.image_folder import ImageFolder
+from reidkit.data.datasets.image_table import ImageTable
 from reidkit.data.datasets.joined import JoinedSets
 from reidkit.data.datasets.lsvid import LSVID
 from reidkit.data.datasets.market1501 import Market1501
@@ -29,6 +31,7 @@ from reidkit.data.datasets.reader import Reader
 from reidkit.data.datasets.rendered import ClonedPerson, RandPerson
 from reidkit.data.datasets.vehicles import VehicleID, VeRi776
 from reidkit.data.datasets.viper import VIPeR
+from reidkit.data.datasets.wildlife import Wildlife
 from reidkit.data.frames import AllFrames, DenseFrames, RandomFrames
 from reidkit.data.loader import DomainLoader, make_loader
 from reidkit.data.pk_sampler import PKSampler
@@ -55,6 +58,7 @@ __all__ = [
     "ClipDataset",
     "ClonedPerson",
     "CocoPersons",
+    "CocoTracks",
     "ColorJitter",
     "CropDataset",
     "DenseFrames",
@@ -64,6 +68,7 @@ __all__ = [
     "ILIDSVID",
     "HeldOutIdentities",
     "ImageFolder",
+    "ImageTable",
     "JoinedSets",
     "LSVID",
     "MARS",
@@ -89,6 +94,7 @@ __all__ = [
     "VIPeR",
     "VeRi776",
     "VehicleID",
+    "Wildlife",
     "check_readable",
     "make_loader",
 ]

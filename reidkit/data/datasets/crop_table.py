@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reidkit.data.datasets.division import divide
+from reidkit.data.datasets.division import divide, several_cameras
 from reidkit.data.identities import number_identities, whole_number, whole_numbers
 from reidkit.data.split import Split
 from reidkit.errors import UserError
@@ -72,15 +72,16 @@ class CropTable:
         """
         # a name may come in two encodings of one text: systems differ in how they store "ë"
         texts = [unicodedata.normalize("NFC", text) for text in self.identities]
-        people = number_identities(
-            texts, f"{title}: identity", junk, distractor, lambda row: self.paths[row]
-        )
+        people = number_identities(texts, title, junk, distractor, lambda row: self.paths[row])
         identities, notes = people.numbers, [people.notice]
         cameras = None
         if self.cameras is not None:
             cameras, note = _camera_numbers(self.cameras, title)
             notes.append(note)
         if self.splits is None:
+            if cameras is not None and not len(several_cameras(identities, cameras)):
+                notes.append("nobody is seen by two cameras, so images of one camera are compared")
+                cameras = None
             masks = divide(identities, cameras, holdout, seed, title)
             notes.append(
                 f"divided: {holdout:.0%} of the identities held out with seed {seed}; options "

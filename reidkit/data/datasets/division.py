@@ -76,12 +76,22 @@ def _drawn(
     return order[:count]
 
 
+def several_cameras(identities: np.ndarray, cameras: np.ndarray) -> np.ndarray:
+    """Identities with images of two cameras or more.
+
+    Shape:
+        identities, cameras (M,); returns sorted numbers.
+    """
+    pairs = np.unique(np.stack([identities, cameras], 1)[identities > 0], axis=0)
+    people, counts = np.unique(pairs[:, 0], return_counts=True)
+    return people[counts > 1]
+
+
 def _askable(identities: np.ndarray, cameras: np.ndarray, several: bool) -> np.ndarray:
     """Identities with images of two cameras, or, where none are known, with two images."""
-    pairs = np.stack([identities, cameras], 1)[identities > 0]
     if several:
-        pairs = np.unique(pairs, axis=0)
-    people, counts = np.unique(pairs[:, 0], return_counts=True)
+        return several_cameras(identities, cameras)
+    people, counts = np.unique(identities[identities > 0], return_counts=True)
     return people[counts > 1]
 
 

@@ -18,7 +18,7 @@ LEVELS = 3  # down which data sets are looked for, to name them
 
 
 # readers of somebody's own data, which say themselves what is missing
-OWN = ("ImageFolder", "ImageTable", "MOTSequences", "Wildlife")
+OWN = ("CocoTracks", "ImageFolder", "ImageTable", "MOTSequences", "Wildlife")
 TABLES = {"metadata.csv": "Wildlife", "crops.csv": "ImageTable", "crops.parquet": "ImageTable"}
 
 

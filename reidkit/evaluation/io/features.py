@@ -17,9 +17,8 @@ import torch
 from numpy.typing import NDArray
 
 from reidkit.data.identities import Identities, number_identities
-from reidkit.errors import UserError
-from reidkit.evaluation.io.arrays import read_arrays
-from reidkit.evaluation.io.columns import (
+from reidkit.data.tables.arrays import read_arrays
+from reidkit.data.tables.columns import (
     SIDES,
     Column,
     cameras,
@@ -29,9 +28,10 @@ from reidkit.evaluation.io.columns import (
     rows_of_sides,
     texts,
 )
+from reidkit.data.tables.read import read_table
+from reidkit.errors import UserError
 from reidkit.evaluation.io.join import join
 from reidkit.evaluation.io.store import TestSet, read_store
-from reidkit.evaluation.io.tables import read_table
 from reidkit.evaluation.io.vectors import read_distances, read_embedding
 from reidkit.evaluation.labelled import LabelledEmbeddings, Labels
 from reidkit.evaluation.matchers.precomputed import PrecomputedMatcher, RowIds, precomputed

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reidkit.data.tables.columns import Column, texts
 from reidkit.errors import UserError
-from reidkit.evaluation.io.columns import Column, texts
 
 
 def join(

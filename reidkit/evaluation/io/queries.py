@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reidkit.data.identities import whole_numbers
+from reidkit.data.tables.columns import Column, real_numbers
+from reidkit.data.tables.read import pyarrow, read_table
 from reidkit.errors import UserError
-from reidkit.evaluation.io.columns import Column, real_numbers
-from reidkit.evaluation.io.tables import pyarrow, read_table
 from reidkit.utils.io import atomic_write, ensure_writable
 
 WHOLE = ("query", "trial", "camera", "n_positives")

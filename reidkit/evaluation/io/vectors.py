@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from reidkit.data.tables.columns import Column
 from reidkit.errors import UserError
-from reidkit.evaluation.io.columns import Column
 from reidkit.structures import Embedding
 
 LARGEST = float(np.finfo(np.float32).max)

@@ -1,10 +1,13 @@
 """Sequences of MOT's format: as crops of frames, and cut out."""
 
+import csv
+
 import cv2
 import numpy as np
 import pytest
 
-from reidkit.data import CropDataset, MOTSequences
+from reidkit.cli.main import main
+from reidkit.data import CropDataset, ImageFolder, ImageTable, MOTSequences
 from reidkit.data.datasets.mot import MOTSequence, read_boxes
 from reidkit.errors import UserError
 
@@ -103,3 +106,78 @@ def test_folders_without_sequences_are_refused(tmp_path):
     with pytest.raises(UserError, match="no box is left in 1 sequences"):
         write_sequence(tmp_path / "mot/b")
         MOTSequences(str(tmp_path), "mot", min_height=500).prepare()
+
+
+def run(capsys, *arguments):
+    status = main(["crops", *map(str, arguments)])
+    output = capsys.readouterr()
+    assert status == 0, output.err
+    return output.out
+
+
+def test_sequences_are_cut_into_a_folder_that_both_readers_read(tmp_path, capsys):
+    for name in ("S1", "S2"):
+        write_sequence(tmp_path / "mot" / name)
+    options = ["--every", 6, "--min-height", 30, "--shared"]
+    out = run(capsys, tmp_path / "mot", "--out", tmp_path / "cut", *options)
+    assert f"{tmp_path}/cut: 16 crops of 2 recordings" in out
+    files = sorted(path.name for path in (tmp_path / "cut").glob("*.jpg"))
+    assert files[0] == "p0001_c1_f000001.jpg" and len(files) == 16
+    with open(tmp_path / "cut/crops.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert rows[0] == dict(
+        file="p0001_c1_f000001.jpg", identity="1", camera="1", time="0.0", sequence="S1",
+        track="1", frame="1",
+    )  # fmt: skip
+    table = ImageTable(str(tmp_path), "cut").splits()
+    folder = ImageFolder(str(tmp_path), "cut", identity=r"^p(\d+)_", camera=r"_c(\d+)_").splits()
+    for name, split in table.items():
+        assert split.paths == folder[name].paths
+        assert split.identities.tolist() == folder[name].identities.tolist()
+        assert split.cameras.tolist() == folder[name].cameras.tolist()
+    pixels = cv2.imread(str(tmp_path / "cut" / files[0]))
+    x = int(1 + 1 / 4 - 1)
+    assert np.abs(pixels.astype(int) - frame_of(1)[10:50, x : x + 12]).mean() < 6
+
+
+def test_videos_are_cut_by_a_table_of_boxes(tmp_path, capsys):
+    writer = cv2.VideoWriter(
+        str(tmp_path / "a.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 10, (WIDTH, HEIGHT)
+    )
+    for frame in range(1, FRAMES + 1):
+        writer.write(frame_of(frame))
+    writer.release()
+    boxes = tmp_path / "a.csv"
+    boxes.write_text(
+        "frame,identity,x1,y1,x2,y2\n1,ann,10,5,30,55\n3,bob,0,0,20,50\n3,ann,9,5,29,55\n"
+    )
+    common = ["--boxes", boxes, "--every", 1, "--min-height", 30]
+    out = run(capsys, tmp_path / "a.avi", *common, "--out", tmp_path / "cut")
+    assert "3 crops of 1 recordings" in out
+    names = ["p0001_c1_f000001.jpg", "p0001_c1_f000003.jpg", "p0002_c1_f000003.jpg"]
+    assert sorted(path.name for path in (tmp_path / "cut").glob("*.jpg")) == names
+    pixels = cv2.imread(str(tmp_path / "cut" / names[1]))
+    assert np.abs(pixels.astype(int) - frame_of(3)[5:55, 9:29]).mean() < 12
+    with open(tmp_path / "cut/crops.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["time"] for row in rows] == ["0.0", "0.2", "0.2"]
+    assert [row["track"] for row in rows] == ["ann", "bob", "ann"]
+    (tmp_path / "b.csv").write_text("frame,identity,x1,y1,x2,y2\n1,bob,10,5,30,55\n")
+    both = [tmp_path / "a.avi", tmp_path / "a.avi", "--boxes", boxes, tmp_path / "b.csv"]
+    run(capsys, *both, *common[2:], "--shared", "--out", tmp_path / "two")
+    assert (tmp_path / "two/p0002_c2_f000001.jpg").is_file()  # bob is bob in both
+    for text, reason in (
+        ("frame,identity,x1,y1,x2,y2\n99,ann,1,1,30,50\n", "ends .* after frame 12, and frame 99"),
+        ("frame,identity\n1,ann\n", "expected columns frame, identity, and x1"),
+        ("frame,identity,x1,y1,x2,y2\n0,ann,1,1,30,50\n", "frames count from 1"),
+    ):
+        boxes.write_text(text)
+        assert main(["crops", str(tmp_path / "a.avi"), "--boxes", str(boxes), "--out", "x"]) == 2
+        import re
+
+        assert re.search(reason, capsys.readouterr().err)
+    assert main(["crops", str(tmp_path / "a.avi"), "--out", "x"]) == 2
+    assert "each video needs one" in capsys.readouterr().err
+    (tmp_path / "no.mp4").write_bytes(b"no video")
+    assert main(["crops", str(tmp_path / "no.mp4"), "--boxes", str(boxes), "--out", "x"]) == 2
+    assert "no video that OpenCV reads" in capsys.readouterr().err

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from reidkit.data.tables.columns import meanings
 from reidkit.errors import UserError
-from reidkit.evaluation.io.columns import meanings
 from reidkit.evaluation.io.join import join, matching_rows
 
 FEATURES = dict(features=np.arange(3.0), paths=np.array(["a", "b", "c"]))

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from reidkit.errors import UserError
-from reidkit.evaluation.io.columns import (
+from reidkit.data.tables.columns import (
     ALIASES,
     Column,
     cameras,
@@ -13,6 +12,7 @@ from reidkit.evaluation.io.columns import (
     rows_of_sides,
     texts,
 )
+from reidkit.errors import UserError
 
 
 def test_every_name_means_one_thing():

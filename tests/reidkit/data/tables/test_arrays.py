@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from reidkit.data.tables import arrays
+from reidkit.data.tables.arrays import read_arrays
 from reidkit.errors import UserError
-from reidkit.evaluation.io import arrays
-from reidkit.evaluation.io.arrays import read_arrays
 
 ARRAYS = dict(
     features=np.arange(12, dtype=np.float32).reshape(4, 3),

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from reidkit.data.tables.read import read_table
 from reidkit.errors import UserError
-from reidkit.evaluation.io.tables import read_table
 
 TEXT = "pid,camid,file\n0001,2,é.jpg\n1_11,3,b.jpg\n"
 CLOSE = [HealthCheck.function_scoped_fixture]

@@ -7,8 +7,8 @@ import io
 from pathlib import Path
 from typing import Any
 
+from reidkit.data.tables.arrays import DAMAGE, check_size
 from reidkit.errors import UserError
-from reidkit.evaluation.io.arrays import DAMAGE, check_size
 from reidkit.utils.io import read_regular
 
 # byte order marks, the longer first: that of UTF-16 begins that of UTF-32

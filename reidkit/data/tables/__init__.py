@@ -1,0 +1,1 @@
+"""Tables of any program: read as columns of text, and what the columns mean."""
