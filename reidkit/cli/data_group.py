@@ -10,6 +10,7 @@ from typing import Any
 
 from reidkit.config.files import configs_folder
 from reidkit.config.groups import composed
+from reidkit.data.datasets.patterns import NamePattern
 from reidkit.data.datasets.reader import Reader
 from reidkit.errors import UserError
 from reidkit.registry import DATASETS
@@ -34,7 +35,9 @@ def group_reader(name: str, options: Mapping[str, Any]) -> tuple[Reader, dict[st
     Raises:
         UserError: no such group.
     """
-    source = dict(composed(_folder() / "group.py", name)["data"]["domains"]["source"]) | options
+    source = dict(composed(_folder() / "group.py", name)["data"]["domains"]["source"]) | dict(
+        options
+    )
     reader = DATASETS.build(dict(source), dict(data_root="data", settings=None))
     return reader, {k: v for k, v in source.items() if k not in ("type", "root")}
 
@@ -85,7 +88,7 @@ def _found(reader: Reader, options: Mapping[str, Any]) -> dict[str, Any]:
     found = {}
     for name in ("identity", "camera"):
         pattern = getattr(reader, name, None)
-        if hasattr(pattern, "text"):
+        if isinstance(pattern, NamePattern):
             found[name] = pattern.text
     return {**found, **options}
 

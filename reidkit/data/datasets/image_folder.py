@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from reidkit.data.datasets.crop_table import SPLITS, CropTable
 from reidkit.data.datasets.files import folders_in, list_folder
 from reidkit.data.datasets.patterns import NamePattern
@@ -102,7 +104,9 @@ class ImageFolder(Reader):
         )
         self.notes += notes
         empty = [name for name in given or ([] if rows else SPLITS) if name not in splits]
-        return splits | {name: Split(self.name, name, folder, (), [], []) for name in empty}
+        return splits | {
+            name: Split(self.name, name, folder, (), np.zeros(0), np.zeros(0)) for name in empty
+        }
 
     def _listed(self, folder: Path, given: list[str]) -> dict[str, list[str]]:
         """Paths of the images by split; "" for all where there are no folders of splits."""

@@ -131,8 +131,8 @@ class VehicleID(Reader):
                 self.name,
                 name,
                 folder,
-                [path for path, _ in rows],
-                [vehicle for _, vehicle in rows],
+                tuple(path for path, _ in rows),
+                np.array([vehicle for _, vehicle in rows], dtype=np.int64),
                 np.full(len(rows), camera),
                 # query and gallery are the same images: one label store serves both
                 label_key=f"{self.name}/{'train' if name == 'train' else Path(self.list).stem}",
