@@ -49,7 +49,7 @@ def _recordings(args: argparse.Namespace) -> list:
             f"{len(videos)} videos and {len(args.boxes)} tables of boxes: each video needs one, "
             "--boxes a.csv b.csv in the same order"
         )
-    tables = dict(zip(videos, args.boxes, strict=True))
+    tables = iter(args.boxes)
     recordings = []
     for source in args.sources:
         if source.is_dir():
@@ -66,7 +66,7 @@ def _recordings(args: argparse.Namespace) -> list:
         else:
             recordings.append(
                 video_recording(
-                    source, tables[source], len(recordings) + 1, args.every, args.min_height
+                    source, next(tables), len(recordings) + 1, args.every, args.min_height
                 )
             )
     return recordings

@@ -70,6 +70,9 @@ class CropTable:
         Raises:
             UserError: an unknown word in ``splits``; see ``divide`` and ``number_identities``.
         """
+        table = self._sorted()  # so that the division does not depend on the order of rows
+        if table is not self:
+            return table.divided(dataset, root, title, junk, distractor, holdout, seed)
         # a name may come in two encodings of one text: systems differ in how they store "ë"
         texts = [unicodedata.normalize("NFC", text) for text in self.identities]
         people = number_identities(texts, title, junk, distractor, lambda row: self.paths[row])
@@ -95,6 +98,27 @@ class CropTable:
             for name, mask in masks.items()
         }
         return splits, [note for note in notes if note]
+
+    def _sorted(self) -> CropTable:
+        """The rows by path and box; the table itself where they are so already."""
+        keys = [
+            (path, () if self.boxes is None else tuple(self.boxes[row]))
+            for row, path in enumerate(self.paths)
+        ]
+        order = sorted(range(len(keys)), key=keys.__getitem__)
+        if order == list(range(len(keys))):
+            return self
+        columns = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return CropTable(
+            **{
+                name: values
+                if values is None
+                else values[order]
+                if isinstance(values, np.ndarray)
+                else [values[row] for row in order]
+                for name, values in columns.items()
+            }
+        )
 
     def _given(
         self, identities: np.ndarray, cameras: np.ndarray | None, seed: int, title: str
@@ -133,11 +157,7 @@ class CropTable:
         cameras: np.ndarray | None,
         mask: np.ndarray,
     ) -> Split:
-        boxes = self.boxes
-        rows = sorted(
-            np.flatnonzero(mask).tolist(),
-            key=lambda i: (self.paths[i], () if boxes is None else tuple(boxes[i])),
-        )
+        rows = np.flatnonzero(mask)
         own = np.full(len(rows), name != "query") if cameras is None else cameras[rows]
         return Split(
             dataset,
@@ -147,7 +167,7 @@ class CropTable:
             identities[rows],
             own,
             times=None if self.times is None else self.times[rows],
-            boxes=None if boxes is None else boxes[rows],
+            boxes=None if self.boxes is None else self.boxes[rows],
         )
 
 
