@@ -28,6 +28,7 @@ train = dict(
     checkpoint_every=1,  # epochs
     load_from=None,  # another run's checkpoint to start from
     freeze=[],  # names of modules that are not trained, or patterns of names
+    freeze_layers=0,  # first layers of the backbone that are not trained
     # changes to these keys by stage, in order; each stage starts from the weights of the one before
     stages=dict(),
 )

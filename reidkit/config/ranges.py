@@ -105,6 +105,7 @@ RANGES: dict[tuple[str, ...], Bounds] = {
     ("train", "eval_every"): WHOLE,
     ("train", "clip_grad"): Bounds(0, above=True, optional=True),
     ("train", "layer_decay"): Bounds(0, 1, above=True, optional=True),
+    ("train", "freeze_layers"): Bounds(0, whole=True),
     ("train", "lr_mult", "*"): FACTOR,
     ("train", "decay_mult", "*"): FACTOR,
     ("train", "loss_mult", "*"): FACTOR,

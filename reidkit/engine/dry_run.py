@@ -22,7 +22,7 @@ from reidkit.engine.build import TrainingSet, build_model
 from reidkit.engine.failure import problem_of
 from reidkit.engine.label_plan import labeller_problems, plan_of
 from reidkit.engine.optim import build_optimizers, build_schedule, refuse_no_step
-from reidkit.engine.param_groups import freeze
+from reidkit.engine.param_groups import freeze, freeze_layers
 from reidkit.engine.sample_batch import IDENTITIES, IMAGES, sample_batch
 from reidkit.errors import UserError
 from reidkit.models.inputs import asks_of, who_gives
@@ -172,6 +172,7 @@ def _names(cfg: Config, model: Any) -> None:
             )
     for stage in stage_configs(cfg):
         freeze(model, stage.train.get("freeze") or [])
+        freeze_layers(model, stage.train.get("freeze_layers", 0))
         if stage.train.get("loss_mult"):
             model.scale_losses(stage.train.loss_mult)
 

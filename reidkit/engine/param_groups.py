@@ -98,16 +98,30 @@ def layer_factors(model: nn.Module, decay: float) -> dict[int, float]:
     """
     if not 0 < decay <= 1:
         raise UserError(f"train.layer_decay={decay}: must be above 0 and at most 1")
-    backbone: Any = getattr(model, "backbone", None)
-    if not hasattr(backbone, "layers"):
-        raise UserError(
-            f"train.layer_decay: {type(backbone).__name__} does not say in which order its layers "
-            "come; give it a method layers(), or name the rates with train.lr_mult"
-        )
-    layers = backbone.layers()
+    layers = _layers(model, "layer_decay", "name the rates with train.lr_mult")
     return {
         id(p): decay ** (len(layers) - depth) for depth, layer in enumerate(layers) for p in layer
     }
+
+
+def _layers(model: nn.Module, key: str, otherwise: str) -> list[list[nn.Parameter]]:
+    """The backbone's parameters from input to output.
+
+    Args:
+        model: has a ``backbone``.
+        key: of the config's ``train`` node that needs them, for the message.
+        otherwise: what would work without them, for the message.
+
+    Raises:
+        UserError: the backbone does not say.
+    """
+    backbone: Any = getattr(model, "backbone", None)
+    if not hasattr(backbone, "layers"):
+        raise UserError(
+            f"train.{key}: {type(backbone).__name__} does not say in which order its layers "
+            f"come; give it a method layers(), or {otherwise}"
+        )
+    return backbone.layers()
 
 
 def _paramwise(model: nn.Module, optimizer: dict) -> dict[int, dict]:
@@ -156,6 +170,45 @@ def freeze(model: nn.Module, patterns: Sequence[str]) -> None:
             parameter.requires_grad_(False)
         for module in modules:
             module.requires_grad_(False)
+            for part in module.modules():
+                _keep_in_eval(part)
+
+
+def freeze_layers(model: nn.Module, count: int) -> None:
+    """Fix the first layers of the backbone, whatever their names are.
+
+    They have no gradient, and modules that hold nothing but them stay in eval mode, as in
+    ``freeze``. Early layers of a pretrained network see edges and colours of any image; without
+    them a step on a CPU costs about half.
+
+    Args:
+        model: has a ``backbone`` whose ``layers()`` lists its parameters from input to output.
+        count: layers, as ``layers()`` counts them; 0 for none.
+
+    Raises:
+        UserError: a backbone without ``layers()``, or with fewer.
+
+    Example:
+        >>> net = nn.ModuleDict(dict(backbone=nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 2))))
+        >>> net.backbone.layers = lambda: [list(part.parameters()) for part in net.backbone]
+        >>> freeze_layers(net, 1)
+        >>> net.train().backbone[0].training, [p.requires_grad for p in net.parameters()]
+        (False, [False, False, True, True])
+    """
+    if not count:
+        return
+    layers = _layers(model, "freeze_layers", "name modules with train.freeze")
+    if count > len(layers):
+        raise UserError(
+            f"train.freeze_layers={count}: {type(model.backbone).__name__} has {len(layers)} layers"
+        )
+    fixed = {id(p) for layer in layers[:count] for p in layer}
+    for parameter in model.backbone.parameters():
+        if id(parameter) in fixed:
+            parameter.requires_grad_(False)
+    for module in model.backbone.modules():
+        own = list(module.parameters())
+        if own and all(id(p) in fixed for p in own):
             for part in module.modules():
                 _keep_in_eval(part)
 

@@ -31,7 +31,7 @@ from reidkit.engine.hooks import (
     RandomnessHook,
 )
 from reidkit.engine.optim import build_optim, build_schedule, refuse_no_step
-from reidkit.engine.param_groups import freeze
+from reidkit.engine.param_groups import freeze, freeze_layers
 from reidkit.engine.refresh import RefreshSamplerHook
 from reidkit.engine.runner import ReIDRunner
 from reidkit.models.weights import starting_weights
@@ -91,6 +91,7 @@ def stage_model(
         for loaded in [begun] if begun else starting_weights(model):
             print(f"weights {loaded.summary()}")
     freeze(model, cfg.train.get("freeze") or [])
+    freeze_layers(model, cfg.train.get("freeze_layers", 0))
     if cfg.train.get("loss_mult"):
         model.scale_losses(cfg.train.loss_mult)
     return model
@@ -130,7 +131,7 @@ def build_runner(
     goes_on = resume and last.exists()
     return ReIDRunner(
         device,
-        find_unused_parameters=bool(train.get("freeze") or train.get("loss_mult")),
+        find_unused_parameters=any(map(train.get, ("freeze", "freeze_layers", "loss_mult"))),
         model=model,
         work_dir=str(stage.folder),
         train_dataloader=loader,

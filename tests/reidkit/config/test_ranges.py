@@ -21,6 +21,7 @@ WRONG = {
     "train.eval_every": [-1],
     "train.clip_grad": [-1, 0, "'x'", "float('inf')", "float('nan')"],
     "train.layer_decay": [0, 1.5, -0.5, "'x'"],
+    "train.freeze_layers": [-1, 1.5],
     "train.optimizer.lr": [0, -0.1, "float('nan')", "float('inf')"],
     "train.optimizer.weight_decay": [-1e-4, "float('nan')"],
     "train.optimizer.momentum": [-0.1, 1, 2],
