@@ -14,7 +14,7 @@ from reidkit.plugin import discover
 NAMES = sorted(config_names())
 DATA = sorted(p.stem for p in (configs_folder() / "_base_/data").glob("[!_]*.py"))
 PLANS = sorted(configs_folder().glob("*/reproduce.yaml"))
-CASES = [(name, r) for name in NAMES for r in ("quick", "paper") if has_recipe(name, r)]
+CASES = [(name, r) for name in NAMES for r in ("quick", "finetune", "paper") if has_recipe(name, r)]
 
 
 def load(name: str, *overrides: str):
@@ -26,7 +26,26 @@ def load(name: str, *overrides: str):
 def test_every_plugin_has_configs_and_every_config_both_recipes():
     shipped = [name for name, m in discover().plugins.items() if m.origin == "shipped"]
     assert shipped and {name.split("/")[0] for name in NAMES} >= set(shipped)
-    assert len(CASES) == 2 * len(NAMES)
+    assert {(n, r) for n in NAMES for r in ("quick", "paper")} <= set(CASES)
+    without = {name for name in NAMES if (name, "finetune") not in CASES}
+    # the generator learns from nothing; a run that is tuned already; networks without weights
+    assert without == {
+        *(f"dgnet/{name}" for name in ("baseline", "dgnet", "dgnet_no_fine", "dgnet_no_prim")),
+        "eanet/pap_st_ps_spgan_cft", "jlml/late_concat", "jlml/no_sharing",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["dgnet/dgnet_no_fine", "jlml/no_sharing"])
+def test_a_recipe_that_is_ruled_out(name):
+    with pytest.raises(UserError, match=f"^recipe=finetune: configs/{name}.py has no such recipe"):
+        load_config(name, ["recipe=finetune"])
+
+
+@pytest.mark.parametrize("name", ["eanet/pap", "qaconv/qaconv_gs", "dgnet/teacher", "drsa/drsa"])
+def test_another_backbone_to_tune(name):
+    cfg = load(name, "recipe=finetune", "model.backbone=torchreid/osnet_x0_25")
+    assert cfg.model.backbone.to_dict() == dict(type="torchreid/osnet_x0_25")
+    assert cfg.train.freeze_layers == 4 and cfg.train.lr_mult == {"backbone.*": 0.5}
 
 
 @pytest.mark.parametrize("name, recipe", CASES)

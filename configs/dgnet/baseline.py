@@ -22,6 +22,7 @@ model = dict(
 )
 train = dict(sampler=dict(type="dgnet/PairSampler"))
 recipes = dict(
+    finetune=None,  # nothing to be the baseline of
     quick=dict(
         model=dict(head=dict(dim=128), transforms=dict(train=dict(crop=dict(pad=5)))),
         train=dict(

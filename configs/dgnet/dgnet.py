@@ -58,6 +58,7 @@ def _starts(steps):
 
 
 recipes = dict(
+    finetune=None,  # its generator starts from nothing
     quick=dict(
         model=dict(
             networks=dict(

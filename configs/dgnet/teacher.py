@@ -28,6 +28,14 @@ recipes = dict(
             schedule=dict(type="one_cycle", pct_start=0.3),
         ),
     ),
+    finetune=dict(
+        model=dict(
+            head=dict(dim=512),
+            transforms=dict(
+                train=dict(crop=dict(pad=8), erase=dict(type="RandomErasing", p=0.5)),
+            ),
+        ),
+    ),
     # the public baseline from which DG-Net's authors took their teacher: stride 2, average pooling,
     # SGD 0.05 on the head and a tenth of it on the backbone, 60 epochs, x 0.1 after 40
     paper=dict(

@@ -47,6 +47,31 @@ recipes = dict(
             ),
         )
     ),
+    finetune=dict(
+        model=dict(
+            head=dict(hidden=256, center=True),
+            transforms=dict(
+                train=dict(
+                    crop=dict(type="RandomCrop", pad=8),
+                    normalize=dict(),  # the crop comes before it
+                )
+            ),
+        ),
+        train=dict(
+            batch_size=16,  # tracklets
+            stages=dict(
+                cnn=dict(epochs=20, loss_mult={"*": 0.0, "image": 1.0}, freeze=["head"]),
+                spatial=dict(
+                    epochs=8,
+                    loss_mult=dict(image=0.0),
+                    freeze=["backbone", "aux_heads", "head.temporal"],
+                ),
+                temporal=dict(
+                    epochs=8, loss_mult=dict(image=0.0), freeze=["backbone", "aux_heads"]
+                ),
+            ),
+        ),
+    ),
     paper=dict(
         model=dict(
             transforms=dict(train=dict(crop=dict(type="drsa/RandomSizedRectCrop"), flip=dict())),

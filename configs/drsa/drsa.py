@@ -9,6 +9,7 @@ model = dict(head=dict(pool="attn"))
 _tune = dict(loss_mult=dict(image=0.0), freeze=["aux_heads"])
 recipes = dict(
     quick=dict(train=dict(stages=dict(tune=dict(epochs=10, optimizer=dict(lr=5e-4), **_tune)))),
+    finetune=dict(train=dict(stages=dict(tune=dict(epochs=8, optimizer=dict(lr=5e-4), **_tune)))),
     paper=dict(
         train=dict(
             stages=dict(

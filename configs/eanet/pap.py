@@ -19,5 +19,6 @@ model = dict(
 )
 recipes = dict(
     quick=dict(model=dict(head=dict(dim=64))),  # a head of another type starts from its defaults
+    finetune=dict(model=dict(head=dict(dim=256, pool="avg"))),
     paper=dict(model=dict(head=dict(dim=256))),
 )

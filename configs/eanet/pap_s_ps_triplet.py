@@ -13,6 +13,7 @@ model = dict(
 train = dict(sampler=dict(type="PKSampler", k=4))  # p identities of k images
 recipes = dict(
     quick=dict(train=dict(sampler=dict(p=6, epoch_length="images"))),
+    finetune=dict(train=dict(sampler=dict(epoch_length="images"))),
     # the authors' triplet script: 150 epochs of every identity once
     paper=dict(
         train=dict(

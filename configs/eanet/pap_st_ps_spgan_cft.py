@@ -16,8 +16,10 @@ train = dict(
     lr_mult={"*": 1.0, "*.classifier.*": 2.0},
     schedule=None,
 )
+# It is a fine-tuning itself, of a run with its own backbone
 # New classifiers alone at first, which the paper does not mention; constant rates
 recipes = dict(
+    finetune=None,
     quick=dict(
         train=dict(
             optimizer=dict(lr=5e-4),

@@ -35,5 +35,18 @@ recipes = dict(
             ),
         )
     ),
+    finetune=dict(
+        model=dict(
+            backbone=dict(stages=4),  # stride 16: a map of 12 x 6
+            head=dict(dim=256, pool="avg"),  # its map ends without a ReLU
+            transforms=dict(
+                train=dict(
+                    crop=dict(type="RandomCrop", pad=8),
+                    normalize=dict(),  # the crop comes before it
+                    erase=dict(type="RandomErasing", p=0.5),
+                )
+            ),
+        ),
+    ),
     paper=dict(model=dict(head=dict(dim=256))),
 )

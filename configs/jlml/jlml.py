@@ -52,5 +52,27 @@ recipes = dict(
             ),
         ),
     ),
+    # its own network has no weights: the branches share all of one that has
+    finetune=dict(
+        hooks=dict(proximal=dict(type="jlml/ProximalStep", rate=0.1)),
+        model=dict(
+            losses=dict(sparse_global=None, sparse_local=None),
+            backbone=dict(
+                type="jlml/StripedBackbone",
+                name="timm/tf_efficientnet_lite0",
+                pretrained="imagenet",
+                options=dict(stages=4, images="imagenet"),  # stride 16: a map of 12 x 6
+            ),
+            head=dict(dim=512),
+            transforms=dict(
+                train=dict(
+                    flip=dict(type="RandomFlip", p=0.5),  # mirrors stripes in place
+                    crop=dict(type="RandomCrop", pad=8),
+                    normalize=dict(),  # both come before it
+                    erase=dict(type="RandomErasing", p=0.5),
+                )
+            ),
+        ),
+    ),
     paper=dict(model=dict(head=dict(dim=512))),  # no augmentation
 )

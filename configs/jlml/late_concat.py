@@ -10,3 +10,4 @@ train = dict(
         "local": dict(freeze=["backbone.branches.global", "head.branches.global"]),
     },
 )
+recipes = dict(finetune=None)  # one network that has weights: all is shared

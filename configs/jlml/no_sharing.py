@@ -4,3 +4,4 @@
 # More is shared with jlml.py and model.backbone.share_depth=conv2_x
 _base_ = ["jlml.py"]
 model = dict(backbone=dict(share_depth="none"))
+recipes = dict(finetune=None)  # one network that has weights: all is shared

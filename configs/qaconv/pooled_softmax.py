@@ -11,4 +11,4 @@ model = dict(
 )
 train = dict(sampler=dict(type="ShuffleSampler"))
 # random batches: 45 steps an epoch, so twice the epochs
-recipes = dict(quick=dict(train=dict(epochs=24)))
+recipes = dict(quick=dict(train=dict(epochs=24)), finetune=dict(train=dict(epochs=20)))

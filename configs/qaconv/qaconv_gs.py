@@ -37,6 +37,22 @@ recipes = dict(
             ),
         )
     ),
+    # an epoch of graph sampling is as many batches as identities
+    finetune=dict(
+        model=dict(
+            backbone=dict(stages=4),  # stride 16: a map of 12 x 6
+            head=dict(dim=128),
+            transforms=dict(
+                train=dict(
+                    crop=dict(type="RandomCrop", pad=8),
+                    occlusion=dict(max_size=0.5),
+                    normalize=dict(_delete_=True, type="Normalize"),  # as the weights want it
+                ),
+                test=dict(normalize=dict(_delete_=True, type="Normalize")),
+            ),
+        ),
+        train=dict(epochs=4),
+    ),
     paper=dict(
         model=dict(
             head=dict(dim=128),

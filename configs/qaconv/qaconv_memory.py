@@ -23,6 +23,13 @@ recipes = dict(
             clip_grad=None,
         )
     ),
+    finetune=dict(
+        train=dict(
+            epochs=20,
+            optimizer=dict(type="SGD", lr=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4),
+            clip_grad=None,
+        )
+    ),
     # as in version 1.1: small batches, 15 epochs, batch statistics that learn. The published run
     # tries ten starts and keeps the best; here there is one
     paper=dict(

@@ -34,7 +34,7 @@ from reidkit.config.merge import without_none
 from reidkit.config.override import Override, apply_overrides, parse_override
 from reidkit.config.places import TOP_LEVEL
 from reidkit.config.problems import ConfigError, Problem, suggest
-from reidkit.config.recipes import recipe_names, with_recipe
+from reidkit.config.recipes import recipe_names, ruled_out, with_recipe
 from reidkit.config.saved import is_saved, read_saved
 from reidkit.config.settings import resolve_settings
 from reidkit.errors import UserError
@@ -177,6 +177,11 @@ def _layered(
     chosen, recipes = list(default), recipe_names(own)
     for group, value in groups.items():
         kept = list(recipes) if group == "recipe" else []
+        if group == "recipe" and ruled_out(own, value):
+            raise UserError(
+                f"recipe={value}: {display_path(file)} has no such recipe; it has: "
+                f"{', '.join(kept) or 'none'}"
+            )
         near = _nearest(file, own, group, value)
         if value not in kept or _has_file(near, group, value):
             kept += [one for layer in own for one in group_values(layer.path, group)]
@@ -236,7 +241,8 @@ def has_recipe(name: str, recipe: str) -> bool:
     try:
         layers = read_layers(config_path(name))
         beside = any(_has_file(one.path, "recipe", recipe) for one in layers)
-        return beside or recipe in recipe_names(layers)
+        kept = beside or recipe in recipe_names(layers)
+        return kept and not ruled_out(layers, recipe)
     except UserError:
         return False
 

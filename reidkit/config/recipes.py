@@ -24,11 +24,22 @@ def recipe_names(layers: Sequence[Layer]) -> list[str]:
                 f"{one.label}: recipes: expected dicts of keys by recipe, got {recipes!r:.80}"
             )
         for name, values in recipes.items():
-            if not isinstance(values, dict):
+            if not isinstance(values, dict) and values is not None:
                 raise UserError(
                     f"{one.label}: recipes.{name}: expected a dict of keys, got {values!r:.80}"
                 )
-    return [str(name) for one in layers for name in one.keys.get("recipes", {})]
+    names = [str(name) for one in layers for name in one.keys.get("recipes", {})]
+    return [name for name in names if not ruled_out(layers, name)]
+
+
+def ruled_out(layers: Sequence[Layer], recipe: str) -> bool:
+    """Whether a file has None in place of its values: it has no such recipe, nor do its heirs.
+
+    Args:
+        layers: of a config, lowest first.
+        recipe: its name.
+    """
+    return any(one.keys.get("recipes", {}).get(recipe, {}) is None for one in layers)
 
 
 def with_recipe(layers: Sequence[Layer], recipe: str) -> Iterator[Layer]:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from reidkit.data.transforms.color import IMAGENET_MEAN, IMAGENET_STD
 from reidkit.errors import UserError
 from reidkit.models.adapters import measured, no_network
 from reidkit.models.weights import Loaded, from_hub, installed_file, pair_weights
@@ -61,6 +62,13 @@ class TimmBackbone(nn.Module):
             tower) or of the mm libraries' Swin; "imagenet" for those of an installed
             package (``make weights``: tf_efficientnet_lite0), else the ones timm names, fetched if
             not in its cache; None starts from random weights.
+        stages: how many stages are kept, the stem's map counted where timm counts it; None keeps
+            all. The first 4 of an EfficientNet or ResNet end in a map of stride 16. Not for plain
+            transformers.
+        images: how images come normalised: "own", as timm states for this network's weights, or
+            "imagenet", by ImageNet's mean and deviation (``Normalize``'s default), which is then
+            converted. It matters for weights that are not trained on: tf_efficientnet_lite0 and
+            many transformers expect (0.5, 0.5, 0.5) for both.
         input_size: (height, width) of the images in pixels. Supplied by the framework.
 
     Shape:
@@ -69,7 +77,8 @@ class TimmBackbone(nn.Module):
 
     Raises:
         UserError: timm is not installed, or it has no such network; weights that do not fit or
-            cannot be fetched.
+            cannot be fetched; ``stages`` that the network does not have.
+        ValueError: ``images`` outside the above.
 
     Example:
         >>> net = TimmBackbone("vit_tiny_patch16_224", input_size=(64, 32))
@@ -83,9 +92,13 @@ class TimmBackbone(nn.Module):
         self,
         name: str = "resnet18",
         pretrained: str | None = None,
+        stages: int | None = None,
+        images: str = "own",
         input_size: tuple[int, int] = (256, 128),
     ):
         super().__init__()
+        if images not in ("own", "imagenet"):
+            raise ValueError(f"TimmBackbone images must be 'own' or 'imagenet', got {images!r}")
         try:
             import timm
         except ImportError:
@@ -93,7 +106,12 @@ class TimmBackbone(nn.Module):
         if not timm.is_model(name):
             raise UserError(no_network("timm", name, timm.list_models()))
         self.loaded: Loaded | None = None
-        self.body: Any = self._create(timm, name, pretrained, input_size)
+        self.body: Any = self._create(timm, name, pretrained, stages, input_size)
+        self.convert = images == "imagenet"
+        if self.convert:
+            scale, shift = _from_imagenet(timm.get_pretrained_cfg(name))
+            self.register_buffer("scale", scale, persistent=False)
+            self.register_buffer("shift", shift, persistent=False)
         self.tokens = hasattr(self.body, "num_prefix_tokens")
         self.last = str(getattr(self.body, "output_fmt", "")).endswith("NHWC")
         if self.tokens:
@@ -103,7 +121,12 @@ class TimmBackbone(nn.Module):
         self.default = list(self.specs)[-1]
 
     def _create(
-        self, timm: Any, name: str, pretrained: str | None, size: tuple[int, int]
+        self,
+        timm: Any,
+        name: str,
+        pretrained: str | None,
+        stages: int | None,
+        size: tuple[int, int],
     ) -> nn.Module:
         """The network for images of about this size, without its classifier."""
         # built without memory for weights: is it a plain transformer, and of which patches?
@@ -118,6 +141,9 @@ class TimmBackbone(nn.Module):
         options: dict[str, Any] = dict(num_classes=0) if plain else dict(features_only=True)
         if pretrained == "imagenet":
             pretrained = str(installed_file(name) or pretrained)
+        if stages is not None:
+            # the getter cuts off what comes after them
+            options.update(feature_cls="getter", out_indices=_kept(timm, name, plain, stages))
         if pretrained not in (None, "imagenet"):
             with torch.device("meta"):
                 whole = _sized(timm, name, size, num_classes=0)
@@ -144,18 +170,29 @@ class TimmBackbone(nn.Module):
         return specs
 
     def layers(self) -> list[list[nn.Parameter]]:
-        """Parameters from input to output, in timm's groups; else one group for each module."""
+        """Parameters from input to output, in timm's groups; else those of each module in order.
+
+        A sequence of stages counts as its members: an EfficientNet has the stem's convolution, its
+        norm, and seven stages.
+        """
         from timm.models import group_parameters
 
         body = getattr(self.body, "model", self.body)
         if not hasattr(body, "group_matcher"):
-            return [list(module.parameters()) for module in body.children()]
+            parts = [
+                part
+                for module in body.children()
+                for part in (module if isinstance(module, nn.Sequential) else [module])
+            ]
+            return [own for part in parts if (own := list(part.parameters()))]
         groups = group_parameters(body, body.group_matcher(coarse=False))
         known = dict(body.named_parameters())
         return [[known[n] for n in names if n in known] for _, names in sorted(groups.items())]
 
     def forward(self, images: Tensor, batch: ReIDBatch | None = None) -> dict[str, Tensor]:
         """Maps of every stage, or tokens, map and class token; the batch is not looked at."""
+        if self.convert:
+            images = images * self.scale + self.shift
         if not self.tokens:
             maps = self.body(images)
             maps = [m.permute(0, 3, 1, 2) for m in maps] if self.last else maps
@@ -171,6 +208,28 @@ class TimmBackbone(nn.Module):
         grid = tokens.transpose(1, 2).unflatten(2, self.body.patch_embed.grid_size)
         features = {"tokens": tokens, "map": grid}
         return {**features, "class": sequence[:, 0]} if prefix else features
+
+
+def _from_imagenet(cfg: Any) -> tuple[Tensor, Tensor]:
+    """Factor and summand, (1, 3, 1, 1) each, from ImageNet's normalisation to a network's own."""
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (cfg.mean, cfg.std))
+    center, spread = (torch.tensor(v).view(1, 3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
+    return spread / std, (center - mean) / std
+
+
+def _kept(timm: Any, name: str, plain: bool, stages: int) -> tuple[int, ...]:
+    """The indices of the first stages.
+
+    Raises:
+        UserError: a plain transformer, or a network with fewer.
+    """
+    if plain:
+        raise UserError(f"timm/{name}: a plain transformer has no stages to keep; leave stages out")
+    with torch.device("meta"):
+        have = len(timm.create_model(name, features_only=True).feature_info.channels())
+    if not 1 <= stages <= have:
+        raise UserError(f"timm/{name}: stages must be from 1 to {have}, got {stages}")
+    return tuple(range(stages))
 
 
 def _sized(timm: Any, name: str, size: tuple[int, int], **options: Any) -> nn.Module:

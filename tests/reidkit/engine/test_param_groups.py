@@ -7,9 +7,10 @@ import torch
 from torch import nn
 
 from reidkit.engine.optim import build_optim, build_optimizers
-from reidkit.engine.param_groups import freeze, layer_factors
+from reidkit.engine.param_groups import freeze, freeze_layers, layer_factors
 from reidkit.errors import UserError
 from reidkit.models.backbones import ResNet
+from reidkit.registry import BACKBONES
 
 SGD = dict(type="SGD", lr=0.01, weight_decay=5e-4)
 
@@ -129,3 +130,33 @@ def test_a_trial_optimiser_has_the_groups_of_the_real_one(net, name):
     light, real = (build_optimizers(model, train, light=light)[""] for light in (True, False))
     assert isinstance(light, getattr(torch.optim, name))
     assert light.state_dict() == real.state_dict()
+
+
+@pytest.mark.parametrize("name", ["ResNet", "TimmBackbone", "OSNet"])
+def test_the_first_layers_are_frozen_in_any_backbone(name):
+    options = dict(
+        TimmBackbone=dict(name="tf_efficientnet_lite0", stages=3), OSNet=dict(name="osnet_x0_25")
+    )
+    supply = dict(input_size=(64, 32), cameras=(), settings=None)
+    backbone = BACKBONES.build(dict(type=name, **options.get(name, {})), supply)
+    model = nn.ModuleDict(dict(backbone=backbone, head=nn.BatchNorm1d(2)))
+    fixed = {id(p) for layer in backbone.layers()[:3] for p in layer}
+    before = {key: value.clone() for key, value in backbone.state_dict().items()}
+    freeze_layers(model, 3)
+    trained = [p for p in model.parameters() if p.requires_grad]
+    assert not fixed & {id(p) for p in trained} and len(trained) + len(fixed) == len(
+        list(model.parameters())
+    )
+    list(model.train().backbone(torch.rand(4, 3, 64, 32)).values())[-1].mean().backward()
+    moved = {key for key, value in backbone.state_dict().items() if not value.equal(before[key])}
+    statistics = {f"{n}.running_mean" for n, m in backbone.named_modules()
+                  if hasattr(m, "running_mean") and id(m.weight) not in fixed}  # fmt: skip
+    assert {key for key in moved if key.endswith("running_mean")} == statistics
+
+
+def test_more_layers_than_there_are(net):
+    model = nn.ModuleDict(dict(backbone=ResNet(depth=10, width=8)))
+    with pytest.raises(UserError, match="train.freeze_layers=9: ResNet has 5 layers"):
+        freeze_layers(model, 9)
+    with pytest.raises(UserError, match="train.freeze_layers: Linear does not say in which order"):
+        freeze_layers(net(), 1)

@@ -3,10 +3,11 @@
 import pytest
 import torch
 
+from reidkit.data.transforms import Normalize
 from reidkit.errors import UserError
 from reidkit.models.timm_backbone import TimmBackbone
 from reidkit.registry import BACKBONES
-from reidkit.structures import FeatureSpec
+from reidkit.structures import FeatureSpec, ReIDBatch
 from reidkit.testing import check_component
 from reidkit.testing.supply import fake_supply
 
@@ -32,6 +33,44 @@ def test_stages_are_maps(name, shape):
     for stage, spec in net.specs.items():
         assert features[stage].shape == (2, spec.channels, *spec.map_size(SIZE))
     assert features[net.default].shape[1:] == shape
+
+
+def test_the_first_stages_alone():
+    kept, whole = (TimmBackbone("tf_efficientnet_lite0", stages=n) for n in (4, None))
+    assert [spec.stride for spec in kept.specs.values()] == [2, 4, 8, 16]
+    names = [{n.removeprefix("body.").removeprefix("model.") for n in net.state_dict()}
+             for net in (kept, whole)]  # fmt: skip
+    assert {n.split(".")[1] for n in names[1] - names[0]} == {"5", "6"} and names[0] < names[1]
+    # the stem and two stages are four layers in either
+    four = [sum(p.numel() for one in net.layers()[:4] for p in one) for net in (kept, whole)]
+    assert four[0] == four[1]
+
+
+def test_images_come_as_imagenets_or_the_networks_own():
+    pixels = ReIDBatch((torch.rand(2, 3, 64, 32) * 255).to(torch.uint8))
+    half = (0.5, 0.5, 0.5)  # what timm states for it
+    own, usual = Normalize(half, half)(pixels).images, Normalize()(pixels).images
+    maps = []
+    for images, given in (("own", own), ("imagenet", usual)):
+        torch.manual_seed(0)
+        net = TimmBackbone("tf_efficientnet_lite0", stages=2, images=images).eval()
+        maps.append(net(given)["stage1"])
+    torch.testing.assert_close(*maps, rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match="images must be 'own' or 'imagenet', got 'raw'"):
+        TimmBackbone(images="raw")
+
+
+@pytest.mark.parametrize(
+    "name, stages, fact",
+    [
+        ("tf_efficientnet_lite0", 6, "stages must be from 1 to 5, got 6"),
+        ("tf_efficientnet_lite0", 0, "stages must be from 1 to 5, got 0"),
+        ("vit_tiny_patch16_224", 2, "a plain transformer has no stages to keep"),
+    ],
+)
+def test_stages_that_are_not_there(name, stages, fact):
+    with pytest.raises(UserError, match=fact):
+        TimmBackbone(name, stages=stages)
 
 
 def test_the_component_keeps_its_contract():

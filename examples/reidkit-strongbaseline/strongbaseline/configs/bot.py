@@ -25,5 +25,6 @@ model = dict(
 train = dict(sampler=dict(type="PKSampler", k=4, epoch_length="images"))
 recipes = dict(
     quick=dict(model=dict(transforms=dict(train=dict(crop=dict(pad=4))))),
+    finetune=dict(model=dict(transforms=dict(train=dict(crop=dict(pad=8))))),
     paper=dict(model=dict(transforms=dict(train=dict(crop=dict(pad=10))))),
 )
