@@ -1,6 +1,6 @@
 # Real photographs, from a pretrained backbone: under half an hour of one CPU core for a set of
 # CUHK01's size (2,000 crops), minutes on a GPU. Every method has it that does not rule it out.
-# The weights of EfficientNet-Lite0 come from timm. Another backbone, such as one that is trained on
+# The weights: make weights, or timm, or pretrained=FILE. Another backbone, such as one trained on
 # people already: model.backbone=torchreid/osnet_x0_25 model.backbone.pretrained=FILE.
 # A transformer: model.backbone=timm/vit_small_patch16_224.augreg_in21k train.layer_decay=0.75
 #     model.backbone.pretrained=imagenet model.backbone.images=imagenet train.freeze_layers=0
