@@ -195,7 +195,7 @@ def verification_rows(data: Any) -> list[Row]:
     rates = (1e-4, 1e-3, 1e-2)
     keep = int(max(rates) * truth.n_impostors(truth.people)) + 2
 
-    def ours(verify: bool) -> list[float]:
+    def ours(verify: bool) -> list[float | None]:
         seen = Verification(0.0, 2.0, keep) if verify else None
         rank_positives(*row_ids, truth, PrecomputedMatcher(table), 64, truth.people, seen)
         return [] if seen is None else [seen.tar_at_far(rate)["tar"] for rate in rates]

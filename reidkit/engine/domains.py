@@ -130,7 +130,7 @@ class Domains:
         if parts := getattr(split, "parts", ()):
             return LabelArrays.joined([self.labels(part, names, sizes) for part in parts])
         if (whole := getattr(split, "whole", None)) is not None:
-            return LabelArrays.selected(self.labels(whole, names, sizes), split.rows)
+            return LabelArrays.selected(self.labels(whole, names, sizes), split.rows)  # type: ignore[attr-defined]
         if not _inside(split.label_key):
             raise UserError(f"{split.label_key!r} cannot name a label store: it leads elsewhere")
         if split.label_key not in self._stores:

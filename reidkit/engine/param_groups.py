@@ -203,10 +203,11 @@ def freeze_layers(model: nn.Module, count: int) -> None:
             f"train.freeze_layers={count}: {type(model.backbone).__name__} has {len(layers)} layers"
         )
     fixed = {id(p) for layer in layers[:count] for p in layer}
-    for parameter in model.backbone.parameters():
+    backbone = model.get_submodule("backbone")
+    for parameter in backbone.parameters():
         if id(parameter) in fixed:
             parameter.requires_grad_(False)
-    for module in model.backbone.modules():
+    for module in backbone.modules():
         own = list(module.parameters())
         if own and all(id(p) in fixed for p in own):
             for part in module.modules():

@@ -192,7 +192,8 @@ class TimmBackbone(nn.Module):
     def forward(self, images: Tensor, batch: ReIDBatch | None = None) -> dict[str, Tensor]:
         """Maps of every stage, or tokens, map and class token; the batch is not looked at."""
         if self.convert:
-            images = images * self.scale + self.shift
+            scale, shift = self.get_buffer("scale"), self.get_buffer("shift")
+            images = images * scale + shift
         if not self.tokens:
             maps = self.body(images)
             maps = [m.permute(0, 3, 1, 2) for m in maps] if self.last else maps

@@ -60,13 +60,11 @@ def selected(whole: Split, rows: np.ndarray, dataset: str, name: str) -> Split:
         dataset, name: of the new split.
     """
     part = replace(whole.select(rows), dataset=dataset, name=name)
-    of, cls = (
-        (TrackletSplit, SelectedTracklets)
-        if isinstance(whole, TrackletSplit)
-        else (Split, SelectedSplit)
-    )
-    own = {field: getattr(part, field) for field in of.__dataclass_fields__}
-    return cls(**own, whole=whole, rows=rows)
+    if isinstance(whole, TrackletSplit):
+        own = {field: getattr(part, field) for field in TrackletSplit.__dataclass_fields__}
+        return SelectedTracklets(**own, whole=whole, rows=rows)
+    own = {field: getattr(part, field) for field in Split.__dataclass_fields__}
+    return SelectedSplit(**own, whole=whole, rows=rows)
 
 
 @DATASETS.register_module()
