@@ -22,7 +22,7 @@ EXAMPLES = """examples:
   python tools/test.py RUN model.matcher=EuclideanMatcher
   python tools/test.py RUN +evaluation.rerank.rr=KReciprocal --out rr.json
 a network that is trained already (docs/weights.md):
-  python tools/test.py osnet_x0_25 weights=osnet_x0_25_msmt17.pth data=market1501
+  python tools/test.py osnet_x0_25 weights=osnet_x0_25_msmt17.pth data=market1501 --pictures ranks
 """
 
 
@@ -35,14 +35,17 @@ def main(argv: list[str]) -> int:
     command.add_argument(
         "--queries", type=Path, help="folder for per-query tables, one per test set"
     )
+    command.add_argument(
+        "--pictures", type=Path, help="folder for ranked lists of some queries of each test set"
+    )
     command.add_argument("--launcher", default="auto", choices=["auto", "none", "pytorch", "slurm"])
     args, given = parse_with_overrides(command, argv)
     overrides, weights = take_weights(given)
     from reidkit.utils.io import ensure_writable
 
-    for place in [args.out] * bool(args.out) + [args.queries and args.queries / "queries.csv"]:
-        if place:
-            ensure_writable(place)
+    inside = [folder / "file" for folder in (args.queries, args.pictures) if folder]
+    for place in [args.out] * bool(args.out) + inside:
+        ensure_writable(place)
     from reidkit.config import resolve
     from reidkit.config.override import parse_override
     from reidkit.engine.ready import open_model
@@ -76,6 +79,12 @@ def main(argv: list[str]) -> int:
     if args.queries:
         for test in tests:
             write_queries(args.queries / f"queries_{test.domain}.csv", test.result.per_query)
+    if args.pictures:
+        from reidkit.engine.products.pictures import draw_tests
+
+        args.pictures.mkdir(parents=True, exist_ok=True)
+        draw_tests(args.pictures, run.cfg, run.model, run.domains, tests)
+        print(f"pictures: {args.pictures}")
     if args.out:
         write_json(Path(args.out), dict(data=run.cfg.data.name, tests=numbers(tests)))
     if kept and all(parse_override(text).key.startswith(ELSEWHERE) for text in overrides):

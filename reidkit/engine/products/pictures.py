@@ -20,10 +20,35 @@ from reidkit.viz import curve, match_sheet, part_sheet, rank_sheet
 def draw_pictures(
     folder: Path, cfg: ConfigDict, model, domains: Domains, tests: list[TestRun]
 ) -> None:
-    """Write ``ranks_<domain>.png``, ``parts_<domain>.png`` (with part labels) and ``loss.png``.
+    """Write the pictures of the tests, ``parts_<domain>.png`` with labels, and ``loss.png``."""
+    draw_tests(folder, cfg, model, domains, tests)
+    for domain, names in domains.plan.train.items():
+        if set(names) & set(STORED):
+            _parts(folder / f"parts_{domain}.png", cfg, model, domains, domain)
+    scalars = MessageHub.get_current_instance().log_scalars
+    losses = {
+        name.removeprefix("train/").removeprefix("loss_"): buffer.data[0]
+        for name, buffer in scalars.items()
+        if name.startswith("train/loss")
+    }
+    if losses:
+        curve(folder / "loss.png", losses)
+
+
+def draw_tests(
+    folder: Path, cfg: ConfigDict, model, domains: Domains, tests: list[TestRun]
+) -> None:
+    """Write the ranked lists of some queries of every test, ``ranks_<domain>.png``.
 
     A head with ``visualize`` adds ``head_<domain>.png``, of some queries.
     A matcher that knows local matches gives ``matches_<domain>.png``.
+
+    Args:
+        folder: where they are written.
+        cfg: the resolved config.
+        model: has a ``matcher``.
+        domains: of the run.
+        tests: of ``evaluate``.
     """
     for run in tests:
         rank_sheet(
@@ -42,17 +67,6 @@ def draw_pictures(
             )
         if hasattr(model.matcher, "correspondences"):
             draw_matches(folder / f"matches_{run.domain}.png", cfg, model, domains, run)
-    for domain, names in domains.plan.train.items():
-        if set(names) & set(STORED):
-            _parts(folder / f"parts_{domain}.png", cfg, model, domains, domain)
-    scalars = MessageHub.get_current_instance().log_scalars
-    losses = {
-        name.removeprefix("train/").removeprefix("loss_"): buffer.data[0]
-        for name, buffer in scalars.items()
-        if name.startswith("train/loss")
-    }
-    if losses:
-        curve(folder / "loss.png", losses)
 
 
 def draw_matches(

@@ -149,7 +149,8 @@ def test_means_of_networks_that_see_images_from_minus_one_to_one(tmp_path):
 def test_test_and_extract_without_a_run(tiny_data, file, tmp_path, capsys):
     root = f"settings.data_root={tiny_data}"
     tested = [NAME, f"weights={file}", "data=synthped_tiny", root, *SMALL]
-    assert main(["test", *tested, "--out", str(tmp_path / "a.json")]) == 0
+    more = ["--out", str(tmp_path / "a.json"), "--pictures", str(tmp_path / "ranks")]
+    assert main(["test", *tested, *more]) == 0
     said = capsys.readouterr().out
     assert "torchreid's OSNet x0.25 with 3 classes; 558 tensors loaded by name" in said
     table = [line.split() for line in said.splitlines() if line.startswith(("weights", "a.pth"))]
@@ -157,6 +158,7 @@ def test_test_and_extract_without_a_run(tiny_data, file, tmp_path, capsys):
     assert main(["extract", *tested, "--out", str(tmp_path / "store")]) == 0
     tests = json.loads((tmp_path / "a.json").read_text())["tests"]
     for name in tests:
+        assert (tmp_path / "ranks" / f"ranks_{name}.png").stat().st_size > 10_000
         side = read_store(tmp_path / "store" / name).sides["query"]
         assert side.embedding.vectors.shape[1:] == (1, 512)
 
