@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from reidkit.cli.common import parser
 from reidkit.errors import UserError
@@ -50,7 +51,7 @@ def _recordings(args: argparse.Namespace) -> list:
             "--boxes a.csv b.csv in the same order"
         )
     tables = iter(args.boxes)
-    recordings = []
+    recordings: list[Any] = []
     for source in args.sources:
         if source.is_dir():
             places, notes = find_sequences(source)

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -108,17 +109,15 @@ class CropTable:
         order = sorted(range(len(keys)), key=keys.__getitem__)
         if order == list(range(len(keys))):
             return self
-        columns = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return CropTable(
-            **{
-                name: values
-                if values is None
-                else values[order]
-                if isinstance(values, np.ndarray)
-                else [values[row] for row in order]
-                for name, values in columns.items()
-            }
-        )
+        columns: dict[str, Any] = {}
+        for name in self.__dataclass_fields__:
+            values = getattr(self, name)
+            if isinstance(values, np.ndarray):
+                values = values[order]
+            elif values is not None:
+                values = [values[row] for row in order]
+            columns[name] = values
+        return CropTable(**columns)
 
     def _given(
         self, identities: np.ndarray, cameras: np.ndarray | None, seed: int, title: str
@@ -163,7 +162,7 @@ class CropTable:
             dataset,
             name,
             root,
-            tuple(self.paths[i] for i in rows),
+            tuple(self.paths[int(i)] for i in rows),
             identities[rows],
             own,
             times=None if self.times is None else self.times[rows],

@@ -128,7 +128,11 @@ def _duplicates(splits: Mapping[str, Split], across_cameras: bool) -> list[Findi
         if len(group) > 1:
             for file in group:
                 same[sha256_file(file)].append(file)
-    across, tested, conflicting, out, harmless = [], [], [], [], []
+    across: list[str] = []
+    tested: list[str] = []
+    conflicting: list[str] = []
+    out: list[str] = []
+    harmless: list[str] = []
     for group in (g for g in same.values() if len(g) > 1):
         places = [files[file] for file in group]
         people = {int(splits[name].identities[row]) for name, row in places}
