@@ -207,7 +207,13 @@ def parse_names(
                 f"{path}: the name does not tell identity and camera; expected something like "
                 f"{example}. Rename or remove the file"
             )
-        numbers[row] = match.groups()
+        try:
+            numbers[row] = match.groups()
+        except OverflowError:
+            raise UserError(
+                f"{path}: a number of the name has more digits than any identity or camera; "
+                f"expected something like {example}. Rename or remove the file"
+            ) from None
     return numbers[:, 0].copy(), numbers[:, 1].copy()
 
 

@@ -12,10 +12,14 @@ import signal
 import sys
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from random import Random
+
+import cv2
+import torch
 
 from reidkit.testing.fuzz.case import (
     BROKEN,
@@ -175,6 +179,10 @@ def _child(door: Door, seed: int, place: Place, writer: int) -> None:
 
 
 def _bound(seconds: int) -> None:
+    torch.set_num_threads(1)  # the threads of the parent are not forked with it
+    cv2.setNumThreads(0)
+    warnings.resetwarnings()
+    warnings.simplefilter("ignore")  # where a test suite takes them for errors, users do not
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     most = pages * resource.getpagesize() + MEMORY

@@ -65,7 +65,7 @@ def test_a_changed_tree_leaves_the_first_alone(tree, rng):
 def test_odd_things_take_a_files_place(tmp_path):
     kinds = set()
     for seed in range(40):
-        path = tmp_path / odd_name(Random(seed)).replace("/", "_")
+        path = tmp_path / f"{seed} {odd_name(Random(seed))}"
         path.write_bytes(b"x")
         kinds.add(put_odd(path, Random(seed)))
     assert len(kinds) == 6

@@ -106,3 +106,9 @@ def test_readers_are_built_from_configs(market):
     assert np.unique(reader.splits()["train"].identities).tolist() == [2, 7]
     with pytest.raises(TypeError, match="unexpected keyword argument 'rot'"):
         DATASETS.build(dict(type="Market1501", rot="x", data_root=str(market)))
+
+
+def test_a_number_that_no_camera_or_person_has_is_refused(market, write_images):
+    write_images(market / "market1501", ["query/99999999999999999999_c1s1_000001_00.jpg"])
+    with pytest.raises(UserError, match="more digits than any identity or camera"):
+        Market1501(str(market)).prepare()
