@@ -7,6 +7,9 @@ from typing import Any
 
 import cv2
 import numpy as np
+from torch import Tensor
+
+from reidkit.structures import Embedding
 
 JOINTS = (
     "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder",
@@ -21,6 +24,12 @@ def picture(seed: int, height: int, width: int) -> np.ndarray:
     """Smooth colours, (height, width, 3) uint8 RGB."""
     coarse = np.random.default_rng(seed).integers(0, 256, (6, 3, 3), dtype=np.uint8)
     return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def vectors_of(embedding: Embedding) -> Tensor:
+    """(N, P, D): the vectors that every embedding of these doors has."""
+    assert embedding.vectors is not None
+    return embedding.vectors
 
 
 def write_crops(root: Path, splits: tuple[str, ...] = ("train", "query", "gallery")) -> None:

@@ -22,7 +22,7 @@ from reidkit.errors import UserError
 from reidkit.testing.fuzz.capture import captured
 from reidkit.testing.fuzz.case import Case, Cli, Door, Place
 from reidkit.testing.fuzz.doors.configs import tree_of
-from reidkit.testing.fuzz.doors.crops import picture, write_crops
+from reidkit.testing.fuzz.doors.crops import picture, vectors_of, write_crops
 from reidkit.testing.fuzz.hostile import crafted_array, executing
 from reidkit.testing.fuzz.mutate import changed_tree, damaged, odd_value, put_odd
 
@@ -70,7 +70,7 @@ def prepare(folder: Path, cli: Cli) -> None:
     if status:
         raise UserError(f"the valid run cannot be tested: {printed.err}")
     shutil.copy(folder / "right.json", run / "metrics.json")
-    np.save(folder / "embedding.npy", Extractor(run)(CROP).vectors.numpy())
+    np.save(folder / "embedding.npy", vectors_of(Extractor(run)(CROP)).numpy())
 
 
 def _numbers(content: dict[str, Any]) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def _opened(rng: Random, place: Place) -> tuple[str, Callable[[], Any], Callable
         return {"source": {k: metrics[k] for k in ("mAP", "R1")}}
 
     def load() -> Any:
-        return Extractor("run")(CROP).vectors.numpy()
+        return vectors_of(Extractor("run")(CROP)).numpy()
 
     def numbers(found: Any) -> str:
         wanted = _numbers(right)

@@ -35,7 +35,7 @@ def prepare(folder: Path, cli: Cli) -> None:
         sides[name] = LabelledEmbeddings(Embedding(vectors), labels, name)
     rows = [np.arange(len(sides[name])) for name in ("query", "gallery")]
     write_store(folder / "plain", TestSet(sides, "market", meta=dict(dataset="toy")))
-    trials = [Trial(*rows, name="one"), Trial(*rows, name="two")]
+    trials = [Trial(rows[0], rows[1], name) for name in ("one", "two")]
     write_store(folder / "trials", TestSet(sides, "market", trials, dict(dataset="toy")))
 
 

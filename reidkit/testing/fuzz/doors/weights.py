@@ -19,7 +19,7 @@ from reidkit.models.heads import FCHead
 from reidkit.models.osnet import OSNet
 from reidkit.structures import FeatureSpecs
 from reidkit.testing.fuzz.case import Case, Cli, Door, Place
-from reidkit.testing.fuzz.doors.crops import picture
+from reidkit.testing.fuzz.doors.crops import picture, vectors_of
 from reidkit.testing.fuzz.hostile import crafted_array, executing
 from reidkit.testing.fuzz.mutate import damaged, odd_value, put_odd
 
@@ -40,7 +40,7 @@ def state() -> dict[str, Tensor]:
 def prepare(folder: Path, cli: Cli) -> None:
     """A file of weights, and the embedding that it gives."""
     torch.save(state(), folder / "w.pth")
-    vectors = Extractor(NAME, SMALL, folder / "w.pth")(CROP).vectors
+    vectors = vectors_of(Extractor(NAME, SMALL, folder / "w.pth")(CROP))
     np.save(folder / "embedding.npy", vectors.numpy())
 
 
@@ -131,7 +131,7 @@ def make(rng: Random, place: Place) -> Case:
 def _loading(
     name: str, path: Path | None, overrides: Sequence[str] = SMALL
 ) -> Callable[[], Tensor]:
-    return lambda: Extractor(name, overrides, path)(CROP).vectors
+    return lambda: vectors_of(Extractor(name, overrides, path)(CROP))
 
 
 DOOR = Door("weights", "files of weights for ready networks, reidkit.load", make, prepare,
