@@ -24,8 +24,8 @@ train = dict(
     layer_decay=None,  # factor of the rate from a layer of the backbone to the one before: 0.75
     schedule=None,  # dict(type="step" or "one_cycle", ...), or a list of mmengine's schedulers
     clip_grad=None,  # largest gradient norm
-    eval_every=0,  # epochs between tests during training, 0 for never
-    checkpoint_every=1,  # epochs
+    eval_interval=0,  # epochs between tests during training, 0 for never
+    checkpoint_interval=1,  # epochs
     load_from=None,  # another run's checkpoint to start from
     freeze=[],  # names of modules that are not trained, or patterns of names
     freeze_layers=0,  # first layers of the backbone that are not trained

@@ -31,7 +31,7 @@ recipes = dict(
     paper=dict(
         train=dict(
             optimizer=dict(lr=0.001),
-            eval_every=0,
+            eval_interval=0,
             stages=dict(
                 classifiers=dict(epochs=6, freeze=_all_but_classifiers), all=dict(epochs=5)
             ),

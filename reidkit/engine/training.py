@@ -156,9 +156,9 @@ def custom_hooks(cfg: Config, domains: Domains, training_set: TrainingSet) -> li
     settings, train = cfg.settings, cfg.train
     hooks: list[Hook] = [RandomnessHook(settings.seed), ProgressHook(), FiniteLossHook()]
     hooks.append(RefreshSamplerHook(settings.workers))
-    hooks.append(LastCheckpointHook(train.get("checkpoint_every", 1), training_set))
-    if train.get("eval_every"):
-        hooks.append(EvaluateHook(cfg, domains, train.eval_every))
+    hooks.append(LastCheckpointHook(train.get("checkpoint_interval", 1), training_set))
+    if train.get("eval_interval"):
+        hooks.append(EvaluateHook(cfg, domains, train.eval_interval))
     if settings.ema:
         from mmengine.hooks import EMAHook
 

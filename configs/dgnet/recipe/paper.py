@@ -16,5 +16,5 @@ train = dict(
     epochs=100,
     batch_size=32,  # 8 per side, and a positive for each
     schedule=dict(type="step", milestones=[60, 90], gamma=0.1),
-    eval_every=10,
+    eval_interval=10,
 )

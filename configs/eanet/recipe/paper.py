@@ -18,5 +18,5 @@ train = dict(
     optimizer=dict(type="SGD", lr=0.01, momentum=0.9, weight_decay=5e-4),
     lr_mult={"*": 2.0, "backbone.*": 1.0},  # heads learn at 0.02
     schedule=dict(type="step", milestones=[25, 50], gamma=0.1),
-    eval_every=5,
+    eval_interval=5,
 )

@@ -8,5 +8,5 @@ train = dict(
     batch_size=32,
     optimizer=dict(type="SGD", lr=0.01, momentum=0.9, weight_decay=5e-4),
     schedule=dict(type="step", milestones=[50, 100], gamma=0.1),  # every 20,000 steps
-    eval_every=20,
+    eval_interval=20,
 )

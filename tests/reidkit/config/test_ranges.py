@@ -17,8 +17,8 @@ WRONG = {
     "train.epochs": [0, -3, 1.5],
     "train.batch_size": [0, -8],
     "train.accumulate": [0, -1],
-    "train.checkpoint_every": [0, -1],
-    "train.eval_every": [-1],
+    "train.checkpoint_interval": [0, -1],
+    "train.eval_interval": [-1],
     "train.clip_grad": [-1, 0, "'x'", "float('inf')", "float('nan')"],
     "train.layer_decay": [0, 1.5, -0.5, "'x'"],
     "train.freeze_layers": [-1, 1.5],
@@ -74,7 +74,7 @@ def test_a_value_that_cannot_be_is_refused_once_with_key_and_value(key, value):
 @pytest.mark.parametrize(
     "override",
     [
-        "train.epochs=1", "train.eval_every=0", "train.clip_grad=None", "train.clip_grad=0.5",
+        "train.epochs=1", "train.eval_interval=0", "train.clip_grad=None", "train.clip_grad=0.5",
         "train.layer_decay=1", "train.optimizer.momentum=0", "train.optimizer.weight_decay=0",
         "train.lr_mult={'backbone.*': 0}", "train.decay_mult={'*.bias': 0.0}",
         "train.schedule.milestones=[400]",  # a short trial of a long recipe

@@ -21,5 +21,5 @@ train = dict(
         dict(type="LinearLR", start_factor=0.01, begin=0, end=5),
         dict(type="CosineAnnealingLR", T_max=115, begin=5, end=120),
     ],
-    eval_every=20,
+    eval_interval=20,
 )
