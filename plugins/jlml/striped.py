@@ -57,7 +57,7 @@ class StripedBackbone(nn.Module):
 
     def __init__(
         self,
-        name: str,
+        name: str = "ResNet",
         pretrained: str | None = None,
         options: Mapping[str, Any] | None = None,
         branch: str = "joint",

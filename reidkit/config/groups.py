@@ -117,11 +117,9 @@ def group_layers(near: Path, group: str, value: str, others: Sequence[str] = ())
         return [Layer(folders(near, group)[-1], composed(near, value), value)]
     known = group_values(near, group)
     also = "; <a>_to_<b> joins two of them" if group == "data" else ""
-    found_none = (
-        "" if known or others else f"\n  looked for as {folders(near, group)[0] / value}.py"
-    )
+    place = f"\n  looked for as {folders(near, group)[0] / value}.py"
     raise UserError(
-        f"{group}={value}: no such {group}; {suggest(value, known | {*others})}{also}{found_none}"
+        f"{group}={value}: no such {group}; {suggest(value, known | {*others})}{also}{place}"
     )
 
 

@@ -114,13 +114,14 @@ def test_a_new_step_goes_before_the_one_that_follows_it(tree):
 
 def test_unknown_group_value(tree):
     assert refused(METHOD, "recipe=papr") == (
-        "recipe=papr: no such recipe; did you mean 'paper'?   available: paper, quick"
+        "recipe=papr: no such recipe; did you mean 'paper'?   available: paper, quick\n"
+        "  looked for as configs/foo/recipe/papr.py"
     )
 
 
 def test_without_any_recipe_the_message_says_where_one_would_lie(tmp_path):
     (tmp_path / "alone.py").write_text("model = dict()\n")
-    with pytest.raises(UserError, match=r"available: none\n  looked for as .*recipe/quick\.py"):
+    with pytest.raises(UserError, match=r"available: finetune\n  looked for as .*recipe/quick\.py"):
         load_config(tmp_path / "alone.py")
 
 

