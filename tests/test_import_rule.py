@@ -141,6 +141,7 @@ except SystemExit as end:
     ],
     ids=["reidkit", "train --help", "config", "plugins list", "components"],
 )
+@pytest.mark.slow
 def test_heavy_packages_stay_out(code, heavy):
     assert not heavy & imported_by(code)
 
@@ -151,9 +152,11 @@ CHECK = "from reidkit.cli.main import main\nassert main(['train', {name!r}, '--c
 @pytest.mark.parametrize(
     "name", ["eanet/pap_st_ps", "jlml/jlml", "qaconv/qaconv_gs", "dgnet/dgnet", "drsa/drsa"]
 )
+@pytest.mark.slow
 def test_a_check_imports_nothing_dear(dear_modules, name):
     assert dear_modules(CHECK.format(name=name)) == set()
 
 
+@pytest.mark.slow
 def test_dear_modules_are_seen(dear_modules):
     assert dear_modules("import mmengine.hooks") >= {"mmengine.hooks", "sympy"}

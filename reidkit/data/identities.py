@@ -176,14 +176,9 @@ def number_identities(
     spelling: dict[Any, Any] = dict(zip(keys, distinct, strict=True))
     codes = {key: code for key in spelling if (code := _code(key, marks)) is not None}
     people = sorted(key for key in spelling if key not in codes)
-    for key in people:
-        if _negative(key):
-            value = spelling[key]
-            raise UserError(
-                f"{where}: {value} ({place(distinct[value])}) is negative, as no person is; say "
-                f"what it marks: {option.format('junk')}{value} (left out for every query) or "
-                f"{option.format('distractor')}{value} (nobody who is looked for)"
-            )
+    negative = next((spelling[key] for key in people if _negative(key)), None)
+    if negative is not None:
+        raise UserError(_negative_text(where, negative, place(distinct[negative]), option))
     notices = [
         f"no image has {option.format(name)}{mark}"
         for name, mark, code in (("junk", junk, JUNK), ("distractor", distractor, DISTRACTOR))
@@ -271,6 +266,15 @@ def _simple(value: Any) -> int | str:
 def _negative(key: int | str) -> bool:
     simple = _simple(key)
     return isinstance(simple, int) and simple < 0
+
+
+def _negative_text(where: str, value: Any, place: str, option: str) -> str:
+    """What is said of a person with a negative number."""
+    return (
+        f"{where}: {value} ({place}) is negative, as no person is; say what it marks: "
+        f"{option.format('junk')}{value} (left out for every query) or "
+        f"{option.format('distractor')}{value} (nobody who is looked for)"
+    )
 
 
 def _renumbered(people: Sequence[Any], spelling: dict[Any, Any], option: str) -> str:

@@ -16,7 +16,7 @@ class _Ignored:
     """Takes the place of a training log's buffer, which nobody asked for."""
 
     def __setstate__(self, state: object) -> None:
-        pass
+        """Forget it; without this method pickle would want a dict."""
 
 
 def _log_of_mmengine() -> list:

@@ -159,6 +159,7 @@ def real_shape(root):
     savemat(root / "info/query_IDX.mat", {"query_IDX": np.array([query]) + 1})
 
 
+@pytest.mark.slow
 def test_protocol_of_mars_on_tables_of_the_real_shape(tmp_path):
     real_shape(tmp_path / "mars")
     source = torch.Generator().manual_seed(0)

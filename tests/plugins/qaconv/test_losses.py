@@ -188,6 +188,7 @@ def summand_after(steps, optimizer, prior=0.5, people=90):
     return matcher.logit_norm.bias.item()
 
 
+@pytest.mark.slow
 def test_the_score_of_a_class_memory_travels_to_where_strangers_are_unlikely():
     """89 wrong classes of 90 at one half each: the summand must fall to about -2 in some steps."""
     own = load_config("qaconv/qaconv_memory").train.optimizer.to_dict()

@@ -293,6 +293,7 @@ def test_logits_without_parts_are_refused_in_words(world, capsys):
     )  # of the config, where they are trained on
 
 
+@pytest.mark.slow
 def test_nothing_is_noted_of_a_plugin_in_its_own_words(capsys):
     assert not check_plugin("eanet").notes
 

@@ -332,6 +332,7 @@ def test_a_stage_of_another_optimiser_keeps_nothing_of_the_first(tree):
 
 @settings(max_examples=40, deadline=None)
 @given(st.dictionaries(KEYS, TREES, max_size=5), st.dictionaries(KEYS, TREES, max_size=5))
+@pytest.mark.slow
 def test_merge_keeps_its_arguments(low, high):
     before = copy.deepcopy((low, high))
     merged = merge(low, high)

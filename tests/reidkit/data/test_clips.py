@@ -95,6 +95,7 @@ def test_repeated_frames_are_decoded_once(split, monkeypatch):
     assert len(seen) == 3
 
 
+@pytest.mark.slow
 def test_draws_do_not_depend_on_the_workers_or_on_a_resume(split):
     """Equal for 0, 2 and 4 workers, and from the middle of an epoch on."""
     for epoch in (0, 3):

@@ -194,6 +194,7 @@ def test_a_header_that_claims_too_much_is_refused_before_memory_is_asked_for(for
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
+@pytest.mark.slow
 def test_a_large_picture_of_zeros_is_refused_as_well(tmp_path):
     packed_rows = zlib.compress(bytes(20_001) * 20_000, 9)
 

@@ -83,6 +83,7 @@ def test_a_killed_worker_is_explained(crops):
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.slow
 def test_a_worker_killed_between_epochs_is_explained(crops, number):
     made = make_loader(CropDataset(crops, SIZE), batch_size=4, workers=1)
 

@@ -74,6 +74,7 @@ def test_a_checkpoint_is_plain_data(tiny_run):
     assert set(content) >= {"meta", "state_dict", "optimizer", "message_hub"}
 
 
+@pytest.mark.slow
 def test_a_changed_byte_of_a_checkpoint_is_noticed_at_every_door(tiny_run):
     run = tiny_run("eanet/pcb", "train.epochs=2")
     file, state = run.folder / CHECKPOINT, run.model.state_dict()
@@ -214,6 +215,7 @@ def test_a_disk_that_fills_up_while_rendering(tmp_path, workers):
     assert ".tmp" not in done.stdout
 
 
+@pytest.mark.slow
 def test_an_extraction_that_was_broken_off_goes_on(tiny_run, tmp_path, capsys):
     from reidkit.cli.extract import main as extract
 

@@ -46,6 +46,7 @@ def crops(split, resize: str) -> list[np.ndarray]:
     ("config", "labeller"),
     [("eanet/pcb", None), ("eanet/pap", "TopdownLabeller"), ("eanet/pap", "CornersLabeller")],
 )
+@pytest.mark.slow
 def test_equal_to_the_runs_own_embeddings(tiny_run, config, labeller, resize):
     overrides = [f"input.resize={resize}", 'data.tests=["source"]']
     if labeller == "CornersLabeller":

@@ -35,6 +35,7 @@ def run_folder(tmp_path):
     return make
 
 
+@pytest.mark.slow
 def test_a_run_opens_without_the_weights_it_started_from(tiny_run, tmp_path, monkeypatch):
     """From another folder, its starting weights deleted; the model is built once."""
     first = tiny_run("eanet/pcb", folder="first")

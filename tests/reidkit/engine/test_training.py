@@ -59,6 +59,7 @@ def test_trackers_get_the_whole_config_and_the_final_numbers(tiny_run, monkeypat
     assert Recorder.calls.count(("close",)) == 1 and Recorder.calls[-1] == ("close",)
 
 
+@pytest.mark.slow
 def test_tensorboard_reads_the_config_and_the_final_numbers_back(tiny_run):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

@@ -69,6 +69,7 @@ def test_a_manifest_that_is_no_file(tmp_path, kind):
         read_manifest(path)
 
 
+@pytest.mark.slow
 def test_the_others_are_found(tmp_path, monkeypatch):
     for number, text in enumerate(HOSTILE.values()):
         (tmp_path / f"bad{number}").mkdir()
@@ -96,6 +97,7 @@ VALUES = st.recursive(
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(changes=st.dictionaries(st.sampled_from(REQUIRED + OPTIONAL), VALUES, max_size=3))
+@pytest.mark.slow
 def test_values_of_any_type_end_in_words_or_in_a_manifest(tmp_path_factory, changes):
     text = yaml.dump({**GOOD, **changes}, Dumper=Plain)
     try:

@@ -7,6 +7,7 @@ from reidkit.errors import UserError
 from reidkit.pose.compat import load_mmpose, placeholder
 
 
+@pytest.mark.slow
 def test_importing_pose_does_not_import_mmpose():
     code = (
         "import sys, reidkit.pose, reidkit.cli.generate_part_labels; "

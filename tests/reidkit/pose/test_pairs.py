@@ -80,6 +80,7 @@ def one_pair(maps, places, values, left, right):
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32 - 1))
+@pytest.mark.slow
 def test_a_batch_gives_what_the_plain_rule_gives(seed):
     rng = np.random.default_rng(seed)
     maps = np.zeros((3, 17, *SIZE), np.float32)

@@ -134,6 +134,7 @@ def test_a_second_call_does_nothing(root):
     assert complete(folder, plan.plan("easy", "A"), thorough=True)
 
 
+@pytest.mark.slow
 def test_killed_and_started_again_ends_with_the_same_bytes(root, tmp_path):
     command = [sys.executable, str(REPO / "tools/synthped.py"), "--preset", "easy"]
     command += ["--domains", "P", "--root", str(tmp_path), "--workers", "1"]
@@ -163,6 +164,7 @@ def test_killed_and_started_again_ends_with_the_same_bytes(root, tmp_path):
     assert files == {p.name for p in (whole / plan.TRAIN).iterdir()}
 
 
+@pytest.mark.slow
 def test_a_lost_or_cut_file_is_noticed_and_rendered_again(root, tmp_path):
     source = layout.domain_folder(root, "easy", "P")
     folder = layout.domain_folder(tmp_path, "easy", "P")

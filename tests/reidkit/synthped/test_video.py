@@ -44,6 +44,7 @@ def test_the_plan_is_a_test_of_mars_kind(preset):
     assert len(same) > len(set(same)), "nobody is twice under one camera"
 
 
+@pytest.mark.slow
 def test_the_reader_reads_what_was_planned(reader):
     splits = reader.splits()
     train, test = tracks("easy", "A")

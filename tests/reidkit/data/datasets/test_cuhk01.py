@@ -21,6 +21,7 @@ def write_cuhk01(root: Path, crops: Crops) -> None:
             save(root / f"campus/{number:04d}{image + 1:03d}.png", images[image % len(images)])
 
 
+@pytest.mark.slow
 def test_cuhk01_views_partitions_and_pooled_queries(tmp_path, people):
     write_cuhk01(tmp_path / "cuhk01", people)
     reader = CUHK01(str(tmp_path), test_people=2, split=3)

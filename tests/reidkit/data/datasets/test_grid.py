@@ -46,6 +46,7 @@ def ids(split):
     return split.identities.tolist()
 
 
+@pytest.mark.slow
 def test_grid_reads_its_partitions_and_keeps_distractors_in_the_gallery(tmp_path, people):
     stored = write_grid(tmp_path / "grid/underground_reid", people, pairs=8, distractors=5)
     for number, expected in enumerate(stored):

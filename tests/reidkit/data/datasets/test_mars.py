@@ -35,6 +35,7 @@ def mars(tmp_path, write_images):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_mars(mars):
     reader = MARS(str(mars))
     splits = reader.splits()

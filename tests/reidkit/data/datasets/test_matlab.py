@@ -38,6 +38,7 @@ def test_arrays_of_anything_else_are_refused(tmp_path, value, reason):
         read_mat(tmp_path / "a.mat", "rows")
 
 
+@pytest.mark.slow
 def test_damaged_files_are_refused(tmp_path):
     file = tmp_path / "a.mat"
     savemat(file, {"rows": np.arange(400).reshape(20, 20)})

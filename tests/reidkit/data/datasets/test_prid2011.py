@@ -63,6 +63,7 @@ def test_prid2011_says_what_is_wrong(tmp_path, write_images):
         PRID2011(str(tmp_path), split=10)
 
 
+@pytest.mark.slow
 def test_ilidsvid(tmp_path, write_images):
     root, people = tmp_path / "ilidsvid", (1, 2, 4, 7, 30, 300)  # not contiguous
     for camera in (1, 2):

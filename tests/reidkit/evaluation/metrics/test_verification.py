@@ -87,6 +87,7 @@ RATES = (0.0, 0.1, 0.25, 0.5, 1.0)
 
 @settings(max_examples=200, deadline=None)
 @given(cases(), st.booleans())
+@pytest.mark.slow
 def test_equal_to_every_pair(case, device_way):
     table, query, gallery = case
     truth = match_labels(MARKET, query, gallery)

@@ -115,6 +115,7 @@ def test_used_only_where_it_is_faster_and_decides(monkeypatch):
     assert prefilter.bf16_prefilter(images, CosineMatcher(), 21) is None
 
 
+@pytest.mark.slow
 def test_k_reciprocal_is_the_same(monkeypatch):
     images, used, found = clusters(prefilter.MIN_IMAGES + 500, people=150), [], []
     whole = neighbours.bf16_prefilter

@@ -51,6 +51,7 @@ def sides(rng, n_query, n_gallery, people=6):
     margin=st.sampled_from([0.0, 1e-4, -0.5, -10.0]),
     step=st.sampled_from([1, 3, 256]),
 )
+@pytest.mark.slow
 def test_tiles_count_as_whole_rows_do(seed, shape, tile, levels, numbers, nearer, margin, step):
     rng = np.random.default_rng(seed)
     query, gallery = sides(rng, *shape)
