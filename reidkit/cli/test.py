@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -26,8 +27,7 @@ a network that is trained already (docs/weights.md):
 """
 
 
-def main(argv: list[str]) -> int:
-    """Test the weights of a run folder on its test sets, or a ready network."""
+def _command() -> argparse.ArgumentParser:
     about = "Test a finished run again, or a ready network with weights=FILE."
     command = parser("reidkit test", about, EXAMPLES)
     command.add_argument("run", help="run folder, or network")
@@ -39,7 +39,12 @@ def main(argv: list[str]) -> int:
         "--pictures", type=Path, help="folder for ranked lists of some queries of each test set"
     )
     command.add_argument("--launcher", default="auto", choices=["auto", "none", "pytorch", "slurm"])
-    args, given = parse_with_overrides(command, argv)
+    return command
+
+
+def main(argv: list[str]) -> int:
+    """Test the weights of a run folder on its test sets, or a ready network."""
+    args, given = parse_with_overrides(_command(), argv)
     overrides, weights = take_weights(given)
     from reidkit.utils.io import ensure_writable
 

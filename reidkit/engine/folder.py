@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -119,6 +120,34 @@ def claim(folder: Path, resume: bool = False) -> Claim:
             "--work-dir"
         )
     return held
+
+
+def claim_together(
+    folder: str | Path | Callable[[], Claim], resume: bool = False
+) -> tuple[str, Claim | None]:
+    """The folder that the first of several processes claims, for all of them, and its claim.
+
+    Args:
+        folder: a run folder, or what claims one.
+        resume: see ``claim``.
+
+    Raises:
+        UserError: in every process, where the first one may not have it.
+    """
+    from mmengine.dist import broadcast_object_list, is_main_process
+
+    held = None
+    agreed: list[str | UserError] = [""]
+    if is_main_process():
+        try:
+            held = folder() if callable(folder) else claim(Path(folder), resume)
+            agreed = [str(held.path)]
+        except UserError as error:  # all processes end with it
+            agreed = [error]
+    broadcast_object_list(agreed)
+    if isinstance(agreed[0], UserError):
+        raise agreed[0]
+    return agreed[0], held
 
 
 def _begun(folder: Path) -> bool:

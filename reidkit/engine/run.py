@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.dist import barrier, broadcast_object_list, is_main_process
+from mmengine.dist import barrier, is_main_process
 
 from reidkit.config import render, with_keys
 from reidkit.config.override import parse_override
@@ -18,14 +18,12 @@ from reidkit.engine.calibrate import calibrate_run, read_calibration, store_cali
 from reidkit.engine.devices import choose_device, choose_precision, start_processes
 from reidkit.engine.domains import Domains
 from reidkit.engine.evaluate import TestRun, build_evaluator, evaluate
-from reidkit.engine.folder import CHECKPOINT, Claim, write_json
-from reidkit.engine.folder import claim as claim_folder
+from reidkit.engine.folder import CHECKPOINT, Claim, claim_together, write_json
 from reidkit.engine.label_plan import plan_of
 from reidkit.engine.load import load_model, read_config
 from reidkit.engine.prerequisites import train_prerequisites
 from reidkit.engine.report import closing, numbers, opening, table
 from reidkit.engine.resume import continuation
-from reidkit.errors import UserError
 from reidkit.evaluation.io.queries import write_queries
 from reidkit.utils.checkpoint import load_state
 from reidkit.utils.io import atomic_write, ensure_writable, refuse_links
@@ -101,18 +99,8 @@ class Run:
         device = choose_device(cfg.settings.device)
         precision = choose_precision(cfg.settings.precision, device)
         launcher = start_processes(launcher, device)
-        claim = None
-        agreed: list[str | UserError] = [""]
-        if is_main_process():
-            try:
-                claim = folder() if callable(folder) else claim_folder(Path(folder), resume)
-                agreed = [str(claim.path)]
-            except UserError as error:  # all processes end with it
-                agreed = [error]
-        broadcast_object_list(agreed)
-        if isinstance(agreed[0], UserError):
-            raise agreed[0]
-        run = cls(cfg, agreed[0], device, precision, launcher, resume)
+        path, claim = claim_together(folder, resume)
+        run = cls(cfg, path, device, precision, launcher, resume)
         run._claim = claim
         return run
 
