@@ -33,18 +33,24 @@ def test_probabilities_are_as_frequent_as_they_say(matcher):
     assert calibration.images_per_camera == 2
 
 
-def test_pairs_of_one_camera_and_junk_take_no_part():
+def test_junk_and_distractors_take_no_part():
     embedding, ids, cams = people()
     usual = calibrate(embedding, ids, cams, CosineMatcher())
-    within = embedding.vectors.clone()
-    within[:] = embedding.vectors
-    junk = Embedding(torch.cat([within, torch.randn(7, 1, 16)]))
     more = calibrate(
-        junk, np.append(ids, [-1] * 4 + [0] * 3), np.append(cams, [0] * 7), CosineMatcher()
+        Embedding(torch.cat([embedding.vectors, torch.randn(7, 1, 16)])),
+        np.append(ids, [-1] * 4 + [0] * 3),
+        np.append(cams, [0] * 7),
+        CosineMatcher(),
     )
     assert more == usual
+
+
+def test_pairs_of_one_camera_take_no_part():
+    embedding, ids, cams = people()
+    several = calibrate(embedding, ids, cams, CosineMatcher())
+    assert several.positives == 40 * 12  # four pairs for each two of three cameras
     single = calibrate(embedding, ids, np.zeros_like(cams), CosineMatcher())
-    assert single is not None and single.images_per_camera == 6
+    assert single.positives == 40 * 15 and single.images_per_camera == 6
 
 
 def test_nothing_to_compare_is_no_calibration():
