@@ -7,6 +7,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 UV := VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv
 ARGS ?=
+# where it is set, every process compiles torch and all else anew: 20 seconds of each of pytest's workers
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: train test check bench docs setup weights lock clean
 .DEFAULT_GOAL := train

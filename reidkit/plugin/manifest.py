@@ -18,6 +18,7 @@ extends: {label_formats: {pickle: published.read}}      # functions for commands
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -127,11 +128,24 @@ def read_manifest(
         ManifestError: not YAML, or with keys or values that do not fit; all of them are listed.
     """
     try:
-        data = yaml.load(read_regular(path, LARGEST).decode("utf-8"), _Plain)
+        content = read_regular(path, LARGEST)
+    except Exception as error:
+        raise _unreadable(path, error) from error
+    return _read(content, path, module, origin, expected)
+
+
+def _unreadable(path: Path, error: Exception) -> ManifestError:
+    return ManifestError(path, [f"not readable as YAML: {' '.join(str(error).split())}"])
+
+
+# Every config that is read asks for all manifests, more than once; the content is the key, so a
+# file that was changed is read anew.
+@functools.lru_cache(maxsize=256)
+def _read(content: bytes, path: Path, module: str, origin: str, expected: str | None) -> Manifest:
+    try:
+        data = yaml.load(content.decode("utf-8"), _Plain)
     except Exception as error:  # values of YAML's types raise almost anything
-        raise ManifestError(
-            path, [f"not readable as YAML: {' '.join(str(error).split())}"]
-        ) from error
+        raise _unreadable(path, error) from error
     if not isinstance(data, dict):
         raise ManifestError(path, [f"expected keys {', '.join(REQUIRED)}; got {data!r}"])
     problems = list(_problems(data, expected))
