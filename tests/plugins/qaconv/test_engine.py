@@ -71,6 +71,7 @@ def test_stopped_and_resumed_equals_unbroken(easy_data, tmp_path, seen):
         assert torch.equal(value, second.model.state_dict()[name]), name
 
 
+@pytest.mark.slow
 def test_another_method_can_use_the_graph(easy_data, tmp_path, seen):
     """PCB of EANet, its classes compared by its own cosine matcher."""
     runner = runner_for(

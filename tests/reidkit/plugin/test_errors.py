@@ -136,6 +136,7 @@ def steps(monkeypatch, tmp_path):
     return f"settings.work_dir={tmp_path}"
 
 
+@pytest.mark.slow
 def test_a_step_that_fails_says_where(mix, steps, capsys):
     assert main(["train", mix(LATER), steps]) == 2
     assert capsys.readouterr().err == (

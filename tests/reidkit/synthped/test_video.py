@@ -55,6 +55,7 @@ def test_the_reader_reads_what_was_planned(reader):
     assert all((splits["train"].root / path).is_file() for path in splits["train"].frame_paths)
 
 
+@pytest.mark.slow
 def test_rendering_again_changes_nothing_and_other_arguments_do(reader):
     manifest = json.loads((reader.folder / "manifest.json").read_text())
     assert manifest["video"] == 1 and layout.holds(reader.folder, reader.contents, thorough=True)
@@ -70,6 +71,7 @@ def test_rendering_again_changes_nothing_and_other_arguments_do(reader):
         Shot("A", 1, 1, length=-1)
 
 
+@pytest.mark.slow
 def test_parts_are_covered_for_a_while_and_seen_again(reader):
     """Within tracklets, legs, trunk and head are hidden in some frames and seen in others."""
     split, truth = reader.splits()["train"], reader.truth("train")
