@@ -103,7 +103,9 @@ def test_cause_is_chained_and_a_mended_plugin_loads(world):
     with pytest.raises(PluginError) as error:
         load_plugins(["foo"])
     assert isinstance(error.value.__cause__, ModuleNotFoundError)
-    (world.root / "path/foo/__init__.py").write_text("from . import parts  # mended, and longer than it was\n")
+    (world.root / "path/foo/__init__.py").write_text(
+        "from . import parts  # mended, and longer than it was\n"
+    )
     load_plugins(["foo"])
     assert "foo/Good" in MATCHERS.names()
 
