@@ -125,12 +125,11 @@ class CropDataset(Dataset):
     def _decode(self, rows: np.ndarray, out: np.ndarray) -> np.ndarray:
         """Fill ``out`` (N, H, W, 3); the stored sizes (N, 2)."""
         sizes = np.empty((len(rows), 2), dtype=np.int64)
-        paths, boxes, resize = self.split.paths, self.split.boxes, self.resize
+        split, paths, resize = self.split, self.split.paths, self.resize
         for place, row in enumerate(rows):
             path = paths[row]
             address = path if "://" in path else self._base + path
-            box = None if boxes is None else boxes[row]
-            sizes[place] = load_into(out[place], read_bytes(address), address, resize, box)
+            sizes[place] = load_into(out[place], read_bytes(address), address, resize, split.box(row))
         return sizes
 
 

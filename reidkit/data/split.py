@@ -26,7 +26,8 @@ class Split:
         times: seconds on the cameras' clock (float64), or None.
         keypoints: COCO joints the data set itself brings: x, y in crop pixels, confidence or flag.
         part_label_paths: part-label PNGs it brings, one per crop, relative to ``root``.
-        boxes: x, y, width, height in file pixels: the crop is this part of the file.
+        boxes: x, y, width, height in file pixels: the crop is this part of the file; a row of NaN:
+            the whole file.
         labels: labels that the data set itself brings, one row per path each, by name.
         label_key: name of its label store; default "<dataset>/<name>". A style-transferred copy
             keeps the key of the original and is matched with it by base name.
@@ -98,6 +99,12 @@ class Split:
     def file(self, index: int) -> Path:
         """The image file of one crop."""
         return self.root / self.paths[index]
+
+    def box(self, index: int) -> np.ndarray | None:
+        """The part (4,) of its file that one crop is, as in ``boxes``; None for the whole file."""
+        if self.boxes is None or np.isnan(self.boxes[index]).any():
+            return None
+        return self.boxes[index]  # type: ignore[no-any-return]
 
     def fingerprint(self) -> str:
         """sha256 over relative paths, identities, cameras and boxes: what a label store fits."""

@@ -28,9 +28,10 @@ def read_crop(split: Split, index: int) -> np.ndarray:
         UserError: a damaged file, or a box outside the image; the text names the file.
     """
     image = read_image(split, index)
-    if split.boxes is None:
+    box = split.box(index)
+    if box is None:
         return image
-    x, y, width, height = (int(v) for v in split.boxes[index])
+    x, y, width, height = (int(v) for v in box)
     crop = image[max(y, 0) : y + height, max(x, 0) : x + width]
     if not crop.size:
         address = _address(split, index)

@@ -124,7 +124,7 @@ def fit_people(
     keypoints = np.zeros((len(split), 17, 3), dtype=np.float64)
     nobody = several = 0
     for crop, row in enumerate(rows):
-        box = None if split.boxes is None else split.boxes[crop]
+        box = split.box(crop)
         image = None if row is None else _in_pixels(images[row], whole[crop], split.paths[crop])
         person = None if image is None else _choose(image.people, box)
         if image is None or person is None:

@@ -104,7 +104,8 @@ def read_crop(split, index: int) -> np.ndarray:
     """One crop of a split as stored, (H, W, 3) uint8 RGB, cut out if the split has boxes."""
     address = str(split.root / split.paths[index])
     image = decode_rgb(read_bytes(address), address)
-    if getattr(split, "boxes", None) is None:
+    box = split.box(index)
+    if box is None:
         return image
-    x, y, width, height = (int(v) for v in split.boxes[index])
+    x, y, width, height = (int(v) for v in box)
     return image[max(y, 0) : y + height, max(x, 0) : x + width]

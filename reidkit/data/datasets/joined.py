@@ -97,9 +97,8 @@ class JoinedSets:
 
     Raises:
         ValueError: fewer than two sets.
-        UserError: on reading, what the sets' readers raise; sets of images and of tracklets; sets
-            whose crops are parts of files beside others. On testing, sets that are tested in
-            different ways.
+        UserError: on reading, what the sets' readers raise; sets of images and of tracklets. On
+            testing, sets that are tested in different ways.
 
     Example:
         >>> import reidkit.data
@@ -200,8 +199,6 @@ def _joined(
     videos = [isinstance(one, TrackletSplit) for one in parts]
     if any(videos) != all(videos):
         raise UserError(f"{dataset}: sets of images and of tracklets cannot be joined")
-    if any(one.boxes is not None for one in parts) and any(one.boxes is None for one in parts):
-        raise UserError(f"{dataset}: one set has boxes in larger images, another has crops")
     roots = [Path(os.path.realpath(one.root)) for one in parts]
     root = Path(os.path.commonpath(roots))
     inside = [one.relative_to(root).as_posix() for one in roots]
@@ -214,7 +211,14 @@ def _joined(
         identities=_shifted([one.identities for one in parts], [move[0] for move in moves]),
         cameras=_shifted([one.cameras for one in parts], [move[1] for move in moves]),
     )
-    for field_name in ("times", "keypoints", "boxes"):
+    boxes = [one.boxes for one in parts]
+    if any(one is not None for one in boxes):  # a set of whole files beside one of boxes
+        boxes = [
+            np.full((len(part), 4), np.nan) if own_boxes is None else own_boxes
+            for part, own_boxes in zip(parts, boxes, strict=True)
+        ]
+        own["boxes"] = np.concatenate(boxes)
+    for field_name in ("times", "keypoints"):
         arrays = [getattr(one, field_name) for one in parts]
         if all(one is not None for one in arrays):
             own[field_name] = np.concatenate(arrays)

@@ -5,17 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 from mmengine.config import Config
 
 from reidkit.data import JoinedSets, Market1501
+from reidkit.data.crops import CropDataset
 from reidkit.data.datasets.joined import LabelArrays, _joined, _shifted
+from reidkit.data.split import Split
 from reidkit.data.tracklets import TrackletSplit
 from reidkit.engine import domains as domains_module
 from reidkit.engine.domains import Domains
 from reidkit.errors import UserError
 from reidkit.registry import DATASETS
+from reidkit.viz.nearest import read_crop
 
 SETS = [dict(type="Market1501", root="one"), dict(type="DukeMTMCreID", root="two/deep")]
 
@@ -89,6 +93,20 @@ def test_tracklets_are_joined_with_their_frames(tmp_path, write_images):
     crops = joined.crops()
     assert len(crops) == 6 and all(crops.file(row).is_file() for row in range(6))
     assert [part.label_key for part in crops.parts] == ["a/train", "b/train"]
+
+
+def test_a_set_of_boxes_is_joined_with_one_of_whole_files(tmp_path):
+    street = np.random.default_rng(0).integers(0, 255, (40, 60, 3), dtype=np.uint8)
+    assert cv2.imwrite(str(tmp_path / "street.png"), street[..., ::-1])
+    assert cv2.imwrite(str(tmp_path / "crop.png"), street[:16, :8, ::-1])
+    one = Split("a", "train", tmp_path, ["crop.png"], [1], [0])
+    boxes = [[3, 4, 8, 16], [0, 0, 8, 16]]
+    boxed = Split("b", "train", tmp_path, ["street.png"] * 2, [1, 2], [0, 1], boxes=boxes)
+    joined = _joined("a+b", "train", [one, boxed], [(0, 0), (5, 2)])
+    images = CropDataset(joined, (16, 8)).__getitems__([0, 1, 2]).images.permute(0, 2, 3, 1).numpy()
+    assert (images == [street[:16, :8], street[4:20, 3:11], street[:16, :8]]).all()
+    assert [joined.box(row) is None for row in range(3)] == [True, False, False]
+    assert all((read_crop(joined, row) == images[row]).all() for row in range(3))
 
 
 def test_one_set_is_not_joined():
