@@ -15,6 +15,7 @@ from reidkit.utils.locks import hold, let_go
 from reidkit.utils.trouble import disk_error
 
 CHECKPOINT = Path("checkpoints/last.pth")
+WEIGHTS = "weights.txt"  # which layers of starting weights went where
 
 
 def run_name(config: str, data: str, recipe: str, seed: int) -> str:

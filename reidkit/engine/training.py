@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from reidkit.engine.build import (
 )
 from reidkit.engine.domains import Domains
 from reidkit.engine.evaluate import TestRun, evaluate
-from reidkit.engine.folder import CHECKPOINT
+from reidkit.engine.folder import CHECKPOINT, WEIGHTS
 from reidkit.engine.hooks import (
     ComponentHook,
     FiniteLossHook,
@@ -34,8 +34,9 @@ from reidkit.engine.optim import build_optim, build_schedule, refuse_no_step
 from reidkit.engine.param_groups import freeze, freeze_layers
 from reidkit.engine.refresh import RefreshSamplerHook
 from reidkit.engine.runner import ReIDRunner
-from reidkit.models.weights import starting_weights
+from reidkit.models.weights import Loaded, starting_weights
 from reidkit.registry import HOOKS
+from reidkit.utils.io import atomic_write
 
 HEADLINES = ("mAP", "R1")  # what trackers plot while a model is trained
 
@@ -71,7 +72,11 @@ def stages(cfg: Config, folder: Path) -> Iterator[Stage]:
 
 
 def stage_model(
-    cfg: Config, training_set: TrainingSet, precision: str, runs: Mapping[str, str] | None = None
+    cfg: Config,
+    training_set: TrainingSet,
+    precision: str,
+    runs: Mapping[str, str] | None = None,
+    folder: Path | None = None,
 ) -> Any:
     """The model as a stage starts to train it: weights loaded, modules frozen, losses chosen.
 
@@ -80,6 +85,7 @@ def stage_model(
         training_set: what the model is built with.
         precision: "fp32", "bf16" or "fp16".
         runs: role -> folder of the runs that training builds on.
+        folder: where ``weights.txt`` says layer by layer what starting weights gave; None: nowhere.
 
     Raises:
         UserError: weights of another model, or names that the model does not have.
@@ -88,13 +94,21 @@ def stage_model(
     stage_before = cfg.train.get("keep_classifiers", False)
     begun = load_initial_weights(model, cfg.train.get("load_from"), stage_before)
     if is_main_process() and not stage_before:
-        for loaded in [begun] if begun else starting_weights(model):
-            print(f"weights {loaded.summary()}")
+        _say_weights([begun] if begun else starting_weights(model), folder)
     freeze(model, cfg.train.get("freeze") or [])
     freeze_layers(model, cfg.train.get("freeze_layers", 0))
     if cfg.train.get("loss_mult"):
         model.scale_losses(cfg.train.loss_mult)
     return model
+
+
+def _say_weights(files: Sequence[Loaded], folder: Path | None) -> None:
+    """A line for each file that the model starts from, and the report of its layers."""
+    for loaded in files:
+        print(f"weights {loaded.summary()}")
+    if files and folder is not None:
+        with atomic_write(folder / WEIGHTS, "w") as file:
+            file.write("\n\n".join(loaded.report() for loaded in files) + "\n")
 
 
 def build_runner(

@@ -43,6 +43,8 @@ def test_a_run_opens_without_the_weights_it_started_from(tiny_run, tmp_path, mon
     state = first.model.backbone.state_dict()
     torch.save(state, weights)
     run = tiny_run("eanet/pcb", f"model.backbone.pretrained={weights}")
+    report = (run.folder / "weights.txt").read_text()
+    assert report.startswith(f"{weights}: ") and "\n  layer1.0  " in report
     weights.unlink()
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
