@@ -129,7 +129,9 @@ class CropDataset(Dataset):
         for place, row in enumerate(rows):
             path = paths[row]
             address = path if "://" in path else self._base + path
-            sizes[place] = load_into(out[place], read_bytes(address), address, resize, split.box(row))
+            sizes[place] = load_into(
+                out[place], read_bytes(address), address, resize, split.box(row)
+            )
         return sizes
 
 

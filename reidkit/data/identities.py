@@ -233,7 +233,7 @@ def _keys(distinct: dict[Any, int], where: str, place: Place) -> list[int] | lis
         if number in numbers:
             raise UserError(
                 f"{where}: {numbers[number]!r} and {value!r} ({place(first)}) are one number; "
-                "write each person in one way"
+                "write each identity in one way"
             )
         numbers[number] = value
     if not refused:
@@ -271,7 +271,7 @@ def _negative(key: int | str) -> bool:
 def _negative_text(where: str, value: Any, place: str, option: str) -> str:
     """What is said of a person with a negative number."""
     return (
-        f"{where}: {value} ({place}) is negative, as no person is; say what it marks: "
+        f"{where}: {value} ({place}) is negative, as no identity is; say what it marks: "
         f"{option.format('junk')}{value} (left out for every query) or "
         f"{option.format('distractor')}{value} (nobody who is looked for)"
     )
@@ -279,13 +279,13 @@ def _negative_text(where: str, value: Any, place: str, option: str) -> str:
 
 def _renumbered(people: Sequence[Any], spelling: dict[Any, Any], option: str) -> str:
     """What is said of people that are numbered anew."""
-    count = f"{len(people):,} people are numbered from 1 in sorted order"
+    count = f"{len(people):,} identities are numbered from 1 in sorted order"
     if isinstance(people[0], str):
         first = next(key for key in people if not isinstance(_simple(key), int))
         return f"identities are names such as {first!r}; {count}"
     if people[0] == 0:
         return (
-            f"identity {spelling[0]} is a person, so {count}; if it marks distractors, say so: "
-            f"{option.format('distractor')}{spelling[0]}"
+            f"identity {spelling[0]} is one like any other, so {count}; if it marks "
+            f"distractors, say so: {option.format('distractor')}{spelling[0]}"
         )
     return f"{people[-1]} does not fit into 64 bits, so {count}"

@@ -97,7 +97,7 @@ class PKSampler(BatchSampler):
             f"k={self.k} times in a batch and is its own positive"
         )
         if alone == len(counts):
-            text += "; losses that compare images learn nothing about people from that"
+            text += "; losses that compare images learn nothing about identities from that"
         _say_once(text)
 
     def _plan_visits(self, counts: np.ndarray, p: int, k: int) -> tuple[np.ndarray, int]:

@@ -213,9 +213,7 @@ class Run:
         runs = {role: one["run"] for role, one in wanted.items()}
         for stage in stages(self.cfg, self.folder):
             self._say(stage.title)
-            model = stage_model(
-                stage.cfg, self._training_set, self.precision, runs, self.folder
-            )
+            model = stage_model(stage.cfg, self._training_set, self.precision, runs, self.folder)
             yield build_runner(
                 stage,
                 model,

@@ -1,4 +1,4 @@
-"""What is wrong with a data set: unreadable files, leaks, duplicates, people without a mate."""
+"""What is wrong with a data set: unreadable files, leaks, duplicates, identities without a mate."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ def _counts(splits: Mapping[str, Split]) -> list[Finding]:
     findings = []
     for name, split in splits.items():
         junk, distractors = (int((split.identities == mark).sum()) for mark in (-1, 0))
-        people = int((np.unique(split.identities) > 0).sum())
-        text = f"{name}: {len(split):,} images, {people:,} people, "
+        count = int((np.unique(split.identities) > 0).sum())
+        text = f"{name}: {len(split):,} images, {count:,} identities, "
         text += f"{len(np.unique(split.cameras))} cameras"
         text += f", {distractors:,} distractors" if distractors else ""
         text += f", {junk:,} junk" if junk else ""
         findings.append(Finding("info", text))
         if name == "train" and distractors:
-            text = f"train: {distractors:,} images of identity 0 would be trained as one person"
+            text = f"train: {distractors:,} images of identity 0 would be trained as one"
             findings.append(Finding("warning", text))
     return findings
 
@@ -112,7 +112,7 @@ def _unreadable(splits: Mapping[str, Split], every: int) -> list[Finding]:
 
 
 def _named(splits: Mapping[str, Split], place: tuple[str, int]) -> str:
-    """A file by its path in the data set, with its person's folder."""
+    """A file by its path in the data set, with its identity's folder."""
     name, row = place
     return splits[name].paths[row]
 
@@ -135,10 +135,10 @@ def _duplicates(splits: Mapping[str, Split], across_cameras: bool) -> list[Findi
     harmless: list[str] = []
     for group in (g for g in same.values() if len(g) > 1):
         places = [files[file] for file in group]
-        people = {int(splits[name].identities[row]) for name, row in places}
+        identities = {int(splits[name].identities[row]) for name, row in places}
         text = " = ".join(f"{name}: {splits[name].paths[row]}" for name, row in places)
         among = {name for name, _ in places}
-        if len(people) > 1:
+        if len(identities) > 1:
             conflicting.append(text)
         elif {"train"} < among:
             across.append(text)
@@ -161,32 +161,34 @@ def _duplicates(splits: Mapping[str, Split], across_cameras: bool) -> list[Findi
 
 
 def _leaks(splits: Mapping[str, Split]) -> list[Finding]:
-    """People of the training set who are tested on; needs numbers that mean the same everywhere."""
-    people = {
+    """Identities trained and tested on; needs numbers that mean the same everywhere."""
+    known = {
         name: set(split.identities[split.identities > 0].tolist()) for name, split in splits.items()
     }
     findings = []
     for name in ("query", "gallery"):
-        both = sorted(people.get("train", set()) & people.get(name, set()))
+        both = sorted(known.get("train", set()) & known.get(name, set()))
         if both:
             listed = _some([str(x) for x in both])
             findings.append(
-                Finding("error", f"{len(both)} people of train are also in {name}: {listed}")
+                Finding("error", f"{len(both)} identities of train are also in {name}: {listed}")
             )
-    if "query" in people and "gallery" in people:
-        missing = sorted(people["query"] - people["gallery"])
+    if "query" in known and "gallery" in known:
+        missing = sorted(known["query"] - known["gallery"])
         if missing:
             listed = _some([str(x) for x in missing])
             findings.append(
-                Finding("warning", f"{len(missing)} people of query are not in gallery: {listed}")
+                Finding(
+                    "warning", f"{len(missing)} identities of query are not in gallery: {listed}"
+                )
             )
-    if not findings and "train" in people:
-        findings.append(Finding("info", "no person of train is tested on"))
+    if not findings and "train" in known:
+        findings.append(Finding("info", "no identity of train is tested on"))
     return findings
 
 
 def _mates(splits: Mapping[str, Split]) -> list[Finding]:
-    """People seen by one camera only: nothing across cameras can be learnt from them or tested."""
+    """Identities seen by one camera: nothing across cameras can be learnt from them or tested."""
     found = []
     for name in ("train", "gallery"):
         if name not in splits:
@@ -197,18 +199,20 @@ def _mates(splits: Mapping[str, Split]) -> list[Finding]:
         identities = np.concatenate([s.identities for s in joined])
         cameras = np.concatenate([s.cameras for s in joined])
         pairs = np.unique(np.stack([identities, cameras], 1)[identities > 0], axis=0)
-        people, views = np.unique(pairs[:, 0], return_counts=True)
-        alone = people[views == 1].tolist()
+        seen, views = np.unique(pairs[:, 0], return_counts=True)
+        alone = seen[views == 1].tolist()
         where = "train" if name == "train" else "the test"
-        if alone and len(alone) == len(people):
+        if alone and len(alone) == len(seen):
             found.append(
                 Finding(
                     "warning",
-                    f"every person of {where} is seen by one camera: use protocol single-camera",
+                    f"every identity of {where} is seen by one camera: use protocol single-camera",
                 )
             )
         elif alone:
-            text = f"{len(alone)} of {len(people)} people of {where} are seen by one camera only: "
+            text = (
+                f"{len(alone)} of {len(seen)} identities of {where} are seen by one camera only: "
+            )
             found.append(Finding("warning", text + _some([str(x) for x in alone])))
     return found
 
@@ -221,8 +225,8 @@ def _histogram(splits: Mapping[str, Split]) -> list[Finding]:
     edges = [*BINS, np.inf]
     bars = []
     for low, high in zip(edges, edges[1:], strict=False):
-        people = int(((counts >= low) & (counts < high)).sum())
-        if people:
+        count = int(((counts >= low) & (counts < high)).sum())
+        if count:
             label = (
                 f"{low}"
                 if high == low + 1
@@ -230,7 +234,7 @@ def _histogram(splits: Mapping[str, Split]) -> list[Finding]:
                 if high == np.inf
                 else f"{low}-{int(high) - 1}"
             )
-            bars.append(f"    {label:>6} images: {people:>6,} people")
-    span = f"{counts.min()} to {counts.max()} images per person"
+            bars.append(f"    {label:>6} images: {count:>6,} identities")
+    span = f"{counts.min()} to {counts.max()} images per identity"
     text = f"train: {span}, median {int(np.median(counts))}\n"
     return [Finding("info", text + "\n".join(bars))]

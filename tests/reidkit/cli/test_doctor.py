@@ -45,10 +45,10 @@ def test_a_healthy_set(healthy, capsys):
     status, out, err = diagnose(healthy, capsys)
     assert status == 0, err
     assert "layout of Market1501, protocol market" in out
-    assert "train: 6 images, 3 people, 2 cameras" in out
+    assert "train: 6 images, 3 identities, 2 cameras" in out
     assert "all readable" in out and "no two of 10 files have the same content" in out
     assert "a random ranker scores mAP 75.00, R1 50.00" in out
-    assert "2-3 images:      3 people" in out and out.endswith("0 errors, 0 warnings\n")
+    assert "2-3 images:      3 identities" in out and out.endswith("0 errors, 0 warnings\n")
 
 
 def test_every_planted_fault_is_found(healthy, capsys):
@@ -60,12 +60,12 @@ def test_every_planted_fault_is_found(healthy, capsys):
     status, out, _ = diagnose(healthy, capsys)
     assert status == 1
     for text in [
-        "error    1 people of train are also in query: 11",
-        "error    1 people of train are also in gallery: 11",
+        "error    1 identities of train are also in query: 11",
+        "error    1 identities of train are also in gallery: 11",
         "error    1 groups of files of equal content under different identities",
         "error    1 of 15 files decoded are unreadable: query/0012_c2s1_000009_00.jpg",
-        "warning  1 people of query are not in gallery: 13",
-        "people of train are seen by one camera only: 4, 11",
+        "warning  1 identities of query are not in gallery: 13",
+        "identities of train are seen by one camera only: 4, 11",
         "queries have no positive under protocol market",
     ]:
         assert text in out, text
@@ -94,7 +94,7 @@ def test_one_camera_everywhere(tmp_path, capsys):
             write(folder, split, person, 1, number)
     status, out, _ = diagnose(folder, capsys)
     assert status == 1
-    assert "every person of train is seen by one camera: use protocol single-camera" in out
+    assert "every identity of train is seen by one camera: use protocol single-camera" in out
     assert "error    1 of 1 queries have no positive" in out
 
 
@@ -135,7 +135,7 @@ def test_plain_folders_of_three_splits(healthy, capsys, more):
         (healthy / name).rmdir()
     status, out, err = diagnose(healthy, capsys, *more)
     assert status == 0 and "layout of ImageFolder" in out, err
-    assert "train: 6 images, 3 people" in out and "gallery: 2 images, 2 people" in out
+    assert "train: 6 images, 3 identities" in out and "gallery: 2 images, 2 identities" in out
 
 
 def test_a_set_that_lacks_a_folder_is_not_read_as_crops_per_person(healthy, capsys):
@@ -193,11 +193,11 @@ def test_options_of_the_reader_are_taken(tmp_path, capsys):
     names = [f"{p:04d}/c{c}_{n}.jpg" for p in range(1, 5) for c in (1, 2) for n in (0, 1)]
     write_crops(tmp_path / "own", names)
     status, out, err = diagnose(tmp_path / "own", capsys)
-    assert "8 images, 2 people, 1 cameras" in out, err
+    assert "8 images, 2 identities, 1 cameras" in out, err
     assert "file names seem to tell cameras: try 'camera=^c(\\d+)'" in out
     for more in ((r"camera=^c(\d+)",), ("--reader", "ImageFolder", r"camera=^c(\d+)", "seed=3")):
         status, out, err = diagnose(tmp_path / "own", capsys, *more)
-        assert status == 0 and "8 images, 2 people, 2 cameras" in out, err
+        assert status == 0 and "8 images, 2 identities, 2 cameras" in out, err
     status, _, err = diagnose(tmp_path / "own", capsys, "kamera=1")
     assert status == 2 and "ImageFolder has no option 'kamera'; it has: name, identity" in err
     status, _, err = diagnose(tmp_path / "own", capsys, "camera=(")

@@ -70,7 +70,7 @@ def test_whole_numbers_of_every_type_are_read():
     [
         ([5, 2, 5], [5, 2, 5], (), ""),
         (["0005", "0002"], [5, 2], (), ""),
-        ([0, 3, 1, 0], [1, 3, 2, 1], ("0", "1", "3"), "identity 0 is a person"),
+        ([0, 3, 1, 0], [1, 3, 2, 1], ("0", "1", "3"), "identity 0 is one like any other"),
         (["1_11", "11_1"], [2, 1], ("11_1", "1_11"), "names such as '11_1'"),
         (["7", "anna"], [1, 2], ("7", "anna"), "names such as 'anna'"),
         (["9" * 20, "5"], [2, 1], ("5", "9" * 20), "does not fit into 64 bits"),
@@ -90,7 +90,7 @@ def test_people_are_numbered(values, numbers, names, notice):
         ([1.0, np.nan], "table: row 2 has none"),
         (["a", "NaN"], "row 2 has none ('NaN')"),
         (["1", "01"], "'1' and '01' (row 2) are one number"),
-        ([3, -1], "-1 (row 2) is negative, as no person is; say what it marks: junk=-1"),
+        ([3, -1], "-1 (row 2) is negative, as no identity is; say what it marks: junk=-1"),
         (["anna", "-1"], "-1 (row 2) is negative"),
         (["1", "2.5"], "row 2: '2.5' is no whole number"),
         (["1.23457E+11", "2"], "row 1: '1.23457E+11' leaves out the last digits"),

@@ -176,7 +176,7 @@ def test_batches_of_one_image_each_are_said(capsys):
     assert capsys.readouterr().out == ""
     PKSampler(range(5), k=4, batch_size=16)
     said = capsys.readouterr().out
-    assert "5 of 5 identities have one image" in said and "learn nothing about people" in said
+    assert "5 of 5 identities have one image" in said and "learn nothing about identities" in said
 
 
 def test_identities_of_one_image_are_counted_once(capsys):

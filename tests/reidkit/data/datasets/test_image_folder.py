@@ -176,7 +176,7 @@ def test_junk_and_distractors_are_marked_on_request_only(tmp_path, write_images)
     reader = ImageFolder(str(tmp_path), "own", camera=r"c(\d)")
     splits = reader.splits()
     assert splits["gallery"].identities.tolist() == [1, 2, 3]  # 0000 is somebody
-    assert "identity 0000 is a person, so 3 people are numbered from 1" in reader.notes[0]
+    assert "identity 0000 is one like any other, so 3 identities are numbered" in reader.notes[0]
     labels = [Labels(s.identities, s.cameras) for s in (splits["query"], splits["gallery"])]
     assert len(match_labels(PROTOCOLS["market"], *labels).valid) == 3
     marked = ImageFolder(str(tmp_path), "own", camera=r"c(\d)", distractor="0000")
@@ -214,12 +214,12 @@ def test_names_that_are_no_numbers_are_text(tmp_path, write_images, name):
     write_images(tmp_path / "own", ["train/2/a.jpg", f"train/{name}/b.jpg"])
     reader = ImageFolder(str(tmp_path), "own")
     assert sorted(reader.splits()["train"].identities) == [1, 2] and len(reader.notes) == 1
-    assert name in reader.notes[0] and "2 people are numbered from 1" in reader.notes[0]
+    assert name in reader.notes[0] and "2 identities are numbered from 1" in reader.notes[0]
 
 
 def test_two_names_of_one_number_are_refused(tmp_path, write_images):
     write_images(tmp_path / "own", ["train/7/a.jpg", "train/007/b.jpg"])
-    with pytest.raises(UserError, match="'7' .*write each person in one way"):
+    with pytest.raises(UserError, match="'7' .*write each identity in one way"):
         ImageFolder(str(tmp_path), "own").prepare()
 
 

@@ -115,7 +115,7 @@ def test_marks_are_what_the_user_says(tmp_path):
     assert scores(test).n_junk == 1
     person = read_features(path, labels, junk="-1")
     assert (person.sides["gallery"].labels.identities <= 0).sum() == 1
-    assert "identity 0 is a person, so 7 people are numbered" in person.meta["notes"][1]
+    assert "identity 0 is one like any other, so 7 identities are" in person.meta["notes"][1]
 
 
 @pytest.mark.parametrize(
