@@ -10,6 +10,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from reidkit.config import portable
 from reidkit.config.circles import circle_problems
 from reidkit.config.load import Resolved, resolve
 from reidkit.config.lookup import component_of, unknown_problems
@@ -72,7 +73,7 @@ def read_run_config(
     """The config of a run folder, to build from: nothing out of the folder is executed by it.
 
     Args:
-        folder: the run folder.
+        folder: the run folder, or that of a saved model.
         overrides: as on the command line; the only place for names of Python files.
         unread: top-level keys that nothing is built from; Python files may be named in them.
 
@@ -81,6 +82,7 @@ def read_run_config(
             Python file, such as a pose config, which would be executed.
     """
     file = Path(folder, "config.py")
+    file = file if file.is_file() else Path(folder, portable.FILE)
     resolved = prepare(file, overrides, run=True)
     for path, value in python_files(resolved.cfg.to_dict()):
         given = any(path[: len(one)] == one for one in resolved.overridden)

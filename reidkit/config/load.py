@@ -116,7 +116,7 @@ def resolve(path: str | Path, overrides: Sequence[str] = (), run: bool = False) 
     Raises:
         UserError: as ``load_config``.
     """
-    file = config_path(str(path))
+    file = Path(path) if run else config_path(str(path))
     try:
         return _resolve(file, overrides, run)
     except RecursionError:

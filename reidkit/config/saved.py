@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from reidkit.config.portable import is_portable, read_portable
 from reidkit.errors import UserError
 
 WIDTH = 100
@@ -99,7 +100,12 @@ def _is_word(key: Any) -> bool:
 
 
 def is_saved(path: Path) -> bool:
-    """Whether a file is a config that a run has saved: it says ``resolved = True``."""
+    """Whether a file is a config that a run has saved: it says ``resolved = True``.
+
+    So does the ``config.json`` of a saved model.
+    """
+    if path.suffix == ".json":
+        return is_portable(path) and read_portable(path).get("resolved") is True
     try:
         body = ast.parse(path.read_text(encoding="utf-8")).body
     except UNREADABLE:
@@ -118,6 +124,15 @@ def read_saved(path: Path) -> dict[str, Any]:
     Raises:
         UserError: anything but assignments of literals, with the line; groups that are no names.
     """
+    keys = read_portable(path) if path.suffix == ".json" else _assignments(path)
+    groups = keys.get("groups", {})
+    if not isinstance(groups, dict) or not all(map(_is_name, groups.values())):
+        raise UserError(f"{path}: groups: expected names of recipe and data, got {groups!r:.80}")
+    return keys
+
+
+def _assignments(path: Path) -> dict[str, Any]:
+    """The names that a file of literals assigns, and their values."""
     keys: dict[str, Any] = {}
     text = path.read_text(encoding="utf-8")
     for node in ast.parse(text, str(path)).body:
@@ -131,9 +146,6 @@ def read_saved(path: Path) -> dict[str, Any]:
                 f"{path}, line {node.lineno}: a saved config holds literals only and is not "
                 f"executed; got: {got[:60]}"
             ) from None
-    groups = keys.get("groups", {})
-    if not isinstance(groups, dict) or not all(map(_is_name, groups.values())):
-        raise UserError(f"{path}: groups: expected names of recipe and data, got {groups!r:.80}")
     return keys
 
 

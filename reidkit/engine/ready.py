@@ -13,14 +13,15 @@ from reidkit.engine.build import TrainingSet, build_model
 from reidkit.engine.devices import choose_device, start_processes
 from reidkit.engine.label_plan import plan_of
 from reidkit.engine.run import Run
+from reidkit.engine.sharing import roboflow
+from reidkit.engine.sharing.hub import PREFIX, snapshot
+from reidkit.engine.sharing.read import is_saved_model, open_saved
 from reidkit.errors import UserError
 from reidkit.models.osnet import NAMES
 from reidkit.models.weights import read_weights
-from reidkit.models.weights.library import hub
 from reidkit.registry import BACKBONES
 
 CONFIG = "_base_/ready"
-HUB = "hf://"
 ENDINGS = (".pth", ".pt", ".safetensors")
 _HALF = dict(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 _AT_HALF = ("TransReID", "CLIP-ReID")  # whose networks see images from -1 to 1
@@ -35,9 +36,9 @@ def open_model(
     """A run that has a model, to test or to extract with.
 
     Args:
-        model: a run folder; the name of a network ("osnet_x0_25", "timm/<name>",
-            "torchvision/<name>", or a registered backbone); or a folder with ``config.json`` and
-            ``.safetensors``, here or at "hf://<owner>/<name>" (docs/weights.md).
+        model: a run folder; a saved model (``reidkit.save``), a folder of Roboflow's ``reid`` or
+            one of timm, here or at "hf://<owner>/<name>" (docs/sharing.md); or the name of a
+            network ("osnet_x0_25", "timm/<name>", "torchvision/<name>", a registered backbone).
         overrides: of its config, as on the command line.
         weights: file of a network; None: ``weights/<name>.pth`` in the data root, or the library's
             own for the networks of timm and torchvision.
@@ -47,9 +48,16 @@ def open_model(
         UserError: none of these; weights that are missing or do not fit.
     """
     name = str(model)
-    folder = snapshot(name.removeprefix(HUB)) if name.startswith(HUB) else Path(name)
-    if (folder / "config.json").is_file() and not (folder / "config.py").is_file():
-        name, file, own = exported(folder)
+    folder = snapshot(name) if name.startswith(PREFIX) else Path(name)
+    if is_saved_model(folder) or (folder / "config.py").is_file():
+        if weights is not None:
+            what = "saved model" if is_saved_model(folder) else "run"
+            raise UserError(f"{folder}: a {what} has its own weights; leave weights={weights} out")
+        opened = open_saved if is_saved_model(folder) else Run.open
+        return opened(folder, overrides, launcher)
+    if (folder / roboflow.FILE).is_file() or (folder / "config.json").is_file():
+        found = roboflow.read if (folder / roboflow.FILE).is_file() else exported
+        name, file, own = found(folder)
         return open_network(name, weights or file, [*own, *overrides], launcher)
     if folder.is_dir():
         if weights is not None:
@@ -141,42 +149,6 @@ def _pixels(backbone: str, weights: str | Path | None) -> Iterator[str]:
         values = dict(mean=cfg.mean, std=cfg.std) if cfg is not None else {}
     for key, value in values.items():
         yield f"model.transforms.test.normalize.{key}={tuple(value)!r}"
-
-
-def snapshot(repository: str) -> Path:
-    """The folder of a repository of the Hugging Face Hub: its cache, else fetched into it.
-
-    Only ``config.json`` and ``.safetensors`` are fetched: nothing in them is code.
-
-    Args:
-        repository: "<owner>/<name>", perhaps with "@<revision>".
-
-    Raises:
-        UserError: huggingface_hub is not installed; no such repository, or no network.
-    """
-    try:
-        from huggingface_hub import snapshot_download
-    except ImportError:
-        raise UserError(
-            "hf:// needs huggingface_hub: python -m pip install huggingface_hub"
-        ) from None
-    name, _, revision = repository.partition("@")
-    options: dict[str, Any] = dict(
-        revision=revision or None, allow_patterns=["config.json", "*.safetensors"]
-    )
-    try:
-        return Path(snapshot_download(name, local_files_only=True, **options))
-    except Exception:  # not in the cache
-        pass
-    with hub() as online:
-        try:
-            return Path(snapshot_download(name, **options))
-        except Exception as error:
-            cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise UserError(
-                f"hf://{repository}: could not be fetched ({cause if online else 'no network'}): "
-                "download its config.json and .safetensors elsewhere and name their folder instead"
-            ) from None
 
 
 def exported(folder: Path) -> tuple[str, Path, list[str]]:

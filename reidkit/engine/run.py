@@ -243,7 +243,8 @@ class Run:
         """
         from reidkit.engine.training import log_final
 
-        trained_on = self.domains.split(self.model.domains[0], "train").dataset
+        training = self.domains.split(self.model.domains[0], "train")
+        trained_on = training.dataset
         self._say(f"\n{table(self.tests, trained_on)}")
         log_final(self._tracker, self.tests, self._steps)
         if not is_main_process():
@@ -259,6 +260,7 @@ class Run:
             groups=dict(self.cfg.groups),
             seed=self.cfg.settings.seed,
             trained_on=trained_on,
+            trained_on_fingerprint=training.fingerprint(),
             device=str(self.device),
             precision=self.precision,
             logs=self.logs,

@@ -17,7 +17,8 @@ from safetensors.torch import save_file
 
 import reidkit
 from reidkit.cli.main import main
-from reidkit.engine.ready import open_model, snapshot
+from reidkit.engine.ready import open_model
+from reidkit.engine.sharing.hub import FILES, snapshot
 from reidkit.errors import UserError
 from reidkit.evaluation.io.store import read_store
 from reidkit.models.heads import FCHead
@@ -84,10 +85,12 @@ def test_the_hub_is_asked_for_nothing_that_is_code(monkeypatch, tmp_path):
             raise FileNotFoundError("not in the cache")
         return str(tmp_path)
 
+    monkeypatch.delenv("REIDKIT_HUB", raising=False)
     monkeypatch.setattr("huggingface_hub.snapshot_download", download)
     monkeypatch.setattr("reidkit.models.weights.library.answers", lambda address: True)
     assert snapshot("owner/name@v1") == tmp_path
-    wanted = ["config.json", "*.safetensors"]
+    wanted = list(FILES)
+    assert not any(name.endswith((".py", "*")) for name in wanted)
     assert asked == [("owner/name", True, wanted, "v1"), ("owner/name", False, wanted, "v1")]
 
 
