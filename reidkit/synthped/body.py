@@ -23,12 +23,17 @@ class Body:
         joints: (17, 2) COCO joints, body heights.
         near: (17,) nearness of the joints.
         facing: (17,) nearness below which a joint is on the far side of the body.
+        logo: (2,) middle of the logo that is seen, body heights; None: none is.
+        heading: of the trunk; ``face``: of the face [radians].
     """
 
     strokes: Strokes
     joints: np.ndarray
     near: np.ndarray
     facing: np.ndarray
+    logo: np.ndarray | None
+    heading: float
+    face: float
 
 
 def dress(person: Person, pose: ps.Pose, pitch: float, light: float) -> Body:
@@ -46,7 +51,7 @@ def dress(person: Person, pose: ps.Pose, pitch: float, light: float) -> Body:
         _leg(view, side)
         _arm(view, side)
     _trunk(view)
-    _front_and_back(view)
+    logo = _front_and_back(view)
     add_head(view)
     add_bag(view)
     facing = np.full(17, -np.inf)
@@ -54,7 +59,9 @@ def dress(person: Person, pose: ps.Pose, pitch: float, light: float) -> Body:
     facing[ps.EAR : ps.SHOULDER] = near[ps.HEAD] - 0.02
     facing[ps.SHOULDER : ps.ELBOW] = near[ps.CHEST] - 0.07
     facing[ps.HIP : ps.KNEE] = near[ps.PELVIS] - 0.038
-    return Body(view.strokes, flat[:17], near[:17], facing)
+    face = float(np.deg2rad(pose.heading + pose.head_turn))
+    heading = float(np.deg2rad(pose.heading))
+    return Body(view.strokes, flat[:17], near[:17], facing, logo, heading, face)
 
 
 def _arm(view: View, side: int) -> None:
@@ -167,8 +174,8 @@ def _over_knees(view: View, centre: np.ndarray, half: np.ndarray) -> tuple[np.nd
     return np.stack([(left + right) / 2, centre[:, 1]], axis=1), (right - left) / 2
 
 
-def _front_and_back(view: View) -> None:
-    """Prints, the open front of a jacket, seen from their side only."""
+def _front_and_back(view: View) -> np.ndarray | None:
+    """Prints, the open front of a jacket, seen from their side only; the place of a logo."""
     person, strokes = view.person, view.strokes
     facing = view.cos
     if person.top_kind in ("jacket", "coat") and facing > 0.15:
@@ -176,10 +183,10 @@ def _front_and_back(view: View) -> None:
         centre, half = view.sections(rows)
         centre = centre + [view.sin * view.depth * 1.0, 0]
         strokes.outline(centre, half, 0.004, it.INNER_I, it.TORSO, it.FLAT)
-        return
+        return None
     kind = person.front_print if facing > 0 else person.back_print
     if kind == "none" or abs(facing) < 0.35:
-        return
+        return None
     shift = view.sin * view.depth * (0.9 if facing > 0 else -0.9)
     centre = view.flat[ps.CHEST] * 0.66 + view.flat[ps.PELVIS] * 0.34 + [shift, 0]
     across = 0.052 * abs(facing)
@@ -189,3 +196,11 @@ def _front_and_back(view: View) -> None:
         section = ((start, 0.07, 0.0), (stop, 0.07, 0.0))
         middle, half = view.sections(section)
         strokes.outline(middle + [shift, 0], half, 0.004, it.PRINT_I, it.TORSO, it.PRINT_LAYERS)
+    if kind == "logo":
+        rows = np.stack(
+            [np.full(8, centre[0]), centre[1] + np.linspace(-1, 1, 8) * it.LOGO_HALF], 1
+        )
+        half = np.full(8, it.LOGO_HALF * abs(facing))
+        strokes.outline(rows, half, 0.004, it.PRINT_I, it.TORSO, it.PRINT_LAYERS)
+        return centre
+    return None

@@ -25,6 +25,7 @@ BAG_ITEMS = frozenset({BAG_I, STRAP_I})
 FLAT = ((1.0, 0.0, 160),)
 PRINT_ROWS: dict[str, tuple] = {"block": ((0.22, 0.5),), "bars": ((0.18, 0.26), (0.34, 0.42))}
 PRINT_LAYERS = ((1.0, 0.0, 168),)
+LOGO_HALF = 0.062  # half the side of a logo [body heights]
 
 
 def palette(person: Person) -> np.ndarray:

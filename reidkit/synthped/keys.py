@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import zlib
+from bisect import bisect_right
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 
@@ -29,6 +31,11 @@ def stream(*key: int | str) -> np.random.Generator:
 
 def pick(rng: np.random.Generator, weights: Mapping[str, float]) -> str:
     """One of the names, with probability proportional to its weight."""
-    names = list(weights)
-    edges = np.cumsum(list(weights.values()))
-    return names[int(np.searchsorted(edges, rng.random() * edges[-1], side="right"))]
+    names, edges = _edges(tuple(weights.items()))
+    return names[bisect_right(edges, rng.random() * edges[-1])]
+
+
+@lru_cache(maxsize=64)
+def _edges(weights: tuple[tuple[str, float], ...]) -> tuple[list[str], list[float]]:
+    names, shares = zip(*weights, strict=True)
+    return list(names), np.cumsum(shares).astype(float).tolist()

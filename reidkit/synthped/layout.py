@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from reidkit.errors import UserError
 from reidkit.synthped import plan as pl
-from reidkit.synthped.presets import PRESETS, VERSION
+from reidkit.synthped.presets import PRESETS
 from reidkit.synthped.shards import (
     UNFINISHED,
     gather_truth,
@@ -55,10 +55,9 @@ class Contents:
 def domain_folder(
     data_root: str | Path, preset: str, domain: str, seed: int = 0, style: str | None = None
 ) -> Path:
-    """Where a domain lies: ``data_root/synthped/v1-standard/A_style_B``."""
-    return (
-        Path(data_root) / "synthped" / f"v{VERSION}-{pl.folder_name(preset, domain, seed, style)}"
-    )
+    """Where a domain lies: ``data_root/synthped/v3-standard/A_style_B``."""
+    name = f"v{PRESETS[preset].version}-{pl.folder_name(preset, domain, seed, style)}"
+    return Path(data_root) / "synthped" / name
 
 
 def contents(
@@ -153,9 +152,10 @@ def holds(folder: Path, wanted: Contents, thorough: bool = False) -> bool:
     except (OSError, ValueError):
         return False
     files = wanted.files
-    knobs = json.loads(json.dumps(asdict(PRESETS[wanted.made_of["preset"]])))
+    preset = PRESETS[wanted.made_of["preset"]]
+    knobs = json.loads(json.dumps(preset.knobs()))
     facts = [manifest.get(key) for key in ("version", "files", "knobs")]
-    if facts != [VERSION, len(files), knobs]:
+    if facts != [preset.version, len(files), knobs]:
         return False
     try:
         if manifest["sizes"] != _sizes(folder, files):
@@ -202,12 +202,12 @@ def _finish(folder: Path, wanted: Contents, shards: int) -> None:
     for name, content in wanted.tables.items():
         write_file(folder / name, content)
     _remove_strays(folder, paths, part_labels(wanted.items))
-    files = wanted.files
+    files, preset = wanted.files, PRESETS[wanted.made_of["preset"]]
     manifest = dict(
         benchmark="SynthPed",
-        version=VERSION,
+        version=preset.version,
         **wanted.made_of,
-        knobs=asdict(PRESETS[wanted.made_of["preset"]]),
+        knobs=preset.knobs(),
         counts={name: sum(p.startswith(name + "/") for p in paths) for name in _folders(paths)},
         files=len(files),
         sizes=_sizes(folder, files),

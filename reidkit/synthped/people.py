@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -86,15 +87,17 @@ class Person:
         hair_style: short, bald, long, bun, cap, hood.
         top_kind: tee, long, vest, jacket, coat, hoodie.
         sleeve: how far the sleeve reaches, 0 shoulder, 1 elbow, 2 wrist.
-        pattern: plain, stripes, pinstripes, checks, band, dots, yoke.
+        pattern: plain, stripes, pinstripes, checks, band, dots, yoke, or a texture (``textures``).
         pattern_size: width of a stripe [person heights].
         bottom_kind: trousers, slim, shorts, skirt, long_skirt.
         hem: where shorts or skirt end, 0 hip, 1 knee, 2 ankle.
         side_stripe: a stripe down the trousers' sides.
         boots: how far shoes reach up the shin, 0..0.6.
-        front_print, back_print: none, disc, block, bars; seen from that side only.
+        front_print, back_print: none, disc, block, bars, logo; seen from that side only.
         bag_kind: none, backpack, shoulder_left, shoulder_right, hand_left, hand_right.
         glasses, beard: seen from the front only.
+        texture: number of the identity's textures; -1: none.
+        bottom_pattern: plain or a texture.
     """
 
     legs: float
@@ -125,6 +128,8 @@ class Person:
     bag_kind: str
     glasses: bool
     beard: bool
+    texture: int = -1
+    bottom_pattern: str = "plain"
 
 
 TOP_KINDS = dict(tee=7, long=5, vest=1, jacket=4, coat=2, hoodie=3)
@@ -132,6 +137,12 @@ PATTERNS = dict(plain=9, stripes=3, pinstripes=1.5, checks=2, band=2, dots=1, yo
 BOTTOM_KINDS = dict(trousers=7, slim=5, shorts=4, skirt=2.5, long_skirt=1)
 HAIR_STYLES = dict(short=8, bald=1, long=5, bun=2, cap=2)
 PRINTS = dict(none=5, disc=1, block=1, bars=1)
+# where there are textures
+PRINTED = dict(
+    PATTERNS, plain=6, camouflage=2, flowers=2, plaid=2, batik=2, zigzag=1.5, diagonal=1.5
+)
+PRINTED_BOTTOMS = dict(plain=7, camouflage=1, plaid=1.5, batik=0.8, diagonal=0.7, flowers=0.5)
+LOGOS = dict(none=3, disc=0.5, block=0.5, bars=0.5, logo=4)
 BAG_KINDS = dict(
     none=9, backpack=5, shoulder_left=2, shoulder_right=2, hand_left=1.5, hand_right=1.5
 )
@@ -148,7 +159,9 @@ def paint(rng: np.random.Generator, weights: Mapping[str, float], jitter: float)
     return r, g, b
 
 
-def _clothes(rng: np.random.Generator, palette: str, jitter: float) -> dict:
+def _clothes(
+    rng: np.random.Generator, palette: str, jitter: float, textures: bool
+) -> dict[str, Any]:
     top_kind, bottom_kind = pick(rng, TOP_KINDS), pick(rng, BOTTOM_KINDS)
     accents = {name: 1.0 for name in TOPS[palette]}
     return dict(
@@ -160,14 +173,14 @@ def _clothes(rng: np.random.Generator, palette: str, jitter: float) -> dict:
         accent=paint(rng, accents, jitter),
         top_kind=top_kind,
         sleeve=float(rng.uniform(*SLEEVES[top_kind])),
-        pattern=pick(rng, PATTERNS),
+        pattern=pick(rng, PRINTED if textures else PATTERNS),
         pattern_size=float(rng.uniform(0.018, 0.045)),
         bottom_kind=bottom_kind,
         hem=float(rng.uniform(*HEMS[bottom_kind])),
         side_stripe=bool(rng.random() < 0.15),
         boots=float(rng.uniform(0.25, 0.6)) if rng.random() < 0.15 else 0.0,
-        front_print=pick(rng, PRINTS),
-        back_print=pick(rng, PRINTS),
+        front_print=pick(rng, LOGOS if textures else PRINTS),
+        back_print=pick(rng, LOGOS if textures else PRINTS),
         bag_kind=pick(rng, BAG_KINDS),
     )
 
@@ -175,16 +188,20 @@ def _clothes(rng: np.random.Generator, palette: str, jitter: float) -> dict:
 def _fresh(preset: Preset, seed: int, domain: str, identity: int) -> Person:
     rng = stream("person", seed, domain, identity)
     hair_style = pick(rng, HAIR_STYLES)
-    clothes = _clothes(rng, STYLES[domain].clothes, preset.palette_jitter)
+    clothes = _clothes(rng, STYLES[domain].clothes, preset.palette_jitter, preset.textures)
+    if preset.textures:
+        clothes["texture"] = identity
+        own = stream("bottom pattern", seed, domain, identity)
+        clothes["bottom_pattern"] = pick(own, PRINTED_BOTTOMS)
     if clothes["top_kind"] == "hoodie" and rng.random() < 0.35:
         hair_style = "hood"
     long_hair = hair_style in ("long", "bun")
     return Person(
-        legs=float(np.clip(rng.normal(0.505, 0.018), 0.46, 0.55)),
-        width=float(np.clip(rng.lognormal(0.0, 0.13), 0.78, 1.38)),
-        shoulders=float(np.clip(rng.normal(0.93 if long_hair else 1.04, 0.06), 0.8, 1.2)),
-        hips=float(np.clip(rng.normal(1.08 if long_hair else 0.97, 0.06), 0.85, 1.25)),
-        head=float(np.clip(rng.normal(1.0, 0.05), 0.88, 1.14)),
+        legs=_between(rng.normal(0.505, 0.018), 0.46, 0.55),
+        width=_between(rng.lognormal(0.0, 0.13), 0.78, 1.38),
+        shoulders=_between(rng.normal(0.93 if long_hair else 1.04, 0.06), 0.8, 1.2),
+        hips=_between(rng.normal(1.08 if long_hair else 0.97, 0.06), 0.85, 1.25),
+        head=_between(rng.normal(1.0, 0.05), 0.88, 1.14),
         stride=float(rng.uniform(0.26, 0.46)),
         skin=SKINS[int(rng.integers(len(SKINS)))],
         hair=HAIRS[int(np.searchsorted(HAIR_EDGES, rng.random()))],
@@ -193,6 +210,10 @@ def _fresh(preset: Preset, seed: int, domain: str, identity: int) -> Person:
         beard=bool(not long_hair and rng.random() < 0.2),
         **clothes,
     )
+
+
+def _between(value: float, low: float, high: float) -> float:
+    return float(min(max(value, low), high))
 
 
 ONE_GARMENT: tuple[tuple[str, ...], ...] = (

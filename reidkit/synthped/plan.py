@@ -49,8 +49,8 @@ def plan(preset: str, domain: str, seed: int = 0, style: str | None = None) -> l
     rows: list[
         tuple[str, int, int, int, int, str]
     ] = []  # folder, name, person, camera, track, kind
-    for identity in range(1, sizes.train_ids + 1):
-        for camera in range(1, options.cameras + 1):
+    for identity, cameras in enumerate(train_views(preset, domain, seed), 1):
+        for camera in cameras:
             rows += [
                 (TRAIN, identity, identity, camera, t, "person") for t in range(sizes.train_tracks)
             ]
@@ -59,6 +59,26 @@ def plan(preset: str, domain: str, seed: int = 0, style: str | None = None) -> l
     items = [_item(preset, domain, seed, style, row, det) for det, row in enumerate(rows)]
     items.sort(key=lambda item: item.path)
     return items
+
+
+def train_views(preset: str, domain: str, seed: int = 0) -> list[tuple[int, ...]]:
+    """Cameras under which each training identity is seen, identity 1 first.
+
+    Example:
+        >>> sorted({len(cameras) for cameras in train_views("few_shot", "A")})
+        [3, 4]
+    """
+    options = PRESETS[preset]
+    sizes, cameras = options.pose_sizes if domain == "P" else options.sizes, options.cameras
+    every = tuple(range(1, cameras + 1))
+    if not sizes.views:
+        return [every] * sizes.train_ids
+    chosen = []
+    for identity in range(1, sizes.train_ids + 1):
+        rng = stream("views", seed, domain, identity)
+        count = min(cameras, sizes.views + int(rng.integers(2)))
+        chosen.append(tuple(sorted(int(c) + 1 for c in rng.permutation(cameras)[:count])))
+    return chosen
 
 
 def _test_rows(options: Preset, sizes: Sizes, domain: str, seed: int) -> list:
@@ -106,5 +126,6 @@ def _item(preset: str, domain: str, seed: int, style: str | None, row: tuple, de
 
 def folder_name(preset: str, domain: str, seed: int = 0, style: str | None = None) -> str:
     """Folder of a domain below the data root, without its version: "standard/A_style_B"."""
-    own = preset if seed == 0 else f"{preset}-seed{seed}"
+    plain = preset.removesuffix(f"_v{PRESETS[preset].version}")  # the version stands before it
+    own = plain if seed == 0 else f"{plain}-seed{seed}"
     return f"{own}/{domain}" + (f"_style_{style}" if style not in (None, domain) else "")

@@ -5,10 +5,12 @@ All lengths are in person heights (h) unless a unit is named; ``sd`` is a standa
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 VERSION = 3
-"""Goes up with every change of the pixels; part of every random key and of the folder's name."""
+"""Part of every random key. Rules that are added later draw from streams of their own, so that
+presets of earlier versions keep their bytes (``Preset.version``)."""
 
 DOMAINS = ("A", "B", "P")
 
@@ -25,6 +27,7 @@ class Sizes:
         gallery_tracks: gallery crops of each test identity under each camera.
         distractors: gallery crops of identity 0 (other people, false alarms).
         junk: gallery crops of identity -1 (hopeless boxes of test people).
+        views: cameras under which each training identity is seen, this many or one more; 0 is all.
     """
 
     train_ids: int
@@ -34,6 +37,7 @@ class Sizes:
     gallery_tracks: int
     distractors: int
     junk: int
+    views: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,12 @@ class Preset:
         resolution: smallest height of a person in the camera's own pixels.
         quality: lowest JPEG quality of a camera, 0..100 (the highest is 95).
         shuffle_time: True takes away the link between camera clock and travel time.
+        version: of the rules; part of the folder's name. Version 4 has the people, cameras and
+            boxes of version 3 and adds the knobs below.
+        crowds: number of crowds in which people arrive; 0: alone or in pairs, and round after
+            round (version 3). See ``clock``.
+        textures: prints, logos, faces and hair are textures of each identity.
+        shadow: fraction of crops across which the edge of a shadow runs.
     """
 
     sizes: Sizes
@@ -89,6 +99,20 @@ class Preset:
     resolution: float = 70.0
     quality: int = 70
     shuffle_time: bool = False
+    version: int = 3
+    crowds: int = 0
+    textures: bool = False
+    shadow: float = 0.0
+
+    def knobs(self) -> dict[str, Any]:
+        """All options by name, for a manifest; of version 3 those that it had."""
+        table = asdict(self)
+        if self.version < 4:
+            for name in ("version", "crowds", "textures", "shadow"):
+                del table[name]
+            for sizes in (table["sizes"], table["pose_sizes"]):
+                del sizes["views"]
+        return table
 
 
 STANDARD = Preset(
@@ -116,6 +140,22 @@ EASY = replace(
     quality=85,
 )
 
+HARD_3 = replace(
+    STANDARD,
+    sizes=Sizes(200, 2, 150, 3, 2, 300, 80),
+    edge_v=0.15,
+    edge_h=0.06,
+    camera_shift=0.04,
+    occluded=0.3,
+    bystander=0.25,
+    twins=0.3,
+    gain=0.14,
+    light=0.2,
+    noise=6.0,
+    resolution=56.0,
+    quality=55,
+)
+
 PRESETS: dict[str, Preset] = {
     # as easy, with so few people that a test can render it: a hundred crops in each domain
     "tiny": replace(
@@ -128,22 +168,31 @@ PRESETS: dict[str, Preset] = {
     "easy": EASY,
     # the default, and what the published tables are made on
     "standard": STANDARD,
-    # more people, worse boxes and cameras
-    "hard": replace(
+    # the people, cameras and boxes of "standard", who arrive in crowds
+    "crowds": replace(STANDARD, version=4, crowds=10),
+    # many people, three or four crops of each to train on
+    "few_shot": replace(
         STANDARD,
-        sizes=Sizes(200, 2, 150, 3, 2, 300, 80),
-        edge_v=0.15,
-        edge_h=0.06,
-        camera_shift=0.04,
-        occluded=0.3,
-        bystander=0.25,
-        twins=0.3,
-        gain=0.14,
-        light=0.2,
-        noise=6.0,
-        resolution=56.0,
-        quality=55,
+        sizes=Sizes(300, 1, 75, 3, 2, 120, 40, views=3),
+        version=4,
+        crowds=10,
     ),
+    # more people, worse boxes and cameras; clothes, faces and hair have textures
+    "hard": replace(
+        HARD_3,
+        sizes=Sizes(300, 1, 150, 3, 2, 300, 80),
+        edge_v=0.17,
+        edge_h=0.07,
+        camera_shift=0.05,
+        light=0.24,
+        contrast=0.14,
+        version=4,
+        crowds=20,
+        textures=True,
+        shadow=0.35,
+    ),
+    # "hard" of version 3: flat colours, fewer people
+    "hard_v3": HARD_3,
 }
 
 

@@ -24,7 +24,8 @@ class SynthPed(Market1501):
         data_root: the folder in which all data sets lie; this one takes ``synthped/`` in it.
         domain: "A" or "B" (source and target), or "P", which trains the pose model and brings
             keypoints and part labels of its own, as COCO does.
-        preset: "tiny", "easy", "standard" or "hard".
+        preset: "tiny", "easy" or "standard" (version 3), "crowds", "few_shot" or "hard" (version
+            4), "hard_v3" (the former "hard"). See ``reidkit.synthped.presets``.
         style: render the domain's people under another domain's cameras: a perfect style
             transfer. Geometry and file names stay, so labels of the plain domain fit.
         seed: another world of the same kind.
@@ -65,7 +66,7 @@ class SynthPed(Market1501):
         self.key = plain.as_posix()
         known = PRESETS[preset]
         sizes = known.pose_sizes if domain == "P" else known.sizes
-        crops = sizes.train_ids * sizes.train_tracks * known.cameras
+        crops = sizes.train_tracks * sum(map(len, pl.train_views(preset, domain, seed)))
         self.counts = {"train": (crops, sizes.train_ids)}
         self.name = folder.relative_to(data_root).as_posix()
 

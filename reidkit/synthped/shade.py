@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
 
 from reidkit.synthped import items as it
-from reidkit.synthped.people import Person
+from reidkit.synthped.body import Body
+from reidkit.synthped.people import Colour, Person
 from reidkit.synthped.strokes import NEUTRAL
+from reidkit.synthped.textures import GARMENT, Textures, make_textures, textured
 
 Grid = tuple[np.ndarray, np.ndarray]
 
 
 PATTERN_I = it.HOOD_I + 1  # the pattern's second colour
+
+
+@dataclass(frozen=True)
+class Texture:
+    """The textures of the person on a canvas.
+
+    Attributes:
+        body: where they lie.
+        textures: of the identity.
+        colours: of their items.
+    """
+
+    body: Body
+    textures: Textures
+    colours: dict[int, Colour]
+
+
+def texture_of(person: Person, body: Body, seed: int, domain: str) -> Texture | None:
+    """What a person wears where the preset has textures."""
+    if person.texture < 0:
+        return None
+    return Texture(body, *make_textures(person, seed, domain))
 
 
 def colour_canvas(
@@ -24,6 +49,7 @@ def colour_canvas(
     person: Person,
     behind: np.ndarray,
     rng: np.random.Generator,
+    texture: Texture | None = None,
 ) -> np.ndarray:
     """Colours of a crop before the camera, filtered down to its size.
 
@@ -34,6 +60,7 @@ def colour_canvas(
         person: for the patterns.
         behind: (H, W, 3) uint8 background.
         rng: for folds.
+        texture: of that person; None: flat colours.
 
     Shape:
         returns (H, W, 3) uint8.
@@ -45,6 +72,10 @@ def colour_canvas(
     lookup[0, : len(table)] = table
     lookup[0, PATTERN_I] = person.accent
     lookup[0, 0] = 0
+    if texture is not None:
+        items = textured(items, units, person, texture.body, texture.textures)
+        for item, colour in texture.colours.items():
+            lookup[0, item] = colour
     bare = np.full((1, 256), 0, np.uint8)
     bare[0, 0] = 255
     drawn: Any = cv2.LUT(cv2.merge([items] * 3), lookup)
@@ -61,6 +92,26 @@ def colour_canvas(
     return np.minimum(drawn, 255, out=drawn).astype(np.uint8)
 
 
+def cast_shadow(image: np.ndarray, rng: np.random.Generator, share: float) -> np.ndarray:
+    """A crop with a shadow over one side of a slanted edge, as of a building or a tree.
+
+    Args:
+        image: (H, W, 3) uint8.
+        rng: of the track.
+        share: of the crops that have one.
+    """
+    if rng.random() >= share:
+        return image
+    height, width = image.shape[:2]
+    turn, place = rng.uniform(0, 2 * np.pi), rng.uniform(-0.3, 0.3)
+    dark, soft = rng.uniform(0.45, 0.75), rng.uniform(0.02, 0.12)
+    x = np.linspace(-0.25, 0.25, width, dtype=np.float32)[None] * np.float32(np.cos(turn))
+    y = np.linspace(-0.5, 0.5, height, dtype=np.float32)[:, None] * np.float32(np.sin(turn))
+    lit = np.clip((x + y - np.float32(place)) / np.float32(soft) + np.float32(0.5), 0, 1)
+    light = np.float32(dark) + np.float32(1 - dark) * lit
+    return cv2.multiply(image, cv2.merge([light] * 3), dtype=cv2.CV_8U)
+
+
 def _folds(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
     """Slow light and dark over what is drawn; (H, W) float32 around 1."""
     rough = (rng.random((16, 9), dtype=np.float32) - 0.5) * np.float32(0.32) + 1
@@ -69,7 +120,7 @@ def _folds(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
 
 def _patterned(items: np.ndarray, units: Grid, person: Person) -> np.ndarray:
     """The items with the upper garment's second colour as an item of its own."""
-    if person.pattern == "plain":
+    if person.pattern == "plain" or person.pattern in GARMENT:
         return items
     cloth = np.zeros((1, 256), np.uint8)
     cloth[0, list(it.TOP_ITEMS)] = 1

@@ -134,8 +134,9 @@ class Strokes:
 
     def bounds(self) -> np.ndarray:
         """(u0, v0, u1, v1) of everything collected."""
-        every = self.shapes().reshape(-1, 2)
-        return np.concatenate([every.min(axis=0), every.max(axis=0)])
+        # rows in one piece: the smallest of each row is found several times faster
+        every = np.ascontiguousarray(self.shapes().reshape(-1, 2).T)
+        return np.concatenate([every.min(axis=1), every.max(axis=1)])
 
     def moved(self, offset: np.ndarray, scale: float, items: int, part: int) -> Strokes:
         """A copy moved and scaled, with item numbers raised by ``items`` and one part label."""

@@ -48,6 +48,7 @@ VIDEO: dict[str, VideoSizes] = {
     "easy": VideoSizes(16, 3, 10, 1, 4, 3, longest=16),
     "standard": VideoSizes(90, 4, 60, 2, 40, 20),
     "hard": VideoSizes(150, 5, 100, 2, 100, 40),
+    "hard_v3": VideoSizes(150, 5, 100, 2, 100, 40),
 }
 
 

@@ -23,7 +23,7 @@ class SynthPedVideo(MARS):
     Args:
         data_root: the folder in which all data sets lie; this one takes ``synthped/`` in it.
         domain: "A" or "B" (source and target), or "P".
-        preset: "easy", "standard" or "hard".
+        preset: "easy", "standard", "hard" (version 4) or "hard_v3" (the former "hard").
         style: render the domain's people under another domain's cameras.
         seed: another world of the same kind.
         gallery: see ``MARS``.

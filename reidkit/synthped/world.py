@@ -16,7 +16,7 @@ from reidkit.synthped.clock import seconds
 from reidkit.synthped.keys import stream
 from reidkit.synthped.people import make_person
 from reidkit.synthped.presets import DOMAINS, PRESETS, STYLES, Preset
-from reidkit.synthped.shade import colour_canvas
+from reidkit.synthped.shade import cast_shadow, colour_canvas, texture_of
 from reidkit.synthped.strokes import NEUTRAL, Strokes
 from reidkit.synthped.truth import count_parts, joint_flags, sample_parts, visible_parts
 from reidkit.synthped.video import SLOTS, Moment, moment
@@ -24,7 +24,7 @@ from reidkit.synthped.video import SLOTS, Moment, moment
 OVER = 2  # drawn at twice the size and filtered down
 MARGIN = 0.03  # of a perfect box around the person [body heights]
 BASES = (it.ITEMS, 2 * it.ITEMS, 3 * it.ITEMS)  # items of bystander, occluding person, furniture
-STRANGERS = 1_000_000  # identities of bystanders start here
+STRANGERS = 1_000_000  # first identity of bystanders
 
 
 @dataclass(frozen=True)
@@ -136,10 +136,13 @@ def render(shot: Shot, size: tuple[int, int] | None = None) -> Crop:
         now = _snapshot(frames, who, preset, shot, place, look, table)
     box = _box(body, now.error)
     size = size or _size(box, now.height)
-    layout = _Layout(body, box, size, visible=shot.kind != "empty")
+    layout = _Layout(body, box, size, shot.kind != "empty")
     layout.paint_all(now.behind, now.front)
     behind = _background(tracks, look, STYLES[style].scene, layout, size, now.drift)
-    small = colour_canvas(layout.inner, layout.units(), table, person, behind, frames)
+    worn = texture_of(person, body, shot.seed, shot.domain)
+    small = colour_canvas(layout.inner, layout.units(), table, person, behind, frames, worn)
+    if preset.shadow:
+        small = cast_shadow(small, stream("shadow", *who), preset.shadow)
     clock = seconds(preset, *who, shot.frame)
     return Crop(
         image=cam.expose(small, look, clock, frames),
@@ -215,9 +218,9 @@ def _box(body: bd.Body, error: np.ndarray) -> np.ndarray:
 
 def _size(box: np.ndarray, height: float) -> tuple[int, int]:
     """A box's size in pixels: 80..176 high, as broad as its shape asks for."""
-    high = int(np.clip(round(height * (box[3] - box[1])), 80, 176))
+    high = min(max(round(height * (box[3] - box[1])), 80), 176)
     wide = round(high * (box[2] - box[0]) / (box[3] - box[1]))
-    return high, int(np.clip(wide, 28, high))
+    return high, min(max(wide, 28), high)
 
 
 def _surroundings(crowd, preset, shot, place, look, table) -> tuple[list, list]:

@@ -19,7 +19,7 @@ GOLDEN = Path(__file__).with_name("golden.json")
 SHOTS = (
     Shot("A", 3, 1),
     Shot("B", 8, 4, track=1),
-    Shot("P", 40, 6, preset="hard"),
+    Shot("P", 40, 6, preset="hard_v3"),
     Shot("A", 12, 2, style="B", frame=17),
     Shot("B", 1001, 3, kind="junk", preset="easy", seed=5),
 )
