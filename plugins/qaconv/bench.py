@@ -17,6 +17,7 @@ from reidkit.bench.table import Row
 from reidkit.plugin import load_plugins
 from reidkit.registry import MATCHERS
 from reidkit.structures import Embedding
+from reidkit.utils.processor import has_bf16_units
 
 CHANNELS, SIZE = 128, (24, 8)
 CELLS = SIZE[0] * SIZE[1]
@@ -70,6 +71,7 @@ def run(n_query: int = 64, n_gallery: int = 256, times: int = 3) -> list[Row]:
                 higher_is_better=False,
             )
         )
+    if device.type == "cpu" and has_bf16_units():
         sizes = max(1, n_query // 4), 16 * n_gallery  # so many that comparing again is little
         rows.append(_bfloat16(rate["plain"], matcher, *sizes))
     _shortlists(matcher, query, gallery)

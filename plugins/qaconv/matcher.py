@@ -6,6 +6,7 @@ Shape letters: q queries, g gallery images, c channels, hw cells of a map.
 from __future__ import annotations
 
 import math
+import warnings
 
 import torch
 from torch import Tensor, nn
@@ -15,9 +16,12 @@ from reidkit.evaluation.matchers.base import EPS, Matcher
 from reidkit.evaluation.matchers.prepared import Prepared
 from reidkit.registry import MATCHERS
 from reidkit.structures import Correspondences, Embedding
+from reidkit.utils.processor import has_bf16_units
 
 from .kernel import fused_sums
 from .matching import best_matches, unit_cells, weighted_sums
+
+WITHOUT_UNITS = "products=bf16: this processor has no bf16 units; computed in float32"
 
 
 @MATCHERS.register_module()
@@ -49,7 +53,9 @@ class QAConvMatcher(Matcher):
         products: "fp32", or "bf16": products of cells in bfloat16, about twice as fast on
             processors that have instructions for it; distances are then right to about 1e-4, but
             the ``refined`` nearest images of each query are compared again in float32, and stand
-            as float32 has them. On CUDA with Triton products are float16 either way.
+            as float32 has them. A processor without such instructions would never come back: there
+            all is float32, and a warning says so. On CUDA with Triton products are float16 either
+            way.
         refined: images of each query that are compared again with ``products="bf16"``.
 
     Shape:
@@ -176,7 +182,7 @@ class QAConvMatcher(Matcher):
             beyond = float(forward.abs().sum() + backward.abs().sum()) + 1  # no sum is larger
             torch.sub(beyond + 1, near, out=out)
             chosen = near.topk(self.shortlist, dim=1).indices
-        elif self.products == "bf16" and out.device.type == "cpu":
+        elif out.device.type == "cpu" and self._bf16():
             factors = (query.factors, gallery.factors)
             weighted_sums(query.maps, gallery.maps, weights, out, factors, torch.bfloat16)
             count = min(self.refined, len(gallery))
@@ -189,6 +195,13 @@ class QAConvMatcher(Matcher):
             part = out.new_empty(1, len(rows))
             out[i, rows] = self._sums(query[i : i + 1], gallery[rows], weights, part)[0]
         return out
+
+    def _bf16(self) -> bool:
+        """Whether products are bfloat16 on this CPU."""
+        if self.products == "bf16" and not has_bf16_units():
+            warnings.warn(WITHOUT_UNITS, stacklevel=2)
+            return False
+        return self.products == "bf16"
 
     @torch.no_grad()
     def compare(self, query: Prepared, gallery: Prepared, out: Tensor | None = None) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 import torch.distributed
 
 from reidkit.errors import UserError
-from reidkit.utils.processor import has_bf16_units
+from reidkit.utils.processor import check_bf16, has_bf16_units
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
@@ -52,7 +52,7 @@ def choose_precision(name: str, device: torch.device) -> str:
         device: where training runs.
 
     Raises:
-        UserError: unknown name, or fp16 on a CPU.
+        UserError: unknown name, fp16 on a CPU, or bf16 on a CPU that has no units for it.
 
     Example:
         >>> choose_precision("fp32", torch.device("cpu"))
@@ -62,6 +62,8 @@ def choose_precision(name: str, device: torch.device) -> str:
         raise UserError(f"settings.precision={name}: use one of {', '.join(PRECISIONS)}")
     if name == "fp16" and device.type != "cuda":
         raise UserError("settings.precision=fp16 needs a CUDA device; use auto, bf16 or fp32")
+    if name == "bf16" and device.type == "cpu":
+        check_bf16("settings.precision=bf16")
     if name != "auto":
         return name
     if device.type == "cuda":

@@ -29,6 +29,7 @@ from reidkit.pose.warp import Geometry, pad_crops, to_crop_pixels, warp_crops
 from reidkit.pose.zoo import PHOTOGRAPHS
 from reidkit.registry import LABELLERS
 from reidkit.utils.io import sha256_file
+from reidkit.utils.processor import check_bf16
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -43,15 +44,20 @@ def pick_dtype(precision: str, device: torch.device) -> torch.dtype:
 
     Raises:
         ValueError: another precision.
+        UserError: fp16 on a CPU, or bf16 on a CPU that has no units for it.
 
     Example:
         >>> pick_dtype("fp32", torch.device("cpu"))
         torch.float32
     """
-    if precision in _DTYPES:
-        return _DTYPES[precision]
-    if precision != "auto":
+    if precision not in ("auto", *_DTYPES):
         raise ValueError(f"precision must be auto, fp32, bf16 or fp16, got {precision!r}")
+    if device.type == "cpu" and precision == "fp16":
+        raise UserError("precision fp16 needs a CUDA device; use auto or fp32")
+    if device.type == "cpu" and precision == "bf16":
+        check_bf16("precision bf16")
+    if precision != "auto":
+        return _DTYPES[precision]
     return torch.float16 if device.type == "cuda" else torch.float32
 
 

@@ -234,7 +234,8 @@ def test_a_full_shortlist_is_the_exact_ranking_and_a_short_one_keeps_its_order()
         assert order[i, 7:].tolist() == near[i, 7:].tolist()
 
 
-def test_bf16_products_rank_the_nearest_as_float32_does():
+def test_bf16_products_rank_the_nearest_as_float32_does(monkeypatch):
+    monkeypatch.setattr("reidkit_plugins.qaconv.matcher.has_bf16_units", lambda: True)
     query, gallery = maps(5, 1), maps(200, 2)
     exact = shaken()(query, gallery)
     found = shaken(products="bf16", refined=60)(query, gallery)
@@ -246,6 +247,14 @@ def test_bf16_products_rank_the_nearest_as_float32_does():
     assert unrefined.dtype == torch.float32 and not torch.equal(unrefined, exact)
     with pytest.raises(ValueError, match="got 'fp16'"):
         QAConvMatcher(products="fp16")
+
+
+def test_without_bf16_units_products_are_float32(monkeypatch):
+    monkeypatch.setattr("reidkit_plugins.qaconv.matcher.has_bf16_units", lambda: False)
+    query, gallery = maps(5, 1), maps(200, 2)
+    with pytest.warns(UserWarning, match="no bf16 units; computed in float32"):
+        found = shaken(products="bf16", refined=0)(query, gallery)
+    assert torch.equal(found, shaken()(query, gallery))
 
 
 def test_correspondences_add_up_to_the_score():

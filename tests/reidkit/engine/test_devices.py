@@ -18,3 +18,15 @@ def test_devices_and_precisions_that_do_not_exist():
     with pytest.raises(UserError, match="needs a CUDA device"):
         choose_precision("fp16", cpu)
     assert choose_precision("auto", cpu) in ("fp32", "bf16")
+
+
+def test_bf16_is_for_processors_with_units_for_it(monkeypatch):
+    cpu = torch.device("cpu")
+    monkeypatch.setattr("reidkit.utils.processor.has_bf16_units", lambda: False)
+    with pytest.raises(
+        UserError, match="settings.precision=bf16: this processor has no bf16 units"
+    ):
+        choose_precision("bf16", cpu)
+    assert choose_precision("bf16", torch.device("cuda")) == "bf16"
+    monkeypatch.setattr("reidkit.utils.processor.has_bf16_units", lambda: True)
+    assert choose_precision("bf16", cpu) == "bf16"

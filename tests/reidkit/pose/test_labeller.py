@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from reidkit.errors import UserError
 from reidkit.pose.compat import quiet
 from reidkit.pose.labeller import TopdownLabeller, pick_dtype
 from reidkit.pose.models import build_model, resolve
@@ -83,9 +84,16 @@ def test_provenance_tells_models_apart_and_ignores_speed():
     assert len(plain["weights_sha256"]) == 64
 
 
-def test_precision_follows_the_device():
+def test_precision_follows_the_device(monkeypatch):
+    cpu = torch.device("cpu")
     assert pick_dtype("auto", torch.device("cuda")) == torch.float16
-    assert pick_dtype("bf16", torch.device("cpu")) == torch.bfloat16
+    with pytest.raises(UserError, match="precision fp16 needs a CUDA device"):
+        pick_dtype("fp16", cpu)
+    monkeypatch.setattr("reidkit.utils.processor.has_bf16_units", lambda: True)
+    assert pick_dtype("bf16", cpu) == torch.bfloat16
+    monkeypatch.setattr("reidkit.utils.processor.has_bf16_units", lambda: False)
+    with pytest.raises(UserError, match="precision bf16: this processor has no bf16 units"):
+        pick_dtype("bf16", cpu)
 
 
 @pytest.mark.gpu
