@@ -27,14 +27,13 @@ import re
 import shutil
 import signal
 import sys
-import tempfile
 import threading
 import time
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
-from chaos_works import TRAIN, Work, files_below, run_result, works
+from chaos_works import TRAIN, Work, run_result, stored_labels, works
 
 COMMANDS = ("train", "extract", "synthped", "generate_part_labels")
 
@@ -66,12 +65,6 @@ def import_everything() -> None:
     assert threading.active_count() == 1
 
 
-def stored_labels(data: Path) -> dict[str, str]:
-    """The arrays of all label stores of a data root."""
-    found = files_below((data / "part_labels").resolve())
-    return {name: digest for name, digest in found.items() if name.endswith(".npy")}
-
-
 class Campaign:
     """Unbroken runs, then trials against them.
 
@@ -89,12 +82,15 @@ class Campaign:
         self.seconds: dict[str, float] = {}
         self.moments: dict[str, int] = {}
         self.trials: list[Trial] = []
+        self.pairs_done: list[Trial] = []
+        self.processes: list[int] = []
 
     def started(self, arguments: list[str], folder: Path, at: int = 0, delay: float = 0.0) -> int:
         """A process that runs one command of ``reidkit``; see ``reidkit.testing.kills``."""
         from reidkit.cli.main import main
 
-        return self.kills.started(partial(main, arguments), folder, at, delay)
+        self.processes.append(self.kills.started(partial(main, arguments), folder, at, delay))
+        return self.processes[-1]
 
     def unbroken(self, work: Work) -> None:
         """Run a command to its end and keep what it leaves, in ``base``/its name."""
@@ -179,9 +175,8 @@ class Campaign:
             print(f"{done}/{points} {trial.work}, {trial.seconds} s, {trial.kills}: {said}",
                   flush=True)  # fmt: skip
 
-    def pairs(self, count: int) -> list[Trial]:
+    def pairs(self, count: int) -> None:
         """Two ``train`` commands at once: same data to be rendered and labelled, same run name."""
-        done = []
         wanted = next(v for k, v in self.wanted["train eanet/pap_s_ps"].items() if "tests" in k)
         labels = stored_labels(self.base / "data")
         for number in range(count):
@@ -208,14 +203,16 @@ class Campaign:
             trial.seconds = round(time.monotonic() - began, 2)
             print(f"pair {number + 1}/{count}, {trial.seconds} s: "
                   f"{'; '.join(trial.problems) or 'equal'}", flush=True)  # fmt: skip
-            done.append(trial)
+            self.pairs_done.append(trial)
             if not trial.problems:
                 shutil.rmtree(folder)
-        return done
 
 
-def section(campaign: Campaign, pairs: list[Trial], command: str) -> str:
+def section(campaign: Campaign, command: str) -> str:
     """The campaign as a section in Markdown."""
+    from reidkit.testing.pages import program_version
+
+    pairs = campaign.pairs_done
     rows = [
         "| work | unbroken, s | kill points | trials | with files left by the kill | "
         "differ or fail afterwards | files or processes left |",
@@ -232,23 +229,13 @@ def section(campaign: Campaign, pairs: list[Trial], command: str) -> str:
                 f"{len(left)} |"
             )
     points = sum(len(trial.kills) for trial in campaign.trials)
-    text = [f"`{command}`: {points} kill points.", "", *rows]
+    text = [f"`{command}` at {program_version()}: {points} kill points.", "", *rows]
     if pairs:
         good = sum(not pair.problems for pair in pairs)
         text += ["", f"Two `train` commands started together on data that has to be rendered and "
                  f"labelled, same run name: {good} of {len(pairs)} pairs both finished with the "
                  "numbers and labels of a run alone."]  # fmt: skip
     return "\n".join(text)
-
-
-def write_section(page: Path, text: str) -> None:
-    """Put the section between its marks on a page, or at the end of it."""
-    marks = "<!-- chaos: begin -->", "<!-- chaos: end -->"
-    before = page.read_text() if page.exists() else ""
-    if marks[0] not in before:
-        before += f"\n## Killed and started again\n\n{marks[0]}\n{marks[1]}\n"
-    head, _, rest = before.partition(marks[0])
-    page.write_text(f"{head}{marks[0]}\n{text}\n{marks[1]}{rest.partition(marks[1])[2]}")
 
 
 def main() -> int:
@@ -265,7 +252,11 @@ def main() -> int:
     add("--json", type=Path, help="write every trial there")
     add("--work", type=Path, help="folder for everything, kept; default: one that is removed")
     args = command.parse_args()
-    base = Path(args.work or tempfile.mkdtemp(prefix="reidkit-chaos-")).resolve()
+    from reidkit.testing.pages import write_section
+    from reidkit.utils.leftovers import scratch_folder
+    from reidkit.utils.signals import signals_as_exceptions
+
+    base = Path(args.work or scratch_folder("reidkit-chaos")).resolve()
     base.mkdir(parents=True, exist_ok=True)
     campaign, every = Campaign(base, args.seed), works(base)
     asked = tuple(args.only or [""])
@@ -280,17 +271,24 @@ def main() -> int:
             campaign.unbroken(work)
             print(f"unbroken {work.name}: {campaign.seconds[work.name]:.1f} s, "
                   f"{campaign.moments[work.name]} changes of files", flush=True)  # fmt: skip
-    campaign.kill_points(chosen, args.points)
-    pairs = campaign.pairs(args.pairs) if args.pairs else []
+    try:
+        with signals_as_exceptions():
+            campaign.kill_points(chosen, args.points)
+            if args.pairs:
+                campaign.pairs(args.pairs)
+    except KeyboardInterrupt:  # what was tried until then counts
+        print("broken off")
+        campaign.kills.end_all(campaign.processes)
+    every_trial = [*campaign.trials, *campaign.pairs_done]
     typed = " ".join(["python", "tools/chaos.py", *sys.argv[1:]])
-    text = section(campaign, pairs, re.sub(r" --(page|json|work) \S+", "", typed))
+    text = section(campaign, re.sub(r" --(page|json|work) \S+", "", typed))
     print(f"\n{text}")
     if args.json:
-        rows = dict(seed=args.seed, trials=[asdict(one) for one in [*campaign.trials, *pairs]])
+        rows = dict(seed=args.seed, trials=[asdict(one) for one in every_trial])
         args.json.write_text(json.dumps(rows, indent=1) + "\n")
     if args.page:
-        write_section(args.page, text)
-    failed = any(trial.problems for trial in [*campaign.trials, *pairs])
+        write_section(args.page, "chaos", text)
+    failed = any(trial.problems for trial in every_trial)
     if not args.work and not failed:
         shutil.rmtree(base)
     return int(failed)

@@ -55,6 +55,12 @@ def files_below(folder: Path, skip: tuple[str, ...] = ()) -> dict[str, str]:
     return found
 
 
+def stored_labels(data: Path) -> dict[str, str]:
+    """The arrays of all label stores of a data root."""
+    found = files_below((data / "part_labels").resolve())
+    return {name: digest for name, digest in found.items() if name.endswith(".npy")}
+
+
 def run_result(folder: Path) -> dict[str, str]:
     """Numbers, losses, tables of queries and weights of every run below a folder."""
     from reidkit.utils.checkpoint import load_checkpoint
@@ -119,5 +125,4 @@ def works(base: Path) -> list[Work]:
         train("drsa/drsa", narrow, "model.head.hidden=8", *DRSA, data_set="synthped_video_easy"),
         train("dgnet/dgnet", narrow, *DGNET),
         Work("extract", extract, lambda f: files_below(f / "features"), share=3),
-        # building an index belongs here once there is a command for it
     ]  # fmt: skip

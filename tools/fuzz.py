@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -29,14 +27,13 @@ from reidkit.errors import UserError
 if TYPE_CHECKING:
     from reidkit.testing.fuzz.campaign import Tally
 
-ROOT = Path(__file__).resolve().parents[1]
-
 
 def main(argv: list[str]) -> int:
     """Run the campaign, or one case of it."""
     args = _parser().parse_args(argv)
     warm_up()
-    from reidkit.testing.fuzz import DOORS, Campaign, failures, table, write_section
+    from reidkit.testing.fuzz import DOORS, Campaign, failures, table
+    from reidkit.testing.pages import write_section
 
     if args.replay:
         return _replay(args.replay)
@@ -56,7 +53,7 @@ def main(argv: list[str]) -> int:
     if failed:
         print(f"\n{failed}")
     if args.page:
-        write_section(args.page, _section(args, counts, tallies.values()))
+        write_section(args.page, "fuzz", _section(args, counts, tallies.values()))
     return 1 if failed else 0
 
 
@@ -111,15 +108,14 @@ def _replay(text: str) -> int:
 
 
 def _section(args: argparse.Namespace, counts: str, tallies: Collection[Tally]) -> str:
+    from reidkit.testing.pages import program_version
+
     cases = sum(tally.counts.total() for tally in tallies)
     seconds = sum(tally.seconds for tally in tallies)
-    git = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(git, capture_output=True, text=True).stdout.strip() or "unknown"
-    python = sys.version.split()[0]
     return (
-        f"`python tools/fuzz.py --minutes {args.minutes:g} --seed {args.seed}` at {commit}, Python "
-        f"{python}: {cases:,} generated inputs in {seconds:.0f} s of processor time, the first of "
-        f"each door with seed {args.seed}.\n\n{counts}\n"
+        f"`python tools/fuzz.py --minutes {args.minutes:g} --seed {args.seed}` at "
+        f"{program_version()}: {cases:,} generated inputs in {seconds:.0f} s of processor time, "
+        f"the first of each door with seed {args.seed}.\n\n{counts}\n"
     )
 
 

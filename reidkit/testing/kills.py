@@ -13,7 +13,8 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 LITTER = re.compile(r"\..+\.tmp|.*\.lock|\.unfinished|.*\.making-.*|\..*\.old-.*")
@@ -78,8 +79,8 @@ def _watch(folder: Path, at: int, delay: float) -> None:
     sys.addaudithook(hook)
 
 
-def ended(process: int, seconds: float = 900.0) -> int:
-    """The exit status of a process; negative: by which signal it ended."""
+def ended(process: int, seconds: float = 3600.0) -> int:
+    """The exit status of a process; negative: by which signal it ended, -1000: none in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         done, status = os.waitpid(process, os.WNOHANG)
@@ -89,6 +90,15 @@ def ended(process: int, seconds: float = 900.0) -> int:
     os.killpg(process, signal.SIGKILL)
     os.waitpid(process, 0)
     return -1000
+
+
+def end_all(processes: Iterable[int]) -> None:
+    """Kill those of some started processes that have not ended, and what they started."""
+    for process in processes:
+        with suppress(ChildProcessError, ProcessLookupError):
+            if not os.waitpid(process, os.WNOHANG)[0]:
+                os.killpg(process, signal.SIGKILL)
+                os.waitpid(process, 0)
 
 
 def left_processes(session: int, seconds: float = 15.0) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import tempfile
 import uuid
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,25 @@ _NAME = re.compile(r"\..+\.(\d+)-[0-9a-f]{8}\.tmp", re.DOTALL)
 def beside(path: Path) -> Path:
     """A name no other process uses, hidden, in the folder of ``path``; it says whose it is."""
     return path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
+
+
+def scratch_folder(name: str) -> Path:
+    """A new folder among the system's temporary ones; those of killed processes go away.
+
+    Args:
+        name: what it is for; others may not read it.
+
+    Example:
+        >>> folder = scratch_folder("example")
+        >>> folder.name.startswith(".example."), list(folder.iterdir())
+        (True, [])
+        >>> folder.rmdir()
+    """
+    place = Path(tempfile.gettempdir())
+    clear_leftovers(place)
+    folder = beside(place / name)
+    folder.mkdir(mode=0o700)
+    return folder
 
 
 def clear_leftovers(folder: str | os.PathLike[str], deep: bool = False) -> list[Path]:

@@ -12,6 +12,7 @@ from reidkit.errors import UserError
 
 _CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
 _MEMORY = ("can't allocate memory", "cannot allocate memory", "insufficient memory", "bad_alloc")
+_UNMAPPED = "failed to map segment"  # how the loader of shared libraries says it
 
 
 class MachineError(UserError):
@@ -133,6 +134,8 @@ def machine_error(error: BaseException) -> UserError | None:
             return DiskError(f"{error.filename}: {reason}; look at its permissions", error.errno)
         known = disk_error(error, error.filename or "a file")
         return known if isinstance(known, UserError) else None
+    if isinstance(error, ImportError) and (line := _unmapped(error)):
+        return MachineError(f"too little memory to load a library ({line}): raise ulimit -v")
     memory = isinstance(error, (RuntimeError, MemoryError)) or type(error).__module__ == "cv2"
     if isinstance(error, MemoryError) or (
         memory and any(word in str(error).lower() for word in _MEMORY)
@@ -142,6 +145,12 @@ def machine_error(error: BaseException) -> UserError | None:
             f"out of memory{more}: lower train.batch_size or settings.workers, or raise ulimit -v"
         )
     return worker_error(error) if isinstance(error, RuntimeError) else None
+
+
+def _unmapped(error: ImportError) -> str:
+    """The line of an error that says that a shared library found no room; libraries wrap it."""
+    lines = (line.strip() for line in str(error).splitlines())
+    return next((line for line in lines if _UNMAPPED in line or "cannot allocate" in line), "")
 
 
 def worker_error(error: BaseException, dataset: str = "") -> MachineError | None:

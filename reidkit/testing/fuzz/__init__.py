@@ -6,6 +6,6 @@ where that is known. ``child.py`` opens the door with a case in a forked child, 
 memory, beside files that nobody may touch. ``campaign.py`` does so for a while and counts.
 """
 
-from reidkit.testing.fuzz.campaign import DOORS, Campaign, failures, table, write_section
+from reidkit.testing.fuzz.campaign import DOORS, Campaign, failures, table
 
-__all__ = ["DOORS", "Campaign", "failures", "table", "write_section"]
+__all__ = ["DOORS", "Campaign", "failures", "table"]

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import resource
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from reidkit.errors import UserError
 from reidkit.testing.fuzz.case import BAD, REFUSED, RIGHT, TAKEN, Cli, Door, Outcome
@@ -30,6 +27,7 @@ from reidkit.testing.fuzz.doors import (
     tables,
     weights,
 )
+from reidkit.utils.leftovers import scratch_folder
 
 DOORS: dict[str, Door] = {
     door.name: door
@@ -39,7 +37,6 @@ DOORS: dict[str, Door] = {
         manifests.DOOR, runs.DOOR, weights.DOOR, extractor.DOOR,
     )
 }  # fmt: skip
-BEGIN, END = "<!-- fuzz: begin -->", "<!-- fuzz: end -->"
 
 
 @dataclass
@@ -80,7 +77,7 @@ class Campaign:
             if name not in DOORS:
                 raise UserError(f"no door named {name!r}; doors: {', '.join(sorted(DOORS))}")
         self.doors, self.cli = [DOORS[name] for name in doors], cli
-        self.folder = Path(tempfile.mkdtemp(prefix="reidkit-fuzz-"))
+        self.folder = scratch_folder("reidkit-fuzz")
 
     def __enter__(self) -> Campaign:
         for door in self.doors:
@@ -169,21 +166,3 @@ def failures(tallies: Iterable[Tally]) -> str:
 def _end_of(text: str) -> str:
     """The last lines, which say what it was; ``--replay`` shows all of it."""
     return "\n    ".join(text.strip().splitlines()[-4:])
-
-
-def write_section(page: Path, text: str) -> None:
-    """Put a text between the campaign's marks of a page, and leave the rest of it alone.
-
-    Args:
-        page: a Markdown file that has the marks.
-        text: of the section.
-
-    Raises:
-        UserError: the page has no such marks.
-    """
-    before = page.read_text(encoding="utf-8")
-    pattern = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
-    if not pattern.search(before):
-        raise UserError(f"{page}: has no lines {BEGIN} and {END} to write between")
-    new = pattern.sub(lambda _: f"{BEGIN}\n{text}\n{END}", before)
-    page.write_text(new, encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -11,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from reidkit.errors import UserError
-from reidkit.testing.fuzz import Campaign, failures, table, write_section
+from reidkit.testing.fuzz import Campaign, failures, table
 from reidkit.testing.fuzz.campaign import Tally
 from reidkit.testing.fuzz.case import Case, Door, Outcome
 from reidkit.testing.fuzz.child import run_case
+from reidkit.testing.pages import write_section
 
 
 def cli(argv):
@@ -91,6 +93,18 @@ def test_no_end(tmp_path, monkeypatch):
     assert outcome(tmp_path, lambda place: time.sleep(60), seconds=1).kind == "hang"
 
 
+@pytest.mark.slow
+def test_a_case_that_waits_for_its_own_child_is_no_hang(tmp_path, monkeypatch):
+    """Its own process sleeps, and a child of it works."""
+    monkeypatch.setattr("reidkit.testing.fuzz.child.IDLE", 0.2)
+
+    def waits_for_its_child(place):
+        subprocess.run([sys.executable, "-c", "sum(range(60_000_000))"], check=True)
+        return 3
+
+    assert outcome(tmp_path, waits_for_its_child, seconds=20).kind == "taken"
+
+
 def test_too_much_memory_is_a_traceback(tmp_path):
     found = outcome(tmp_path, lambda place: bytearray(20 << 30))
     assert found.kind == "traceback" and "MemoryError" in found.text
@@ -144,11 +158,11 @@ def test_the_table_the_failures_and_the_page(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("a\n<!-- fuzz: begin -->\nold\n<!-- fuzz: end -->\nb\n")
     for _ in range(2):
-        write_section(page, r"new \1")
+        write_section(page, "fuzz", r"new \1")
     assert page.read_text() == "a\n<!-- fuzz: begin -->\nnew \\1\n<!-- fuzz: end -->\nb\n"
     page.write_text("nothing")
     with pytest.raises(UserError, match="has no lines"):
-        write_section(page, "x")
+        write_section(page, "fuzz", "x")
 
 
 def test_a_campaign_shares_its_time(tmp_path, monkeypatch):

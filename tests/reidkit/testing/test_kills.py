@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reidkit.testing.kills import ended, left_processes, litter, started
+from reidkit.testing.kills import end_all, ended, left_processes, litter, started
 from reidkit.utils.io import atomic_write
 
 ROOT = Path(__file__).parents[3]
@@ -47,6 +47,21 @@ def test_a_process_that_is_left_is_seen(tmp_path):
     assert left_processes(process, seconds=0.1) == 1
     os.killpg(process, signal.SIGKILL)
     assert left_processes(process) == 0
+
+
+def test_processes_of_a_campaign_that_is_broken_off_are_ended(tmp_path):
+    def work() -> None:
+        (tmp_path / "began").touch()
+        time.sleep(60)
+
+    done, running = started(lambda: 0, tmp_path), started(work, tmp_path)
+    assert ended(done) == 0
+    while not (tmp_path / "began").exists():
+        time.sleep(0.01)
+    end_all([done, running])
+    assert left_processes(running) == 0
+    with pytest.raises(ChildProcessError):
+        os.waitpid(running, 0)
 
 
 def test_an_exception_is_a_status_of_its_own(tmp_path):

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from reidkit.utils.io import atomic_folder, atomic_write
-from reidkit.utils.leftovers import beside, clear_leftovers
+from reidkit.utils.leftovers import beside, clear_leftovers, scratch_folder
 from reidkit.utils.locks import hold, let_go
 
 
@@ -75,3 +75,11 @@ def test_a_link_is_removed_and_not_what_it_leads_to(tmp_path, dead):
 def test_names_differ_and_say_whose_they_are(tmp_path):
     first, second = beside(tmp_path / "a"), beside(tmp_path / "a")
     assert first != second and f".{os.getpid()}-" in first.name
+
+
+def test_a_scratch_folder_clears_those_of_dead_processes(tmp_path, monkeypatch, dead):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / f".fuzz.{dead}-01234567.tmp" / "case7").mkdir(parents=True)
+    first, second = scratch_folder("fuzz"), scratch_folder("fuzz")
+    assert sorted(tmp_path.iterdir()) == sorted([first, second])
+    assert first.stat().st_mode & 0o777 == 0o700
