@@ -34,6 +34,7 @@ setup(
         "reidkit": [
             "pose/weights/*",
             "plugin/template/**/*",
+            "report/templates/*",
             "plugin/template/.gitignore",
             "plugin/template/.github/**/*",
         ],

@@ -24,7 +24,7 @@ LEVELS = {
     "data": 4, "synthped": 5,
     "models": 6, "evaluation": 6, "pose": 6, "viz": 7,
     "engine": 8,
-    "bench": 9, "testing": 9,
+    "bench": 9, "testing": 9, "report": 9,
     "cli": 10,
 }  # fmt: skip
 SIDEWAYS = {("structures", "registry"), ("utils", "errors"), ("utils", "structures")}

@@ -20,6 +20,7 @@ COMMANDS = {
     "pull": "copy a model from a hub",
     "evaluate": "score features from any source under a named protocol",
     "compare": "test whether two runs differ, query by query",
+    "report": "show and explain a run, or two, as one HTML file",
     "doctor": "examine a data set or this installation",
     "crops": "cut crops out of sequences or videos",
     "plugins": "list, show, find, check and start plugins",

@@ -3,6 +3,7 @@
 from reidkit.config.check import check_config, prepare, prepare_config, read_run_config
 from reidkit.config.files import config_names, config_path
 from reidkit.config.load import Resolved, load_config, resolve, with_keys
+from reidkit.config.origins import origins_of_run
 from reidkit.config.problems import ConfigError, Problem, problems_text
 from reidkit.config.saved import render
 from reidkit.config.settings import resolve_settings
@@ -16,6 +17,7 @@ __all__ = [
     "config_names",
     "config_path",
     "load_config",
+    "origins_of_run",
     "prepare",
     "prepare_config",
     "problems_text",

@@ -11,6 +11,7 @@ import ast
 import copy
 import importlib.util
 import inspect
+import os
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -52,6 +53,13 @@ def configs_folder() -> Path | None:
     places = [Path(p) for p in (spec.submodule_search_locations or [])] if spec else []
     places.append(Path(__file__).resolve().parents[2] / "configs")
     return next((place for place in places if (place / DEFAULT).is_file()), None)
+
+
+def is_installed(file: Path) -> bool:
+    """Whether a config file is a shipped one or a plugin's: code that is trusted already."""
+    installed = [configs_folder(), *(m.location / "configs" for m in discover().plugins.values())]
+    place = Path(os.path.realpath(file))  # a stranger's link may lead to itself
+    return any(place.is_relative_to(os.path.realpath(one)) for one in installed if one)
 
 
 def config_path(name: str) -> Path:

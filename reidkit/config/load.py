@@ -8,7 +8,6 @@ line, and it is read as literals.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +25,7 @@ from reidkit.config.files import (
     default_layers,
     is_default,
     is_file,
+    is_installed,
     join,
     read_layers,
 )
@@ -38,7 +38,6 @@ from reidkit.config.recipes import recipe_names, ruled_out, with_recipe
 from reidkit.config.saved import is_saved, read_saved
 from reidkit.config.settings import resolve_settings
 from reidkit.errors import UserError
-from reidkit.plugin.discover import discover
 from reidkit.plugin.errors import display_path
 
 ORDER = (
@@ -227,13 +226,9 @@ def _near(source: str, run: bool) -> Path:
         file = config_path(source)
     except UserError:
         file = Path(source)
-    if not run:
+    if not run or is_installed(file):
         return file
-    shipped = configs_folder()
-    installed = [shipped, *(m.location / "configs" for m in discover().plugins.values())]
-    place = Path(os.path.realpath(file))  # a stranger's link may lead to itself
-    inside = any(place.is_relative_to(os.path.realpath(one)) for one in installed if one)
-    return file if inside else (shipped or Path("/")) / DEFAULT
+    return (configs_folder() or Path("/")) / DEFAULT
 
 
 def has_recipe(name: str, recipe: str) -> bool:

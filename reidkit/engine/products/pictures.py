@@ -10,6 +10,7 @@ from mmengine.logging import MessageHub
 
 from reidkit.data.clips import ClipDataset
 from reidkit.data.crops import STORED, CropDataset
+from reidkit.data.split import Split
 from reidkit.data.tracklets import TrackletSplit
 from reidkit.engine.domains import Domains
 from reidkit.engine.evaluate import TestRun
@@ -63,7 +64,7 @@ def draw_tests(
         )
         if hasattr(getattr(model, "head", None), "visualize"):
             model.head.visualize(
-                folder / f"head_{run.domain}.png", model, _queries(cfg, domains, run)
+                folder / f"head_{run.domain}.png", model, query_batch(cfg, domains, run.query)
             )
         if hasattr(model.matcher, "correspondences"):
             draw_matches(folder / f"matches_{run.domain}.png", cfg, model, domains, run)
@@ -113,9 +114,15 @@ def _parts(
     )
 
 
-def _queries(cfg: ConfigDict, domains: Domains, run: TestRun, count: int = 4) -> ReIDBatch:
-    """A few queries as loaded for the test; the first clip of each tracklet."""
-    split = run.query
+def query_batch(cfg: ConfigDict, domains: Domains, split: Split, count: int = 4) -> ReIDBatch:
+    """A few images of a split as loaded for the test; the first clip of each tracklet.
+
+    Args:
+        cfg: the resolved config.
+        domains: gives labels and the frame sampler.
+        split: of a test set.
+        count: images, spread over the split.
+    """
     rows = np.linspace(0, len(split) - 1, min(count, len(split))).astype(int).tolist()
     labels = domains.test_labels(split)
     options: dict = dict(size=tuple(cfg.input.size), resize=cfg.input.resize, labels=labels)

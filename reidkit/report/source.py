@@ -1,0 +1,130 @@
+"""A run as a report sees it: its files, and each test ranked from features and shown from data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from reidkit.data.split import Split
+from reidkit.engine.evaluate import build_evaluator
+from reidkit.engine.run import Run
+from reidkit.engine.stores import embedded, is_of_run, origin_of
+from reidkit.errors import UserError
+from reidkit.evaluation.io.store import TestSet, read_store, write_store
+from reidkit.report.ranking import Ranking, rank_test
+from reidkit.report.run_files import RunFiles
+
+FOLDER = "features"  # of a run folder
+
+
+@dataclass
+class TestSource:
+    """One test of a run.
+
+    Attributes:
+        ranking: None where there are neither features nor the data to extract them from.
+        splits: side -> split of the data at hand; empty where it is missing or not the same.
+        notes: what is missing and why, a sentence each.
+    """
+
+    __test__ = False  # not a pytest class
+
+    ranking: Ranking | None = None
+    splits: dict[str, Split] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Source:
+    """A run: its files and its tests.
+
+    Attributes:
+        run: opened from its folder.
+        files: of the folder.
+        tests: by domain, in the order of ``metrics.json``.
+        with_pictures: crops may be shown.
+    """
+
+    run: Run
+    files: RunFiles
+    tests: dict[str, TestSource]
+    with_pictures: bool
+
+    @staticmethod
+    def open(
+        folder: Path,
+        features: Path | None = None,
+        overrides: Sequence[str] = (),
+        pictures: bool | None = None,
+    ) -> Source:
+        """Open a finished run and rank its tests.
+
+        A test that has no store of features yet is embedded and gets one.
+
+        Args:
+            folder: of the run; it is data, nothing in it is executed.
+            features: folder of the stores, one per test; None: ``features`` in the run folder.
+            overrides: such as ``settings.data_root=...``, as on the command line.
+            pictures: show crops; None: as the run's ``settings.pictures`` says.
+
+        Raises:
+            UserError: no finished run; a store that is of something else.
+        """
+        run = Run.open(folder, overrides)
+        files = RunFiles.read(folder, run.cfg)
+        shown = bool(run.cfg.settings.pictures) if pictures is None else pictures
+        place = features or folder / FOLDER
+        tests = {}
+        for name in files.metrics["tests"]:
+            tests[name] = _test(run, str(name), place / str(name), folder)
+        return Source(run, files, tests, shown)
+
+
+def _test(run: Run, name: str, place: Path, folder: Path) -> TestSource:
+    found = TestSource()
+    if name not in run.cfg.data.domains:
+        found.notes.append(f"Test {name} is none of the run's data sets: its numbers alone.")
+        return found
+    try:
+        splits = dict(run.domains.splits(name))
+    except UserError as error:
+        splits = {}
+        found.notes.append(f"The data is not at hand, so no pictures: {first_line(error)}")
+    store = _store(run, name, place, folder, found.notes)
+    if store is None:
+        return found
+    evaluator: Any = build_evaluator(run.cfg)
+    found.ranking = rank_test(evaluator, store, run.model.matcher)
+    found.notes += found.ranking.notes
+    prints = store.meta.get("fingerprints", {})
+    sides = {side: splits[side] for side in ("query", "gallery") if side in splits}
+    changed = [side for side, split in sides.items() if split.fingerprint() != prints.get(side)]
+    if changed:
+        found.notes.append(
+            f"No pictures: the {' and '.join(changed)} images at hand are others than those of the "
+            "features."
+        )
+    else:
+        found.splits = sides
+    return found
+
+
+def _store(run: Run, name: str, place: Path, folder: Path, notes: list[str]) -> TestSet | None:
+    """The features of a test, extracted if there are none yet; None without features and data."""
+    origin = origin_of(run)
+    if not is_of_run(place, origin):
+        try:
+            write_store(place, embedded(run, name, dict(run=str(folder), origin=origin)))
+        except UserError as error:
+            notes.append(
+                f"Neither features nor data, so no distances and no lists: {first_line(error)}"
+            )
+            return None
+    return read_store(place)
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what an exception says."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
