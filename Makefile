@@ -10,7 +10,10 @@ ARGS ?=
 # where it is set, every process compiles torch and all else anew: 20 seconds of each of pytest's workers
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: train test check bench docs setup weights lock clean
+# on a machine that has the packages and cannot set up, whatever python3 is there is used
+GPU_PY = $(if $(wildcard $(PY)),$(PY),$(PYTHON))
+
+.PHONY: train test check bench gpu docs setup weights lock clean
 .DEFAULT_GOAL := train
 
 train: setup
@@ -27,6 +30,9 @@ check: setup
 
 bench: setup
 	$(PY) tools/bench.py $(ARGS)
+
+gpu:
+	$(GPU_PY) tools/gpu.py $(ARGS)
 
 docs: setup
 	$(PY) tools/docs.py components

@@ -39,7 +39,7 @@ def run(n_query: int = 64, n_gallery: int = 256, times: int = 3) -> list[Row]:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(0)
     matcher = MATCHERS.build(dict(type="qaconv/QAConvMatcher", map_size=SIZE)).eval().to(device)
-    maps = [_smooth(count).to(device) for count in (n_query, n_gallery)]
+    maps = [smooth_maps(count).to(device) for count in (n_query, n_gallery)]
     query, gallery = (Embedding(maps=side) for side in maps)
     prepared = matcher.prepare(query, "query"), matcher.prepare(gallery, "gallery")
     out = torch.empty(n_query, n_gallery, device=device)
@@ -80,7 +80,7 @@ def run(n_query: int = 64, n_gallery: int = 256, times: int = 3) -> list[Row]:
 
 def _bfloat16(plain_rate: float, matcher: Any, n_query: int, n_gallery: int) -> Row:
     """Products in bfloat16 with the nearest compared again, and how they change the ranking."""
-    query, gallery = (Embedding(maps=_smooth(count)) for count in (n_query, n_gallery))
+    query, gallery = (Embedding(maps=smooth_maps(count)) for count in (n_query, n_gallery))
     lower = MATCHERS.build(dict(type="qaconv/QAConvMatcher", map_size=SIZE, products="bf16")).eval()
     lower.load_state_dict(matcher.state_dict())
     prepared = matcher.prepare(query, "query"), matcher.prepare(gallery, "gallery")
@@ -111,7 +111,7 @@ def plain(matcher: Any, query: Tensor, gallery: Tensor) -> Tensor:
     return -(logits - matcher.folded()[2])
 
 
-def _smooth(count: int) -> Tensor:
+def smooth_maps(count: int) -> Tensor:
     """Random maps whose neighbouring cells are alike, as those of images are."""
     coarse = torch.randn(count, CHANNELS, SIZE[0] // 4, SIZE[1] // 4)
     fine = 0.3 * torch.randn(count, CHANNELS, *SIZE)

@@ -31,10 +31,10 @@ def run(steps: int = 6, batch_size: int = 32, height: int = 192, width: int = 64
         images = torch.randint(0, 256, (batch_size, 3, height, width), dtype=torch.uint8)
         batch = ReIDBatch(images, identities=torch.arange(batch_size) % 8)
         baseline = _fastest(
-            _step(_model(depth, (height, width), "fp32", False), batch, device), steps
+            _step(network(depth, (height, width), "fp32", False), batch, device), steps
         )
         ours = _fastest(
-            _step(_model(depth, (height, width), precision, True), batch, device), steps
+            _step(network(depth, (height, width), precision, True), batch, device), steps
         )
         name = f"training step, ResNet-{depth}, {height}x{width}, {precision} + channels_last"
         rows.append(
@@ -49,7 +49,8 @@ def run(steps: int = 6, batch_size: int = 32, height: int = 192, width: int = 64
     return rows
 
 
-def _model(depth: int, size: tuple[int, int], precision: str, channels_last: bool) -> ReIDModel:
+def network(depth: int, size: tuple[int, int], precision: str, channels_last: bool) -> ReIDModel:
+    """A ResNet with an identity loss, with random weights, the same ones every time."""
     torch.manual_seed(0)
     return ReIDModel(
         backbone=dict(type="ResNet", depth=depth),

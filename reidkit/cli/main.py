@@ -30,6 +30,7 @@ COMMANDS = {
     "generate-part-labels": "make part labels of crops with mmpose",
     "train-pose": "train the small pose model that ships",
     "bench": "measure the hot paths against plain ways",
+    "gpu": "measure what a GPU has to show, in stages that resume",
     "reproduce": "make a method's results page, all variants and seeds",
     "generate": "images, composites and their quality from a generative run",
 }

@@ -2,9 +2,10 @@
 
 ```yaml
 bench: attention against expanded features       # run() of bench.py: `reidkit bench mypaper`
-extends:                                          # both for `reidkit generate-part-labels`
+extends:                                          # the first two: `reidkit generate-part-labels`
   label_formats: {pickle: published_labels.read}  # for --import-format mypaper/pickle
   label_scores: {regions: region_score.score}     # further columns of --score
+  gpu_stages: {attention: gpu.attention}          # for `reidkit gpu`: a list of Measurement
 ```
 A command lists what there is from manifests alone; the plugin is loaded, checks and all, when one
 of its functions is called for.

@@ -196,7 +196,8 @@ class TopdownLabeller:
         }
 
     @cached_property
-    def _parts(self) -> tuple[_Network, Geometry, Decoder]:
+    def parts(self) -> tuple[_Network, Geometry, Decoder]:
+        """The network, how crops enter it, and how joints are read from what it gives."""
         load_mmpose()
         with quiet():
             built, config = build_model(self.spec.fetched())
@@ -216,7 +217,7 @@ class TopdownLabeller:
             batch (N, H, W, 3) uint8 RGB; sizes (N, 2) height and width.
             returns (N, 17, 3) float32 on the CPU: x, y in crop pixels, confidence.
         """
-        network, geometry, decoder = self._parts
+        network, geometry, decoder = self.parts
         batch = batch.to(self.device, non_blocking=True)
         sizes = sizes.to(self.device, non_blocking=True)
         images = warp_crops(batch, sizes, geometry)

@@ -1,0 +1,1 @@
+"""Everything that a GPU has to show, in stages of their own processes; see `campaign`."""
