@@ -23,6 +23,7 @@ from reidkit.data.crops import CropDataset
 from reidkit.data.loader import make_loader
 from reidkit.engine.devices import choose_precision
 from reidkit.evaluation import CosineMatcher, KReciprocal, match_labels, score
+from reidkit.evaluation.matchers.base import tensor_of
 from reidkit.evaluation.ranking.ranks import rank_positives
 from reidkit.pose.compat import quiet
 from reidkit.pose.labeller import TopdownLabeller
@@ -91,7 +92,7 @@ def _ranking(data: Any, size: str, limit: float, tiny: bool) -> Measurement:
         score(ranks, truth, MARKET, "CosineMatcher")
 
     times = (1, 0) if tiny else (5, 2)
-    left, right = query.vectors.flatten(1), gallery.vectors.flatten(1)
+    left, right = (tensor_of(side).flatten(1) for side in (query, gallery))
     floor = seconds(lambda: left @ right.T, *times)
     spent, note = seconds(metrics, *times), f"bare product {1000 * floor:.3g} ms"
     return Measurement(f"features to metrics, {size}'s size", spent, "s", limit, True, note)
