@@ -28,7 +28,7 @@ def recipe_names(layers: Sequence[Layer]) -> list[str]:
                 raise UserError(
                     f"{one.label}: recipes.{name}: expected a dict of keys, got {values!r:.80}"
                 )
-    names = [str(name) for one in layers for name in one.keys.get("recipes", {})]
+    names = dict.fromkeys(str(name) for one in layers for name in one.keys.get("recipes", {}))
     return [name for name in names if not ruled_out(layers, name)]
 
 
