@@ -37,7 +37,8 @@ def test_every_plugin_has_configs_and_every_config_both_recipes():
 
 @pytest.mark.parametrize("name", ["dgnet/dgnet_no_fine", "jlml/no_sharing"])
 def test_a_recipe_that_is_ruled_out(name):
-    with pytest.raises(UserError, match=f"^recipe=finetune: configs/{name}.py has no such recipe; it has: quick, paper$"):
+    text = f"^recipe=finetune: configs/{name}.py has no such recipe; it has: quick, paper$"
+    with pytest.raises(UserError, match=text):
         load_config(name, ["recipe=finetune"])
 
 

@@ -52,7 +52,9 @@ recipes = dict(
             ),
         ),
     ),
-    # its own network has no weights: the branches share all of one that has
+    # its own network has no weights: the branches share all of one that has. Another one:
+    # model.backbone.name=torchreid/osnet_x0_25 model.backbone.pretrained=FILE and
+    # ~model.backbone.options
     finetune=dict(
         hooks=dict(proximal=dict(type="jlml/ProximalStep", rate=0.1)),
         model=dict(

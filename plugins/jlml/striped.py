@@ -40,8 +40,8 @@ class StripedBackbone(nn.Module):
 
     Raises:
         ValueError: ``branch`` outside the above.
-        UserError: a backbone without a map, or one whose rows the stripes do not divide; what the
-            backbone itself raises.
+        UserError: a backbone without a map, or one whose rows the stripes do not divide; options
+            that it does not have; what the backbone itself raises.
 
     Source:
         None: ours.
@@ -71,7 +71,15 @@ class StripedBackbone(nn.Module):
             raise ValueError(f"StripedBackbone: branch must be one of {BRANCHES}, got {branch!r}")
         supply = dict(input_size=tuple(input_size), cameras=tuple(cameras), settings=settings)
         cfg = dict(type=name, pretrained=pretrained, **(options or {}))
-        self.body: Any = BACKBONES.build(cfg, supply)
+        try:
+            self.body: Any = BACKBONES.build(cfg, supply)
+        except TypeError as error:
+            if not options:
+                raise
+            raise UserError(
+                f"{error}; this network's own: model.backbone.options=..., or none: "
+                "~model.backbone.options"
+            ) from None
         self.map_name = FeatureSpecs(self.body.specs, self.body.default).pick("map")
         self.loaded = getattr(self.body, "loaded", None)
         spec = self.body.specs[self.map_name]

@@ -43,6 +43,11 @@ def test_rows_that_the_stripes_do_not_divide():
         StripedBackbone(**RESNET, branch="both")
 
 
+def test_options_of_another_network():
+    with pytest.raises(UserError, match="unexpected keyword argument 'stages'.*~model.backbone"):
+        StripedBackbone("torchreid/osnet_x0_25", options=dict(stages=4), input_size=(128, 64))
+
+
 @pytest.mark.parametrize("name", ["jlml", "global_only", "local_only", "uni_loss"])
 def test_the_recipe_trains_its_branches(name):
     cfg = load_config(f"jlml/{name}", ["recipe=finetune", "model.backbone.pretrained=None"])
