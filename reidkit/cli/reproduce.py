@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 from pathlib import Path
 
 from reidkit.cli.common import parse_with_overrides, parser
+from reidkit.errors import UserError
 
 EXAMPLES = """examples:
   python tools/reproduce.py PLUGIN                   # writes docs/results/PLUGIN_synthped.md
   python tools/reproduce.py PLUGIN --out page.md recipe=paper data=market1501_to_dukemtmcreid
+  python tools/reproduce.py --front                  # docs/results/README.md: all claims
 
-Finished runs are kept: the command goes on where it was stopped."""
+Finished runs are kept: the command goes on where it was stopped. Beside the page lies a file of
+the same name with all numbers (.json), from which the front page is made."""
 
 
-def main(argv: list[str]) -> int:
-    """Train and test all rows of a plan and write the page."""
+def _command() -> argparse.ArgumentParser:
     command = parser("reidkit reproduce", "Make a method's results page.", EXAMPLES)
-    command.add_argument("plan", help="plugin name, or a plan file")
+    command.add_argument("plan", nargs="?", help="plugin name, or a plan file")
     command.add_argument("--out", help="page to write (default: docs/results/<plan>_<data>.md)")
     command.add_argument("--folder", help="where the runs lie (default: runs/reproduce/<plan>)")
     command.add_argument(
@@ -25,28 +29,61 @@ def main(argv: list[str]) -> int:
     )
     command.add_argument("--only", nargs="+", metavar="ROW", help="train these rows only")
     command.add_argument("--page", action="store_true", help="write the page from finished runs")
-    args, overrides = parse_with_overrides(command, argv)
+    command.add_argument("--front", action="store_true", help="write the front page alone")
+    return command
+
+
+def main(argv: list[str]) -> int:
+    """Train and test all rows of a plan and write the page, or write the front page.
+
+    Raises:
+        UserError: neither a plan nor --front, or what `run_all` raises.
+    """
+    args, overrides = parse_with_overrides(_command(), argv)
+    if args.front:
+        return _front(Path(args.out or "docs/results/README.md"))
+    if args.plan is None:
+        raise UserError("reidkit reproduce: name a plan (PLUGIN, or a file), or --front")
     import torch
 
-    from reidkit.config import config_path
-    from reidkit.engine.products import reproduce
+    from reidkit.engine.products import reproduce, results_page
     from reidkit.utils.io import atomic_write
 
     path = Path(args.plan)
     if path.suffix != ".yaml":
-        path = Path(config_path("_base_/default.py")).parent.parent / args.plan / "reproduce.yaml"
+        path = _plans() / args.plan / "reproduce.yaml"
     plan = reproduce.read_plan(path)
     data = next((o.split("=")[1] for o in overrides if o.startswith("data=")), "synthped")
     folder = Path(args.folder or f"runs/reproduce/{path.parent.name}")
     jobs = args.jobs or (1 if torch.cuda.is_available() else os.cpu_count() or 1)
     if not args.page:
         reproduce.run_all(plan, folder, overrides, jobs, args.only)
-    table = reproduce.collect(plan, folder)
     out = Path(args.out or f"docs/results/{path.parent.name}_{data}.md")
-    arguments = [argument for argument in argv if argument != "--page"]
-    page = reproduce.markdown(plan, table, " ".join(["python tools/reproduce.py", *arguments]))
+    command = " ".join(["python tools/reproduce.py", *(a for a in argv if a != "--page")])
+    content = results_page.results(plan, folder, command, data)
+    with atomic_write(out.with_suffix(".json"), "w") as file:
+        file.write(json.dumps(content, indent=1) + "\n")
+    page = results_page.page(content)
     with atomic_write(out, "w") as file:
         file.write(page)
     print(page)
+    print(f"written to {out} and {out.with_suffix('.json')}")
+    return 0
+
+
+def _plans() -> Path:
+    from reidkit.config import config_path
+
+    return Path(config_path("_base_/default.py")).parent.parent
+
+
+def _front(out: Path) -> int:
+    from reidkit.engine.products.front_page import front_page
+    from reidkit.utils.io import atomic_write
+
+    plans = sorted(_plans().glob("*/reproduce.yaml"))
+    page = front_page(plans, out.parent)
+    with atomic_write(out, "w") as file:
+        file.write(page)
     print(f"written to {out}")
     return 0

@@ -1,10 +1,9 @@
-"""A paper's table from one command: every variant, several seeds, mean and spread, directions."""
+"""A paper's runs from one command: every variant and seed, and their numbers collected."""
 
 from __future__ import annotations
 
 import json
 import os
-import platform
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -13,12 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
 import yaml
 
+from reidkit.engine.products.claims import Scores, read_scores
 from reidkit.errors import UserError
 
 METRICS = ("mAP", "R1")
+CODE = "code.txt"  # in a run's folder: the commit that it was made by
 
 
 @dataclass
@@ -30,7 +30,12 @@ class Plan:
         seeds: one run each.
         runs: row name -> ``config`` and ``overrides``.
         retests: row name -> ``of`` (rows tested again) and ``overrides`` for the test.
-        directions: pairs that should show: ``better``, ``worse``, ``test``, ``why``.
+        directions: pairs that should show: ``better``, ``worse`` (rows, or "A - B"), ``test``,
+            ``metric``, ``claim`` in words, ``published`` (the paper's gain, in words: these are on
+            the front page), ``expect: no gain`` for a control.
+        paper: what the front page calls it.
+        published: the paper's table: ``source`` in words, ``columns``, and ``rows`` by name.
+        notes: what is to be said below the tables, Markdown.
         logs: names of values that the model logs in training, as further columns: their means over
             the last epoch. A direction names one by ``test: log`` and ``metric: <name>``.
     """
@@ -41,6 +46,9 @@ class Plan:
     retests: dict[str, dict] = field(default_factory=dict)
     directions: list[dict] = field(default_factory=list)
     logs: list[str] = field(default_factory=list)
+    paper: str = ""
+    published: dict = field(default_factory=dict)
+    notes: str = ""
 
 
 def read_plan(path: Path) -> Plan:
@@ -89,7 +97,12 @@ def run_all(
         raise UserError(f"no row named {unknown[0]!r}; rows: {', '.join(plan.runs)}")
     wanted = {row: spec for row, spec in plan.runs.items() if only is None or row in only}
     train = [
-        (row, seed, _train_command(spec, seed, folder / _slug(row, seed), overrides))
+        (
+            row,
+            seed,
+            _train_command(spec, seed, folder / _slug(row, seed), overrides),
+            folder / _slug(row, seed),
+        )
         for seed in plan.seeds
         for row, spec in wanted.items()
         if not (folder / _slug(row, seed) / "metrics.json").exists()
@@ -97,7 +110,7 @@ def run_all(
     print(f"{len(train)} runs to train, {jobs} at a time, in {folder}", flush=True)
     _execute(train, folder, jobs)
     retest = [
-        (f"{row}, {name}", seed, _retest_command(spec, folder / _slug(row, seed), out))
+        (f"{row}, {name}", seed, _retest_command(spec, folder / _slug(row, seed), out), None)
         for seed in plan.seeds
         for name, spec in plan.retests.items()
         for row in spec["of"]
@@ -114,13 +127,15 @@ def _execute(work: list[tuple], folder: Path, jobs: int) -> None:
         environment.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
     folder.mkdir(parents=True, exist_ok=True)
 
-    def one(row: str, seed: int, command: list[str]) -> str:
+    def one(row: str, seed: int, command: list[str], run: Path | None) -> str:
         log = folder / f"{_slug(row, seed)}.txt"
         with open(log, "w") as file:
             status = subprocess.run(command, stdout=file, stderr=file, env=environment).returncode
         if status:
             tail = "\n".join(log.read_text().splitlines()[-5:])
             raise UserError(f"{row}, seed {seed} failed; the end of {log}:\n{tail}")
+        if run is not None:
+            (run / CODE).write_text(commit() + "\n")
         return f"{row}, seed {seed}"
 
     with ThreadPoolExecutor(jobs) as pool:
@@ -141,7 +156,7 @@ def _train_command(spec: dict, seed: int, out: Path, overrides: Sequence[str]) -
 
 def _retest_command(spec: dict, run: Path, out: Path) -> list[str]:
     base = [sys.executable, "-m", "reidkit.cli.main", "test", str(run)]
-    return [*base, *spec["overrides"], "--out", str(out)]
+    return [*base, *spec["overrides"], "--out", str(out), "--queries", str(out.with_suffix(""))]
 
 
 def _slug(name: str, seed: int | None = None) -> str:
@@ -182,67 +197,56 @@ def collect(plan: Plan, folder: Path) -> dict[str, dict[str, np.ndarray]]:
     return table
 
 
-def markdown(plan: Plan, table: dict, command: str) -> str:
-    """The page: what was run where, the table, and which directions show."""
-    columns = list(dict.fromkeys(c for values in table.values() for c in values))
-    machine = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
-    lines = [
-        f"# {plan.title}",
-        "",
-        f"Made by `{command}` ({platform.machine()}, {os.cpu_count()} cores, {machine}, "
-        f"torch {torch.__version__}). In percent, mean ± standard deviation over "
-        f"{len(plan.seeds)} seeds unless the row says fewer.",
-        "SynthPed is synthetic: these numbers say nothing about real photographs.",
-        "",
-        "| | " + " | ".join(columns) + " |",
-        "|---|" + "---|" * len(columns),
-    ]
-    for row, values in table.items():
-        count = int(np.isfinite(next(iter(values.values()))).sum())
-        fewer = "" if count == len(plan.seeds) else f" ({count} seed{'s' if count > 1 else ''})"
-        cells = [
-            _cell(values[c], 2 if c.startswith("log ") else 1) if c in values else ""
-            for c in columns
-        ]
-        lines.append(f"| {row}{fewer} | " + " | ".join(cells) + " |")
-    missing = [row for row in plan.runs if row not in table]
-    if missing:
-        lines += ["", f"Not run: {', '.join(missing)}."]
-    lines += ["", "## Directions", "", "| claim | difference by seed | verdict |", "|---|---|---|"]
-    lines += [_direction(spec, table) for spec in plan.directions]
-    return "\n".join(lines) + "\n"
+def commit() -> str:
+    """The commit of this code, "+" where files differ from it; "unknown" outside of a checkout."""
+    here = Path(__file__).parent
+    git = ["git", "-C", str(here)]
+    try:
+        name = subprocess.run(
+            [*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
+        )
+        changed = subprocess.run(
+            [*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return name.stdout.strip() + ("+" if changed.stdout.strip() else "")
 
 
-def _cell(values: np.ndarray, digits: int = 1) -> str:
-    run = values[np.isfinite(values)]
-    spread = f" ± {run.std(ddof=1):.{digits}f}" if len(run) > 1 else ""
-    return f"{run.mean():.{digits}f}" + spread if len(run) else ""
+def commits(plan: Plan, folder: Path) -> dict[str, list[str]]:
+    """Commit -> rows that were run by it, in the plan's order."""
+    by: dict[str, list[str]] = {}
+    for row in plan.runs:
+        for seed in plan.seeds:
+            run = folder / _slug(row, seed)
+            if (run / "metrics.json").exists():
+                code = run / CODE
+                name = code.read_text().strip() if code.exists() else "unknown"
+                rows = by.setdefault(name, [])
+                rows += [row] if row not in rows else []
+    return by
 
 
-def _direction(spec: dict, table: dict) -> str:
-    """One claim: paired differences by seed; it shows when the mean is above twice its error."""
-    key = f"{spec.get('test', 'target')} {spec.get('metric', 'mAP')}"
-    claim = spec.get("claim") or f"{spec['better']} > {spec['worse']} ({key})"
-    rows = [r for side in (spec["better"], spec["worse"]) for r in side.split(" - ")]
-    if any(row not in table for row in rows):
-        return f"| {claim} | | not run |"
-    if any(key not in table[row] for row in rows):
-        return f"| {claim} | | not measured |"
-    gap = _value(spec["better"], table, key) - _value(spec["worse"], table, key)
-    gap = gap[np.isfinite(gap)]
-    listed = ", ".join(f"{g:+.2f}" if key.startswith("log ") else f"{g:+.1f}" for g in gap)
-    if len(gap) < 3:
-        return f"| {claim} | {listed} | too few seeds to say |"
-    error = gap.std(ddof=1) / np.sqrt(len(gap))
-    verdict = (
-        "shows" if gap.mean() > 2 * error else "reversed" if -gap.mean() > 2 * error else "tie"
-    )
-    return f"| {claim} | {listed} | {verdict} |"
+def query_scores(plan: Plan, folder: Path, direction: dict) -> dict[str, list[Scores]]:
+    """What `judge` wants of a direction: row -> scores by query, one table per seed."""
+    test, metric = direction.get("test", "target"), direction.get("metric", "mAP")
+    names = [n for side in ("better", "worse") for n in direction[side].split(" - ")]
+    return {
+        name: tables
+        for name in dict.fromkeys(names)
+        if any(tables := [_scores(plan, folder, name, seed, test, metric) for seed in plan.seeds])
+    }
 
 
-def _value(name: str, table: dict, key: str) -> np.ndarray:
-    """A row's values, or the difference of two rows written "A - B"."""
-    if " - " in name:
-        first, second = name.split(" - ")
-        return table[first][key] - table[second][key]
-    return table[name][key]
+def _scores(plan: Plan, folder: Path, name: str, seed: int, test: str, metric: str) -> Scores:
+    row, retest = name, ""
+    for known in plan.retests:
+        if name.endswith(f", {known}") and name.removesuffix(f", {known}") in plan.runs:
+            row, retest = name.removesuffix(f", {known}"), known
+    run = folder / _slug(row, seed)
+    if test == "log":
+        file = run / "metrics.json"
+        logs = json.loads(file.read_text()).get("logs", {}) if file.exists() else {}
+        return {("", 0): float(logs[metric])} if metric in logs else {}
+    tables = run / f"retest_{_slug(retest)}" if retest else run
+    return read_scores(tables / f"queries_{test}.csv", metric)

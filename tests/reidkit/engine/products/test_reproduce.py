@@ -1,11 +1,16 @@
-"""The results page: mean, spread, verdicts by seed, and rows that were not run."""
+"""The results page: mean, spread, verdicts by a rule, rows that were not run, the front page."""
 
 import json
 
+import numpy as np
 import pytest
 
-from reidkit.engine.products.reproduce import collect, markdown, read_plan, run_all
+from reidkit.engine.products import reproduce, results_page
+from reidkit.engine.products.claims import judge, paired_interval, verdict
+from reidkit.engine.products.front_page import front_page
+from reidkit.engine.products.reproduce import read_plan, run_all
 from reidkit.errors import UserError
+from reidkit.evaluation.io.queries import write_queries
 
 PLAN = """
 title: A page
@@ -17,64 +22,118 @@ runs:
 retests:
   cut: {of: [First], overrides: [x=1]}
 directions:
-  - {better: Second, worse: First}
+  - {better: Second, worse: First, published: "+6 mAP"}
   - {better: First, worse: Second}
-  - {better: Third, worse: First}
+  - {better: Third, worse: First, published: "+9 mAP"}
   - {better: "First - First, cut", worse: "Second - First", claim: cutting costs}
+  - {better: "First, cut", worse: First, claim: a control, expect: no gain}
 """
+
+
+def queries(file, score: np.ndarray) -> None:
+    rows = np.arange(len(score))
+    columns = dict(query=rows, file=np.array([f"q/{n}.jpg" for n in rows]), AP=score)
+    columns |= dict(first_rank=np.where(score > 0.3, 1, 4), n_positives=np.full(len(score), 2))
+    write_queries(file, columns)
 
 
 @pytest.fixture
 def finished(tmp_path):
-    """Run folders of two rows of three, with numbers that can be checked by hand."""
-    values = {"first": (0.10, 0.20, 0.30), "second": (0.20, 0.31, 0.39)}
-    for name, numbers in values.items():
+    """Run folders of two rows of three: the second is 0.1 better on every query, give or take."""
+    rng, means = np.random.default_rng(0), {"first": (0.3, 0.4, 0.5), "second": (0.4, 0.5, 0.6)}
+    common = rng.uniform(-0.1, 0.1, 40)
+    for name, numbers in means.items():
         for seed, value in enumerate(numbers):
             folder = tmp_path / f"{name}-s{seed}"
             folder.mkdir()
-            tests = {"target": {"metrics": {"mAP": value, "R1": 2 * value}}}
-            (folder / "metrics.json").write_text(json.dumps({"tests": tests}))
-            cut = {"target": {"metrics": {"mAP": value / 2, "R1": value}}}
-            (folder / "retest_cut.json").write_text(json.dumps({"tests": cut}))
-    plan = tmp_path / "plan.yaml"
+            score = value + common + rng.uniform(-0.02, 0.02, 40)
+            cut = score * np.where(np.arange(40) % 2, 0.9, 1.1)
+            for file, table, values in (
+                ("metrics", folder, score), ("retest_cut", folder / "retest_cut", cut)
+            ):  # fmt: skip
+                tests = {"target": {"metrics": {"mAP": values.mean(), "R1": 0.5}}}
+                (folder / f"{file}.json").write_text(json.dumps({"tests": tests}))
+                table.mkdir(exist_ok=True)
+                queries(table / "queries_target.csv", values)
+            (folder / "code.txt").write_text("abc1234\n")
+    plan = tmp_path / "plugin" / "reproduce.yaml"
+    plan.parent.mkdir()
     plan.write_text(PLAN)
     return read_plan(plan), tmp_path
 
 
-def test_mean_and_spread_over_seeds(finished):
-    plan, folder = finished
-    page = markdown(plan, collect(plan, folder), "the command")
-    assert "| First | 20.0 ± 10.0 | 40.0 ± 20.0 |" in page
-    assert "| First, cut | 10.0 ± 5.0 | 20.0 ± 10.0 |" in page
+def content(plan, folder) -> dict:
+    return results_page.results(plan, folder, "the command", "synthped")
+
+
+def test_mean_and_spread_over_seeds_and_the_commit(finished):
+    found = content(*finished)
+    page = results_page.page(found)
+    mean = np.mean(found["rows"]["First"]["target mAP"])
+    assert f"| First | {mean:.1f} ± 10.0 | 50.0 ± 0.0 |" in page and "| First, cut |" in page
     assert "`the command`" in page and "3 seeds" in page
+    assert "All runs are of commit abc1234." in page
+    assert "Not measured on present code: Third." in page
 
 
-def test_verdicts_follow_paired_differences(finished):
-    plan, folder = finished
-    page = markdown(plan, collect(plan, folder), "x")
-    assert "| Second > First (target mAP) | +10.0, +11.0, +9.0 | shows |" in page
-    assert "| First > Second (target mAP) | -10.0, -11.0, -9.0 | reversed |" in page
-    assert "| cutting costs | -5.0, -1.0, +6.0 | tie |" in page
+def test_verdicts_follow_the_interval(finished):
+    said = {one["claim"]: one for one in content(*finished)["claims"]}
+    shown = said["Second > First (target mAP)"]
+    assert shown["verdict"] == "shows" and 8 < shown["low"] < 10 < shown["high"] < 12
+    assert len(shown["differences"]) == 3
+    assert said["First > Second (target mAP)"]["verdict"] == "reversed"
+    assert said["Third > First (target mAP)"]["verdict"] == "not run"
+    assert said["a control"]["verdict"] == "holds"
 
 
-def test_rows_that_were_not_run_are_named(finished):
-    plan, folder = finished
-    page = markdown(plan, collect(plan, folder), "x")
-    assert "Not run: Third." in page
-    assert "| Third > First (target mAP) | | not run |" in page
+def test_the_interval_holds_the_spread_of_seeds():
+    """Three seeds that disagree leave a claim open, however many queries agree within each."""
+    rng = np.random.default_rng(0)
+    gaps = np.array([[4.0], [-3.0], [1.0]]) + rng.normal(0, 0.1, (3, 500))
+    low, high = paired_interval(gaps)
+    assert low < -1 < 2 < high and verdict(low, high) == "open"
+    agreed = np.array([[1.0], [1.2], [0.9]]) + rng.normal(0, 0.1, (3, 500))
+    assert verdict(*paired_interval(agreed)) == "shows"
+    one_sided = rng.normal(0.5, 10, (3, 40))  # few queries that disagree
+    assert verdict(*paired_interval(one_sided)) == "open"
+
+
+def test_values_that_are_one_per_run_are_judged_by_seed():
+    rows = {"a": [{("", 0): 0.5}, {("", 0): 0.6}, {("", 0): 0.7}], "b": [{("", 0): 0.1}] * 3}
+    found = judge(dict(better="a", worse="b", test="log", metric="off"), rows)
+    assert found.verdict == "shows" and found.gain().startswith("+0.50 [")
 
 
 def test_missing_seeds_are_said_and_give_no_verdict(finished):
     plan, folder = finished
-    (folder / "second-s2" / "metrics.json").unlink()
-    page = markdown(plan, collect(plan, folder), "x")
-    assert "| Second (2 seeds) | 25.5 ± 7.8 | 51.0 ± 15.6 |" in page
-    assert "| Second > First (target mAP) | +10.0, +11.0 | too few seeds to say |" in page
+    for seed in (1, 2):
+        (folder / f"second-s{seed}" / "metrics.json").unlink()
+        (folder / f"second-s{seed}" / "queries_target.csv").unlink()
+    found = content(plan, folder)
+    assert "| Second (1 seed) |" in results_page.page(found)
+    first = found["claims"][0]
+    assert first["verdict"] == "too few seeds to say" and first["low"] is None
+
+
+def test_the_front_page_has_every_published_claim(finished):
+    plan, folder = finished
+    results = folder / "results"
+    results.mkdir()
+    (results / "plugin_synthped.json").write_text(json.dumps(content(plan, folder)))
+    page = front_page([folder / "plugin" / "reproduce.yaml"], results)
+    shown, missing = (line for line in page.splitlines() if "First (target mAP)" in line)
+    assert "| +6 mAP | +10." in shown and shown.endswith("| 3 | abc1234 | shows |")
+    assert "| +9 mAP |" in missing and missing.endswith("| not measured on present code |")
+    assert "a control" not in page
+
+
+def test_a_run_says_by_which_commit_it_was_made():
+    assert reproduce.commit() == "unknown" or len(reproduce.commit().rstrip("+")) >= 7
 
 
 def test_unknown_plans_keys_and_rows(tmp_path, finished):
     with pytest.raises(UserError, match="no plan for this table; there are plans for: none"):
-        read_plan(tmp_path / "other" / "reproduce.yaml")
+        read_plan(tmp_path / "none" / "other" / "reproduce.yaml")
     (tmp_path / "bad.yaml").write_text("title: x\nseeds: [0]\nruns: {}\nseed: 3\n")
     with pytest.raises(UserError, match="a plan has title, seeds, runs, retests, directions"):
         read_plan(tmp_path / "bad.yaml")

@@ -1,0 +1,167 @@
+"""Is a claim seen? Paired differences of two rows over queries and seeds, and a verdict by rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reidkit.evaluation.io.queries import read_queries
+from reidkit.evaluation.metrics.intervals import per_query_metrics
+
+SEEDS = 3  # fewer give no verdict
+DRAWS = 5000
+RULE = (
+    "Verdicts: the difference of two rows is taken query by query on equal seeds, and queries and "
+    f"seeds are drawn anew together, with replacement, {DRAWS:,} times. It **shows** when the 95 % "
+    "interval of the mean difference lies above zero, it is **reversed** when it lies below, and "
+    f"**open** otherwise; with fewer than {SEEDS} seeds there is no verdict. A control **holds** "
+    "when the interval does not lie above zero."
+)
+NOT_MEASURED = "not measured on present code"
+
+Scores = Mapping[tuple[str, int], float]  # (file, trial) of a query -> its score
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found of one claim.
+
+    Attributes:
+        claim: in words.
+        key: test set and metric, "source mAP".
+        differences: mean difference of each seed, in percent points, or as logged.
+        low, high: 95 % interval of the mean over seeds, None without a verdict.
+        verdict: shows, reversed, open, holds, fails, or why there is none.
+        published: the paper's gain, in words; "" where the paper has no such row.
+    """
+
+    claim: str
+    key: str
+    differences: list[float]
+    low: float | None
+    high: float | None
+    verdict: str
+    published: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a results file."""
+        return asdict(self)
+
+    def gain(self) -> str:
+        """The mean difference with its interval, or nothing."""
+        if not self.differences:
+            return ""
+        digits = 2 if self.key.startswith("log ") else 1
+        mean = f"{np.mean(self.differences):+.{digits}f}"
+        if self.low is None or self.high is None:
+            return mean
+        return f"{mean} [{self.low:+.{digits}f}, {self.high:+.{digits}f}]"
+
+
+def paired_interval(
+    gaps: NDArray[np.float64], draws: int = DRAWS, seed: int = 0
+) -> tuple[float, float]:
+    """The 95 % interval of a mean difference, queries and seeds drawn anew together.
+
+    Args:
+        gaps: (S, Q) difference of each seed and query; Q = 1 for values that are one per run.
+        draws: number of resampled means.
+        seed: of the drawing.
+
+    Raises:
+        ValueError: no gap.
+
+    Example:
+        >>> gaps = np.random.default_rng(0).normal(0.1, 0.5, (3, 200))
+        >>> low, high = paired_interval(gaps)
+        >>> 0 < low < 0.1 < high < 0.2
+        True
+    """
+    if not gaps.size:
+        raise ValueError("paired_interval needs a seed and a query at least")
+    rng = np.random.default_rng([seed, 2])
+    seeds, queries = gaps.shape
+    means = np.empty(draws)
+    for number in range(draws):
+        weights = np.bincount(rng.integers(0, seeds, seeds), minlength=seeds) / seeds
+        drawn = rng.integers(0, queries, queries) if queries > 1 else np.zeros(1, int)
+        means[number] = (weights @ gaps)[drawn].mean()
+    low, high = np.quantile(means, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def verdict(low: float, high: float, expect: str = "gain") -> str:
+    """The verdict on an interval.
+
+    Args:
+        low, high: of the difference.
+        expect: "gain", or "no gain" for a control.
+
+    Example:
+        >>> verdict(0.1, 0.4), verdict(-0.2, 0.4), verdict(-0.2, 0.4, "no gain")
+        ('shows', 'open', 'holds')
+    """
+    if expect == "no gain":
+        return "fails" if low > 0 else "holds"
+    return "shows" if low > 0 else "reversed" if high < 0 else "open"
+
+
+def read_scores(file: Path, metric: str) -> Scores:
+    """A metric of each valid query of a per-query table, in percent; empty without the file."""
+    if not file.is_file():
+        return {}
+    table = read_queries(file)
+    values = per_query_metrics(table, [metric], "drop").get(metric)
+    if values is None:
+        return {}
+    valid = table["n_positives"] > 0
+    files = [str(name) for name in table["file"][valid]]
+    trials = table.get("trial", np.zeros(len(valid), np.int64))[valid].tolist()
+    return dict(zip(zip(files, trials, strict=True), (100 * values).tolist(), strict=True))
+
+
+def judge(direction: Mapping[str, Any], scores: Mapping[str, list[Scores]]) -> Finding:
+    """The finding on one direction of a plan.
+
+    Args:
+        direction: of the plan: ``better``, ``worse`` and what else a plan may say of it.
+        scores: row -> one table per seed, empty where the seed was not run; rows of which nothing
+            was run are missing.
+    """
+    key = f"{direction.get('test', 'target')} {direction.get('metric', 'mAP')}"
+    claim = direction.get("claim") or f"{direction['better']} > {direction['worse']} ({key})"
+    published = str(direction.get("published", ""))
+    names = [direction["better"], direction["worse"]]
+    rows = [row for name in names for row in name.split(" - ")]
+    if any(row not in scores for row in rows):
+        return Finding(claim, key, [], None, None, "not run", published)
+    tables = [_gaps([[scores[row][s] for row in name.split(" - ")] for name in names])
+              for s in range(len(scores[rows[0]]))]  # fmt: skip
+    run = [table for table in tables if table]
+    if not run:
+        return Finding(claim, key, [], None, None, "not measured", published)
+    means = [float(np.mean(list(table.values()))) for table in run]
+    if len(run) < SEEDS:
+        return Finding(claim, key, means, None, None, "too few seeds to say", published)
+    shared = sorted(set.intersection(*(set(table) for table in run)))
+    gaps = np.array([[table[query] for query in shared] for table in run])
+    low, high = paired_interval(gaps)
+    said = verdict(low, high, direction.get("expect", "gain"))
+    return Finding(claim, key, means, low, high, said, published)
+
+
+def _gaps(sides: list[list[Scores]]) -> dict[tuple[str, int], float]:
+    """Difference of two sides by query, each a row or the difference of two; empty if not run."""
+    tables = [table for side in sides for table in side]
+    if not all(tables):
+        return {}
+    shared = set.intersection(*(set(table) for table in tables))
+    better, worse = (
+        {q: side[0][q] - sum(more[q] for more in side[1:]) for q in shared} for side in sides
+    )
+    return {query: better[query] - worse[query] for query in shared}
