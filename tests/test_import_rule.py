@@ -22,7 +22,7 @@ LEVELS = {
     "plugin": 1,
     "config": 2,
     "data": 4, "synthped": 5,
-    "models": 6, "evaluation": 6, "pose": 6, "viz": 7,
+    "models": 6, "evaluation": 6, "pose": 6, "viz": 7, "gallery": 7,
     "engine": 8,
     "bench": 9, "testing": 9, "report": 9,
     "cli": 10,

@@ -19,6 +19,7 @@ COMMANDS = {
     "push": "send a saved model to a hub",
     "pull": "copy a model from a hub",
     "evaluate": "score features from any source under a named protocol",
+    "gallery": "enrol people, search for them, erase them",
     "compare": "test whether two runs differ, query by query",
     "report": "show and explain a run, or two, as one HTML file",
     "doctor": "examine a data set or this installation",

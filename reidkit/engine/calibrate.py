@@ -9,19 +9,48 @@ from typing import Any
 
 import numpy as np
 from mmengine.config import Config
+from mmengine.dist import is_main_process
 from numpy.typing import ArrayLike, NDArray
 
 from reidkit.data.clips import ClipDataset
 from reidkit.data.crops import CropDataset
+from reidkit.data.datasets.held_out import HeldOutIdentities
+from reidkit.data.split import Split
 from reidkit.data.tracklets import TrackletSplit
 from reidkit.engine.domains import Domains
 from reidkit.engine.extract import embed_rows
+from reidkit.engine.fingerprint import model_fingerprint
 from reidkit.engine.folder import write_json
 from reidkit.errors import UserError
 from reidkit.evaluation.calibration import Calibration, calibrate
+from reidkit.evaluation.open_set import FILE as OPEN_SET
+from reidkit.evaluation.open_set import OpenSet, open_set, threshold_table
+from reidkit.structures import Embedding
 
 FILE = "calibration.json"
+HELD_OUT = "gallery"  # the split of a `HeldOutIdentities` reader that holds people not trained on
 IMAGES = 2000  # of whole people: thousands of pairs of either kind
+
+
+def calibrate_and_store(folder: Path, cfg: Config, model: Any, domains: Domains) -> str:
+    """Give a trained model's matcher its calibration, and store all that a run calibrates.
+
+    Args:
+        folder: of the run.
+        cfg, model, domains: see ``calibrate_run``.
+
+    Returns:
+        Thresholds of people who were held out, for people to read; "" where there are none.
+    """
+    model.matcher.calibration = calibrate_run(cfg, model, domains)
+    held = held_out_domain(model, domains)
+    known = calibrate_open_set(cfg, model, domains, held, HELD_OUT) if held else None
+    if is_main_process():
+        if model.matcher.calibration is not None:
+            store_calibration(folder, cfg, model.matcher.calibration)
+        if known is not None:
+            known.save(folder / OPEN_SET)
+    return threshold_table(known) if known is not None else ""
 
 
 def calibrate_run(cfg: Config, model: Any, domains: Domains) -> Calibration | None:
@@ -36,8 +65,15 @@ def calibrate_run(cfg: Config, model: Any, domains: Domains) -> Calibration | No
         model: has ``embed``, ``matcher`` and ``domains``.
         domains: gives the training split and its labels.
     """
-    domain = model.domains[0]
-    split = domains.split(domain, "train")
+    split = domains.split(model.domains[0], "train")
+    embedding, people, cameras = _people(cfg, model, domains, model.domains[0], split)
+    return calibrate(embedding, people, cameras, model.matcher, cfg.settings.seed)
+
+
+def _people(
+    cfg: Config, model: Any, domains: Domains, domain: str, split: Split
+) -> tuple[Embedding, NDArray[np.int64], NDArray[np.int64]]:
+    """Embeddings, identities and cameras of some people of a split."""
     options: dict[str, Any] = dict(
         size=tuple(cfg.input.size),
         resize=cfg.input.resize,
@@ -52,8 +88,47 @@ def calibrate_run(cfg: Config, model: Any, domains: Domains) -> Calibration | No
     rows = rows_of_people(split.identities, IMAGES, cfg.settings.seed)
     batch = 8 if isinstance(split, TrackletSplit) else 64
     embedding = embed_rows(model, dataset, rows, batch, cfg.settings.workers, "calibrating")
-    people, cameras = split.identities[rows], split.cameras[rows]
-    return calibrate(embedding, people, cameras, model.matcher, cfg.settings.seed)
+    return embedding, split.identities[rows], split.cameras[rows]
+
+
+def calibrate_open_set(
+    cfg: Config, model: Any, domains: Domains, domain: str, name: str = "train"
+) -> OpenSet | None:
+    """What thresholds of a search come from, on people of one split.
+
+    Args:
+        cfg: the resolved config.
+        model: trained; has ``embed`` and ``matcher``.
+        domains: gives the split and its labels.
+        domain: of the config.
+        name: of the split; its people are taken for seen where it is what the model was trained on.
+
+    Returns:
+        None where nobody is there twice.
+    """
+    split = domains.split(domain, name)
+    embedding, people, cameras = _people(cfg, model, domains, domain, split)
+    seen = name == "train" and domain in model.domains
+    origin, seed = model_fingerprint(cfg, model), cfg.settings.seed
+    return open_set(embedding, people, cameras, model.matcher, seen, seed, origin)
+
+
+def held_out_domain(model: Any, domains: Domains) -> str | None:
+    """The first training domain, where it holds people out of training (``data=<set>_val``)."""
+    first = model.domains[0]
+    held = isinstance(domains.reader(first), HeldOutIdentities)
+    return first if held else None
+
+
+def read_open_set(folder: Path, fingerprint: str) -> OpenSet | None:
+    """The open set that a run stored; None where it has none of this model.
+
+    Raises:
+        UserError: a file that holds something else.
+    """
+    file = folder / OPEN_SET
+    known = OpenSet.read(file) if file.is_file() else None
+    return known if known is not None and known.model == fingerprint else None
 
 
 def rows_of_people(identities: ArrayLike, limit: int, seed: int = 0) -> NDArray[np.int64]:

@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from reidkit.engine.calibrate import read_open_set
 from reidkit.engine.crop_inputs import Crop, Given, as_crops
+from reidkit.engine.fingerprint import model_fingerprint
 from reidkit.engine.ready import open_model
+from reidkit.evaluation.open_set import OpenSet
 from reidkit.structures import Embedding, Field, ReIDBatch
 
 
@@ -42,6 +45,21 @@ class Extractor:
     def labeller(self) -> Any:
         """The run's keypoint labeller, as for its first domain; built when images need it."""
         return self.run.domains.labeller()
+
+    @property
+    def name(self) -> str:
+        """What the model was opened as."""
+        return str(self.run.folder)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of weights, input and matcher: a gallery takes embeddings of equal ones alone."""
+        return model_fingerprint(self.cfg, self.model)
+
+    @cached_property
+    def open_set(self) -> OpenSet | None:
+        """What the thresholds of the run come from; None where it held no people out."""
+        return read_open_set(self.run.folder, self.fingerprint)
 
     def __call__(
         self,

@@ -14,7 +14,7 @@ from mmengine.dist import barrier, is_main_process
 from reidkit.config import render, with_keys
 from reidkit.config.override import parse_override
 from reidkit.engine.build import TrainingSet, unwrapped
-from reidkit.engine.calibrate import calibrate_run, read_calibration, store_calibration
+from reidkit.engine.calibrate import calibrate_and_store, read_calibration
 from reidkit.engine.devices import choose_device, choose_precision, start_processes
 from reidkit.engine.domains import Domains
 from reidkit.engine.evaluate import TestRun, build_evaluator, evaluate
@@ -199,10 +199,7 @@ class Run:
         self.model, self._tracker = unwrapped(runner.model), runner.visualizer
         self.model.load_state_dict(load_state(self.folder / CHECKPOINT))
         self.logs, self._steps = last_logs(runner), runner.iter
-        calibration = calibrate_run(self.cfg, self.model, self.domains)
-        self.model.matcher.calibration = calibration
-        if calibration is not None and is_main_process():
-            store_calibration(self.folder, self.cfg, calibration)
+        self._say(calibrate_and_store(self.folder, self.cfg, self.model, self.domains))
         self.seconds["train"] = time.time() - began
 
     def runners(self) -> Iterator[Any]:

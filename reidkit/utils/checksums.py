@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from reidkit.errors import UserError
 from reidkit.utils.io import sha256_file
@@ -53,3 +56,17 @@ def verify(folder: str | os.PathLike[str], noted: Mapping[str, str], advice: str
             raise UserError(f"{file}: cannot be read ({error.strerror}); {advice}") from None
         if not same:
             raise UserError(f"{file}: damaged, it differs from its checksum; {advice}")
+
+
+def content_digest(content: Mapping[str, Any]) -> str:
+    """SHA-256 of a description as JSON, whatever its order and spacing, without its ``checksum``.
+
+    Args:
+        content: texts, numbers, lists and dicts.
+
+    Example:
+        >>> content_digest(dict(a=1, b=2)) == content_digest(dict(b=2, a=1, checksum="x"))
+        True
+    """
+    kept = {key: value for key, value in content.items() if key != "checksum"}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()

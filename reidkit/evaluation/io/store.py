@@ -13,7 +13,6 @@ So that re-ranking, other protocols and other matchers need no second extraction
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import zipfile
@@ -29,7 +28,7 @@ from reidkit.data.split import Trial
 from reidkit.errors import UserError
 from reidkit.evaluation.labelled import LabelledEmbeddings, Labels
 from reidkit.structures import Embedding
-from reidkit.utils.checksums import checksums, verify
+from reidkit.utils.checksums import checksums, content_digest, verify
 from reidkit.utils.io import atomic_folder
 
 FORMAT = 2
@@ -85,16 +84,10 @@ def write_store(folder: str | Path, test: TestSet) -> None:
                 trials=[trial.name for trial in test.trials],
             )
             meta["files"] = checksums(new)
-            meta["checksum"] = _digest(meta)
+            meta["checksum"] = content_digest(meta)
             (new / "meta.json").write_text(json.dumps(meta, indent=1) + "\n")
     except FileExistsError as error:
         raise UserError(f"{error}; choose another folder for the features") from None
-
-
-def _digest(meta: Mapping[str, Any]) -> str:
-    """SHA-256 of a description, whatever its order and spacing, without its own checksum."""
-    content = {key: value for key, value in meta.items() if key != "checksum"}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _write_side(folder: Path, side: LabelledEmbeddings) -> None:
@@ -151,7 +144,7 @@ def read_meta(folder: Path) -> dict[str, Any]:
         raise UserError(
             f"{folder}: a store of format {known}, this version reads {FORMAT}; {_ADVICE}"
         )
-    if meta.get("checksum") != _digest(meta):
+    if meta.get("checksum") != content_digest(meta):
         raise UserError(f"{file}: damaged, it differs from its checksum; {_ADVICE}")
     lists = all(_texts(meta.get(key)) for key in ("sides", "trials"))
     if not (lists and isinstance(meta.get("protocol"), str) and isinstance(meta["files"], dict)):

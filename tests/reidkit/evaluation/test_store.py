@@ -36,7 +36,7 @@ def folder(tmp_path):
 def change(folder, **keys):
     """Replace keys of the description, with the checksum that belongs to it."""
     meta = json.loads((folder / "meta.json").read_text()) | keys
-    meta["checksum"] = stores._digest(meta)
+    meta["checksum"] = stores.content_digest(meta)
     (folder / "meta.json").write_text(json.dumps(meta))
 
 
