@@ -13,6 +13,7 @@ from typing import NoReturn
 from reidkit.errors import UserError
 from reidkit.utils.commands import examples
 from reidkit.utils.signals import Stopped, signals_as_exceptions
+from reidkit.utils.threads import limit_spinning
 from reidkit.utils.trouble import MachineError, machine_error
 
 Main = Callable[[list[str]], int | None]
@@ -38,6 +39,7 @@ def run_cli(main: Main, argv: Sequence[str] | None = None) -> int:
         ['a']
         0
     """
+    limit_spinning()
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]

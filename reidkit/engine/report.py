@@ -14,6 +14,7 @@ from reidkit.config.load import has_recipe
 from reidkit.engine.evaluate import TestRun
 from reidkit.utils.commands import cli_command
 from reidkit.utils.progress import clock
+from reidkit.utils.threads import busy_machine
 
 METRICS = ("mAP", "R1", "R5", "R10", "mINP", "mAP_official")  # columns of the table
 # what makes a number comparable, as far as the evaluator says it
@@ -27,7 +28,8 @@ def opening(cfg: Config, folder: Path, device: torch.device, precision: str) -> 
     """The run's first lines: what it uses and what it will write."""
     plugins = ", ".join(cfg.get("plugins", [])) or "none"
     epochs = " + ".join(str(stage.train.epochs) for stage in stage_configs(cfg))
-    return (
+    busy = busy_machine(torch.get_num_threads()) if device.type == "cpu" else ""
+    return (f"{busy}\n" if busy else "") + (
         f"data    {cfg.data.name} (data={cfg.groups.data}), folder {cfg.settings.data_root}\n"
         f"recipe  {cfg.groups.recipe}: {epochs} epochs of batches of "
         f"{cfg.train.batch_size}, input {'x'.join(map(str, cfg.input.size))}\n"
