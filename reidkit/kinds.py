@@ -146,7 +146,12 @@ KINDS: dict[str, Kind] = {
             "Split; protocol: how papers test on it (a name in reidkit.evaluation.PROTOCOLS); "
             "trials() -> repetitions of the test as Trials, empty for one; ``labels``: names of "
             "the labels that its splits bring (Split.labels).",
-            ("reidkit.data", "reidkit.synthped.reader", "reidkit.synthped.video_reader"),
+            (
+                "reidkit.data",
+                "reidkit.synthped.reader",
+                "reidkit.synthped.composites",
+                "reidkit.synthped.video_reader",
+            ),
             root="DATASETS",
         ),
         Kind(

@@ -1,6 +1,7 @@
 # DG-Net: one network learns from real people and from people whom it dresses itself. Needs a
-# teacher, which is trained first when it is missing.
+# teacher, and in minutes a generator that all rows share; both are trained first when missing.
 # python tools/train.py configs/dgnet/dgnet.py
+# python tools/train.py configs/dgnet/dgnet.py recipe=long
 # python tools/train.py configs/dgnet/dgnet.py recipe=paper data=market1501
 # Another finished run as teacher: prerequisites.teacher.run=runs/other
 # Stripes of the body in place of the released code's channels: model.networks.slices=stripe
@@ -48,37 +49,51 @@ train = dict(sampler=dict(type="dgnet/PairSampler"), optimizer=None)
 hooks = dict(samples=dict(type="SampleHook", interval=1, count=8))
 
 
-def _starts(steps):
-    """Composites teach from 30 % of the run on, ramps take 4 %: iterations of the terms."""
-    late, ramp = 3 * steps // 10, steps // 25
-    slow, fast = dict(start=late, ramp=ramp), dict(start=late, ramp=ramp // 2)
+def _starts(codes, composites, ramp):
+    """Iterations at which the codes' terms and the composites' begin, and what they grow for."""
+    code, late = dict(start=codes, ramp=ramp), dict(start=composites, ramp=ramp)
     return dict(
-        id_fine=slow, structure_code=fast, appearance_code=fast, cycle=slow, primary=slow, fine=slow
+        structure_code=dict(start=codes, ramp=ramp // 2),
+        appearance_code=dict(start=codes, ramp=ramp // 2),
+        cycle=code,
+        id_fine=late,
+        primary=late,
+        fine=late,
     )
 
 
+_generator = dict(config="dgnet/generator", run=None, overrides=[])
+_adamw = dict(
+    reid=dict(type="AdamW", lr=2e-3, weight_decay=0.01),
+    generator=dict(type="Adam", lr=1e-3, betas=(0.0, 0.999)),
+    discriminator=dict(type="Adam", lr=2e-4, betas=(0.0, 0.999)),
+)
+_narrow = dict(
+    networks=dict(
+        dim=128,
+        structure_dim=8,
+        mlp_dim=128,
+        discriminator_dim=8,
+        passes="joint",  # batch statistics of 8 crops would be noise
+    ),
+    transforms=dict(
+        train=dict(crop=dict(pad=5)),
+        identity=dict(erase=None),  # as the teacher
+    ),
+)
+
 recipes = dict(
     finetune=None,  # its generator starts from nothing
+    # a run goes on from the generator's last iteration, at the teacher's rate and batch size
     quick=dict(
-        model=dict(
-            networks=dict(
-                dim=128,
-                structure_dim=8,
-                mlp_dim=128,
-                discriminator_dim=8,
-                passes="joint",  # batch statistics of 4 crops would be noise
-            ),
-            terms=_starts(20 * 35),
-            transforms=dict(train=dict(crop=dict(pad=5))),
-        ),
-        train=dict(
-            sampler=dict(steps=35),
-            optimizers=dict(
-                reid=dict(type="AdamW", lr=1e-3, weight_decay=0.01),
-                generator=dict(type="Adam", lr=1e-3, betas=(0.0, 0.999)),
-                discriminator=dict(type="Adam", lr=2e-4, betas=(0.0, 0.999)),
-            ),
-        ),
+        prerequisites=dict(generator=_generator),
+        model=dict(terms=_starts(210, 600, 28), **_narrow),
+        train=dict(sampler=dict(steps=40), optimizers=_adamw),
+    ),
+    long=dict(
+        prerequisites=dict(generator=_generator),
+        model=dict(terms=_starts(1500, 6000, 200), **_narrow),
+        train=dict(sampler=dict(steps=100), optimizers=_adamw),
     ),
     paper=dict(
         model=dict(
@@ -89,7 +104,7 @@ recipes = dict(
                 discriminator_dim=32,
                 passes="separate",
             ),
-            terms=_starts(100 * 1000),
+            terms=_starts(30_000, 30_000, 4_000),
             transforms=dict(train=dict(crop=dict(pad=10))),
         ),
         train=dict(

@@ -28,6 +28,15 @@ recipes = dict(
             schedule=dict(type="one_cycle", pct_start=0.3),
         ),
     ),
+    long=dict(
+        model=dict(head=dict(dim=128), transforms=dict(train=dict(crop=dict(pad=5)))),
+        train=dict(
+            epochs=28,
+            batch_size=32,
+            optimizer=dict(type="AdamW", lr=2e-3, weight_decay=0.01),
+            schedule=dict(type="one_cycle", pct_start=0.3),
+        ),
+    ),
     finetune=dict(
         model=dict(
             head=dict(dim=512),

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from reidkit.config.ranges import COUNT, COUNTS, FACTOR, WHOLE, Bounds
 from reidkit.data.transforms import Normalize
+from reidkit.engine.run import Run
 from reidkit.errors import UserError
 from reidkit.models.base import TrainableModel
 from reidkit.models.preprocess import ReIDPreprocessor
@@ -58,12 +59,13 @@ class DGNet(TrainableModel):
         precision: "fp32", "bf16" or "fp16", of training; losses, the penalty on D and embeddings
             are float32 in any case.
         channels_last: memory layout of images and weights.
-        runs: role -> run folder; ``runs["teacher"]`` is loaded. Supplied by the framework, in
+        runs: role -> run folder; ``runs["teacher"]`` is loaded, and from ``runs["generator"]``, a
+            run of this model, all networks and the iteration. Supplied by the framework, in
             training only.
 
     Raises:
         ValueError: an option outside the above.
-        UserError: images too small for the dilations; a teacher that does not fit.
+        UserError: images too small for the dilations; a teacher or generator that does not fit.
 
     Source:
         DG-Net, arXiv 1904.07223, and the released code; departures: plugins/dgnet/README.md.
@@ -119,9 +121,26 @@ class DGNet(TrainableModel):
         self.register_buffer("iteration", torch.zeros((), dtype=torch.long))
         if channels_last:
             self.to(memory_format=torch.channels_last)
+        if runs and "generator" in runs:
+            self._start_from(runs["generator"])
         if runs and "teacher" in runs and self.objective.terms["primary"].weight:
             # frozen, and rebuilt from its run: no part of this model's state
             self.objective.teacher = Teacher.of_run(runs["teacher"], num_identities, self.normalize)
+
+    def _start_from(self, run: str) -> None:
+        """Go on from another run: its networks, and its iteration, which the terms count from."""
+        loaded = Run.open(run, model_only=True).model
+        if not isinstance(loaded, DGNet):
+            raise UserError(f"generator {run}: {type(loaded).__name__} is no DGNet")
+        try:
+            self.networks.load_state_dict(loaded.networks.state_dict())
+        except RuntimeError as error:
+            raise UserError(
+                f"generator {run}: its networks are not this model's ({error}); name a run of "
+                "the same model.networks and model.backbone, or leave it out: "
+                "~prerequisites.generator"
+            ) from None
+        self.iteration.copy_(loaded.iteration)  # type: ignore[operator]
 
     # -- what the framework asks of a model ---------------------------------------------------
     @property

@@ -42,6 +42,8 @@ class Shot:
         seed: of the benchmark.
         style: another domain whose cameras render this shot; None is the domain's own.
         kind: "person"; "junk" has a hopeless box; "empty" shows nobody.
+        wearer: identity whose body and clothes are shown in this one's pose, place and box; None:
+            its own.
 
     Raises:
         ValueError: unknown domain, style, preset or kind; camera or numbers out of range.
@@ -57,6 +59,7 @@ class Shot:
     style: str | None = None
     kind: str = "person"
     length: int = 0
+    wearer: int | None = None
 
     def __post_init__(self) -> None:
         allowed = dict(domain=DOMAINS, style=(None, *DOMAINS), preset=tuple(PRESETS))
@@ -125,7 +128,8 @@ def render(shot: Shot, size: tuple[int, int] | None = None) -> Crop:
     look = cam.look(preset, shot.seed, style, shot.camera, group)
     place = cam.place(preset, shot.seed, shot.domain, shot.camera)
     tracks, frames = stream("track", *who), stream("frame", *who, shot.frame)
-    person = make_person(preset, shot.seed, shot.domain, shot.identity)
+    shown = shot.identity if shot.wearer is None else shot.wearer
+    person = make_person(preset, shot.seed, shot.domain, shown)
     pose = _pose(tracks, preset, place, shot.frame)
     body = bd.dress(person, pose, place.pitch, look.sun)
     table = np.zeros(((3 + SLOTS) * it.ITEMS, 3), np.uint8)

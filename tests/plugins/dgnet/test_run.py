@@ -38,6 +38,7 @@ NARROW = (
     "model.networks.dim=8", "model.networks.discriminator_dim=4",
     "model.networks.dilations=(1,2,3)", "model.terms.primary.start=1",
     "model.terms.primary.ramp=2", "model.terms.cycle.start=1", "model.terms.cycle.ramp=2",
+    "~prerequisites.generator",  # all in one run, as the paper has it
     'prerequisites.teacher.overrides=["train.epochs=1","train.batch_size=8","model.backbone.width=8"]',
 )  # fmt: skip
 
@@ -99,6 +100,26 @@ def test_the_teacher_is_trained_first_and_the_run_leaves_samples(unbroken, root)
     assert int(state["state_dict"]["iteration"]) == 6
     assert set(state["optimizer"]) == {"reid", "generator", "discriminator"}
     assert not any("teacher" in name for name in state["state_dict"])
+
+
+def test_rows_go_on_from_the_generator_that_they_share(root):
+    """Its networks and its iteration, from which the terms count; trained first, once."""
+    few = ("train.batch_size=8", "train.sampler.steps=2", "train.epochs=1")
+    sizes = [one for one in NARROW if one.startswith(("model.backbone", "model.networks"))]
+    shared = [one for one in NARROW if one.startswith("model.")]
+    overrides = [*few, *sizes]
+    where = [f"settings.data_root={root / 'data'}", f"settings.work_dir={root / 'runs'}"]
+    given = [*SMALL, *shared, *where, f"prerequisites.generator.overrides={overrides!r}"]
+    one = ["--work-dir", str(root / "shared"), "train.epochs=1"]
+    assert train(["configs/dgnet/no_composites.py", *given, *one]) == 0
+    generator = load_checkpoint(
+        root / "runs/dgnet-generator-market1501-quick-s0/checkpoints/last.pth"
+    )["state_dict"]
+    state = load_checkpoint(root / "shared/checkpoints/last.pth")["state_dict"]
+    assert (int(generator["iteration"]), int(state["iteration"])) == (2, 4)
+    moved = [(state[name] - value).abs().max() for name, value in generator.items()
+             if name.endswith("weight") and "decoder" in name]  # fmt: skip
+    assert 0 < max(moved) < 0.05  # two steps of Adam at 1e-3 from the same weights
 
 
 def test_killed_and_resumed_equals_unbroken(unbroken, root):

@@ -1,0 +1,95 @@
+"""Composites without a generator: people of SynthPed's training set in one another's poses.
+
+What a perfect generator of composites would give a method that trains on them: an upper bound.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from reidkit.data.split import Split
+from reidkit.registry import DATASETS
+from reidkit.synthped import layout
+from reidkit.synthped import plan as pl
+from reidkit.synthped.keys import stream
+from reidkit.synthped.reader import SynthPed
+
+
+def contents(preset: str, domain: str, seed: int, style: str | None, each: int) -> layout.Contents:
+    """Everything the folder of composites holds.
+
+    Args:
+        preset, domain, seed, style: see ``Shot``.
+        each: composites of every training crop.
+
+    Raises:
+        ValueError: ``each`` below 1.
+
+    Example:
+        >>> items = contents("tiny", "A", 0, None, 2).items
+        >>> len(items), all(i.shot.wearer == int(i.path[-20:-16]) for i in items)
+        (144, True)
+    """
+    if each < 1:
+        raise ValueError(f"each must be at least 1, got {each}")
+    real = [i for i in pl.plan(preset, domain, seed, style) if i.path.startswith(f"{pl.TRAIN}/")]
+    items = []
+    for row, item in enumerate(real):
+        rng = stream("composites", seed, domain, row)
+        for number in range(each):
+            lent = real[int(rng.integers(len(real)))]  # pose, camera, box, background
+            _, place, frame, _ = Path(lent.path).stem.split("_")
+            camera, wearer = place.partition("s")[0], item.shot.identity
+            name = f"{wearer:04d}_{camera}s{number + 1}_{frame}_{row % 100:02d}.jpg"
+            items.append(pl.Item(f"{pl.TRAIN}/{name}", replace(lent.shot, wearer=wearer)))
+    made_of = dict(preset=preset, domain=domain, seed=seed, style=style, composites=each)
+    return layout.Contents(sorted(items, key=lambda item: item.path), made_of)
+
+
+@DATASETS.register_module()
+class SynthPedComposites(SynthPed):
+    """Training crops of SynthPed in which an identity stands in another crop's pose and place.
+
+    The identity of a composite is whose body and clothes it shows; the training people are those of
+    ``SynthPed`` with the same options. There are no test images.
+
+    Args:
+        data_root, domain, preset, style, seed: see ``SynthPed``.
+        each: composites of every training crop.
+
+    Raises:
+        ValueError: unknown domain, preset or style; ``each`` below 1.
+    """
+
+    title = "SynthPed composites"
+    needed = (f"{pl.TRAIN}/", "truth.npz", "manifest.json")
+    how = "call prepare()"
+
+    def __init__(
+        self,
+        data_root: str,
+        domain: str = "A",
+        preset: str = "standard",
+        style: str | None = None,
+        seed: int = 0,
+        each: int = 4,
+    ):
+        super().__init__(data_root, domain, preset, style, seed)
+        self.contents = contents(preset, domain, seed, self.style, each)
+        folder = self.folder.with_name(f"{self.folder.name}_composites{each}")
+        self.root = self.name = folder.relative_to(data_root).as_posix()
+        self.key = self.name
+        crops, people = self.counts["train"]
+        self.counts = {"train": (each * crops, people)}
+
+    def prepare(self) -> None:
+        """Render what is missing (progress bar, all CPUs, resumable), or see that all is there."""
+        layout.write_contents(self.folder, self.contents)
+        super(SynthPed, self).prepare()
+
+    def read(self, folder: Path) -> dict[str, Split]:
+        """See ``Reader.read``: the training split alone."""
+        truth = layout.load_truth(folder)
+        rows = {path: row for row, path in enumerate(truth["paths"].tolist())}
+        return {"train": self._complete(self.read_folder(folder, self.train, "train"), truth, rows)}

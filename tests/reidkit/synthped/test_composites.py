@@ -1,0 +1,43 @@
+"""Composites without a generator: an identity in another crop's pose, place and box."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from reidkit.synthped import plan
+from reidkit.synthped.composites import SynthPedComposites, contents
+from reidkit.synthped.world import Shot, render
+
+
+def test_every_crop_gives_composites_in_poses_of_the_training_set():
+    items = contents("tiny", "A", 0, None, 3).items
+    real = [i for i in plan.plan("tiny", "A") if i.path.startswith(f"{plan.TRAIN}/")]
+    assert len({i.path for i in items}) == len(items) == 3 * len(real)
+    worn = [i.shot.wearer for i in items]
+    assert {n: worn.count(n) for n in set(worn)} == {n: 18 for n in range(1, 13)}
+    assert {replace(i.shot, wearer=None) for i in items} <= {i.shot for i in real}
+    assert np.mean([i.shot.wearer != i.shot.identity for i in items]) > 0.8
+    with pytest.raises(ValueError, match="each must be at least 1, got 0"):
+        contents("tiny", "A", 0, None, 0)
+
+
+def test_the_wearer_stands_in_the_other_ones_pose_and_box():
+    own = render(Shot("A", 5, 2), (128, 64))
+    other = render(Shot("A", 5, 2, wearer=9), (128, 64))
+    again = render(Shot("A", 9, 2), (128, 64))
+    assert own.heading == other.heading != again.heading and own.seconds == other.seconds
+    np.testing.assert_array_equal(own.box_error, other.box_error)
+    difference = np.abs(own.image.astype(int) - other.image).mean(2)
+    assert difference[own.parts > 0].mean() > 2 * difference[own.parts == 0].mean()
+    same = render(Shot("A", 5, 2, wearer=5), (128, 64))
+    np.testing.assert_array_equal(own.image, same.image)
+
+
+def test_the_reader_brings_a_training_split_of_the_same_people(tmp_path):
+    reader = SynthPedComposites(str(tmp_path), preset="tiny", each=1)
+    reader.prepare()
+    splits = reader.splits()
+    assert list(splits) == ["train"] and len(splits["train"]) == 72
+    assert set(splits["train"].identities.tolist()) == set(range(1, 13))
+    assert splits["train"].times is not None and splits["train"].pictures == "synthped"
