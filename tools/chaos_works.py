@@ -20,6 +20,7 @@ DGNET = (
     "model.networks.structure_dim=2", "model.networks.mlp_dim=8", "model.networks.dim=8",
     "model.networks.discriminator_dim=4", "model.networks.dilations=(1,2,3)",
     "train.sampler.steps=3", "train.batch_size=8", "hooks.samples.interval=3",
+    "~prerequisites.generator",
     'prerequisites.teacher.overrides=["train.epochs=1","train.batch_size=8","model.backbone.width=8"]',
 )  # fmt: skip
 

@@ -8,4 +8,3 @@ model = dict(
     terms=dict(id_fine=dict(weight=0.0), primary=dict(weight=0.0), fine=dict(weight=0.0)),
     matcher=dict(beta=0.0),
 )
-recipes = dict(paper=None)  # its baseline is baseline.py

@@ -9,4 +9,3 @@ data = dict(
     domains=dict(composites=dict(type="SynthPedComposites", domain="A", preset="few_shot", each=4))
 )
 model = dict(losses=dict(composites=dict(domain="composites", loss=dict(type="CrossEntropyLoss"))))
-recipes = dict(paper=None)  # of rendered people alone
