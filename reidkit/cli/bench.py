@@ -15,6 +15,7 @@ TASKS = {
     "data": "decoding and resizing against PIL + torchvision",
     "train": "the training step against a plain float32 loop",
     "labels": "part labels against a loop of mmpose.apis.inference_topdown",
+    "gallery": "searching a gallery against vector libraries",
     "evaluation": "ranking, re-ranking and verification against the usual ways",
 }
 

@@ -14,6 +14,8 @@ from reidkit.evaluation.open_set import OpenSet
 from reidkit.gallery.manifest import Manifest
 from reidkit.structures import Embedding
 
+STEP = 4096  # images looked at together
+
 
 class EmbeddingModel(Protocol):
     """What a gallery asks of a model; ``reidkit.load`` gives one.
@@ -99,9 +101,11 @@ def embedded(
         made = model(crops, batch_size, cameras=cameras)
     tensors = {n: t.detach().float().cpu().contiguous() for n, t in made._tensors().items()}
     for name, tensor in tensors.items():
-        bad = ~torch.isfinite(tensor.flatten(1)).all(1)
-        if bad.any():
-            raise ValueError(f"{name} of image {int(bad.nonzero()[0])} is NaN or infinite")
+        for rows in torch.arange(len(tensor)).split(STEP):
+            bad = ~torch.isfinite(tensor[rows[0] : rows[-1] + 1].flatten(1)).all(1)
+            if bad.any():
+                row = int(rows[bad][0])
+                raise ValueError(f"{name} of image {row} is NaN or infinite")
     return Embedding(**tensors)
 
 
