@@ -26,6 +26,8 @@ COLUMNS = 4096  # images of a tile, of many queries
 TILE_MB = 8  # raw numbers of a tile whose preparation is not kept
 EXTRA_MB = 32  # what preparing all images may add to main memory
 QUERIES = 256  # that are compared with a tile together
+STAGES = (256, 4096)  # columns of the first tile up to which the nearest are looked for beforehand
+MOST = 32  # times k values of a tile that are sorted; of more, the k smallest are found first
 
 
 class SearchedImages:
@@ -167,22 +169,36 @@ def _search(
 
 def _take(table: NDArray, first: int, best: NDArray, where: NDArray) -> None:
     """Merge a tile (Q, w) into the first k of each query; equal values stay in gallery order."""
+    start = 0
+    if np.isinf(best[:, -1]).any():  # a few images first, so that few of the others are below
+        for start, stop in zip((0, *STAGES), STAGES, strict=False):
+            _merge(table[:, start:stop], first + start, best, where)
+        start = STAGES[-1]
+    if start < table.shape[1]:
+        _merge(table[:, start:], first + start, best, where)
+
+
+def _merge(table: NDArray, first: int, best: NDArray, where: NDArray) -> None:
+    """As ``_take``, of some columns."""
+    if not table.shape[1]:
+        return
     rows = np.flatnonzero(table.min(axis=1) < best[:, -1])
     if not len(rows):
         return
     k = best.shape[1]
-    below = table[rows] < best[rows, -1:]
+    some = table if len(rows) == len(table) else table[rows]
+    below = some < best[rows, -1:]
     counts = below.sum(1)
-    if counts.max() > 4 * k:  # the first tiles: most of their values are below
-        last = np.partition(table[rows], k - 1, axis=1)[:, k - 1 : k]
-        below = table[rows] <= np.minimum(last, np.nextafter(best[rows, -1:], -np.inf))
+    if counts.max() > MOST * k:
+        last = np.partition(some, k - 1, axis=1)[:, k - 1 : k]
+        below &= some <= last
         counts = below.sum(1)
     row, column = np.nonzero(below)
     place = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
     values = np.full((len(rows), k + counts.max()), np.inf, np.float32)
     images = np.full(values.shape, -1, np.int64)
     values[:, :k], images[:, :k] = best[rows], where[rows]
-    values[row, k + place] = table[rows[row], column]
+    values[row, k + place] = some[row, column]
     images[row, k + place] = first + column
     order = np.argsort(values, axis=1, kind="stable")[:, :k]
     best[rows] = np.take_along_axis(values, order, 1)
