@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # on a machine that has the packages and cannot set up, whatever python3 is there is used
 GPU_PY = $(if $(wildcard $(PY)),$(PY),$(PYTHON))
 
-.PHONY: train test check bench gpu docs setup weights lock clean
+.PHONY: train test check bench gpu docs site browser setup weights lock clean
 .DEFAULT_GOAL := train
 
 train: setup
@@ -37,6 +37,11 @@ gpu:
 docs: setup
 	$(PY) tools/docs.py components
 	$(PY) tools/docs.py plugins
+
+# what the tests in a browser need beside it: Debian's chromium and chromium-driver, npm
+browser: setup
+	$(UV) pip install selenium
+	npm install --no-save --no-package-lock axe-core
 
 setup: $(VENV)/.ready
 

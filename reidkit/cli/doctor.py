@@ -18,6 +18,7 @@ EXAMPLES = """examples:
   python tools/doctor.py data data/mine 'camera=_cam(\\d+)' --write mine     then: data=mine
   python tools/doctor.py data data/mine --reader ImageTable table=crops.csv --every 10
   python tools/doctor.py data mine                               a file of configs/_base_/data
+  python tools/doctor.py labels RUN --out suspects.csv           labels that look wrong
   python tools/doctor.py env
 The exit status is 1 when there is an error."""
 
@@ -50,11 +51,20 @@ def main(argv: list[str]) -> int:
     data.add_argument("--every", type=int, default=1, help="decode only each n-th file")
     data.add_argument("--write", metavar="NAME", help="write the data group, for data=NAME")
     data.add_argument("options", nargs="*", metavar="key=value", help="options of the reader")
+    labels = commands.add_parser("labels", help="images whose label looks wrong to a run's model")
+    labels.add_argument("run", help="run folder")
+    labels.add_argument("--test", metavar="DOMAIN", help="default: the run's first test")
+    labels.add_argument("--share", type=float, default=0.06, help="of images listed at most")
+    labels.add_argument("--out", type=Path, metavar="CSV", help="write them as corrections")
     commands.add_parser("env", help="versions that work together, and what is missing for what")
     typed, rest = split_overrides(argv)
     args = command.parse_args(rest)
     if args.command == "env":
         return environment()
+    if args.command == "labels":
+        from reidkit.cli.doctor_labels import examine_labels
+
+        return examine_labels(args.run, typed, args.test, args.share, args.out)
     if args.every < 1:
         raise UserError(f"--every must be at least 1, got {args.every}")
     if args.options:
@@ -86,7 +96,7 @@ def data_set(
     from reidkit.data.datasets.layouts import find_reader
     from reidkit.evaluation.protocols import find_protocol
 
-    options = _options(typed)
+    options = reader_options(typed)
     if not Path(place).is_dir() and "/" not in place and reader_name is None:
         reader, options = group_reader(place, options)
     else:
@@ -108,7 +118,7 @@ def data_set(
     return 1 if errors else 0
 
 
-def _options(typed: Sequence[str]) -> dict[str, Any]:
+def reader_options(typed: Sequence[str]) -> dict[str, Any]:
     """Values as Python literals where they are some, else as text: patterns need no quotes."""
     options: dict[str, Any] = {}
     for option in typed:

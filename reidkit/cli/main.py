@@ -21,6 +21,7 @@ COMMANDS = {
     "evaluate": "score features from any source under a named protocol",
     "gallery": "enrol people, search for them, erase them",
     "compare": "test whether two runs differ, query by query",
+    "browse": "look through a data set, search it, correct labels; in the browser",
     "report": "show and explain a run, or two, as one HTML file",
     "doctor": "examine a data set or this installation",
     "crops": "cut crops out of sequences or videos",

@@ -12,9 +12,28 @@ import torch
 from reidkit.engine.evaluate import build_evaluator, embed_test
 from reidkit.engine.run import Run
 from reidkit.errors import UserError
-from reidkit.evaluation.io.store import TestSet, read_meta
+from reidkit.evaluation.io.store import TestSet, read_meta, read_store, write_store
 from reidkit.evaluation.labelled import LabelledEmbeddings
 from reidkit.utils.io import sha256_file
+
+FOLDER = "features"  # of a run folder
+
+
+def features(run: Run, test: str, folder: Path | None = None) -> TestSet:
+    """The features of a test set, extracted and kept if there are none yet.
+
+    Args:
+        run: has a model and a folder.
+        test: domain that is tested.
+        folder: of the stores, one per test; None: ``features`` in the run folder.
+
+    Raises:
+        UserError: a store of another origin; data that is missing.
+    """
+    place, origin = (folder or run.folder / FOLDER) / test, origin_of(run)
+    if not is_of_run(place, origin):
+        write_store(place, embedded(run, test, dict(run=str(run.folder), origin=origin)))
+    return read_store(place)
 
 
 def embedded(run: Run, test: str, meta: dict[str, Any]) -> TestSet:

@@ -15,6 +15,7 @@ from reidkit.evaluation.labelled import LabelledEmbeddings
 from reidkit.report import charts
 from reidkit.report.crops import Crops
 from reidkit.report.evidence import Evidence, evidence, has_evidence
+from reidkit.report.people import called
 from reidkit.report.ranking import Ranking
 
 COUNTS = {"worst": 10, "best": 5, "random": 8, "better": 6, "worse": 6}
@@ -116,9 +117,9 @@ def image_of(side: LabelledEmbeddings, row: int, crops: Crops) -> dict[str, Any]
     labels = side.labels
     assert labels.paths is not None
     path: Any = labels.paths[row]
-    is_person = labels.identities[row] > DISTRACTOR
+    name = called(labels, row)
     return dict(
-        who=f"identity {labels.person(row)}" if is_person else "distractor",
+        who=f"identity {name}" if labels.identities[row] > DISTRACTOR else name,
         camera=int(labels.cameras[row]),
         file=short(path),
         uri=crops.uri(path),

@@ -9,8 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from reidkit.evaluation.labelled import LabelledEmbeddings
-from reidkit.evaluation.matchers.base import join_parts
-from reidkit.structures import Embedding
+from reidkit.evaluation.matchers.base import flat_vectors
 
 PEOPLE, IMAGES = 24, 480
 
@@ -71,7 +70,7 @@ def embedding_map(
     first = rows[rows < len(query)], rows[rows >= len(query)] - len(query)
     vectors = np.concatenate(
         [
-            _flat(side.embedding[torch.from_numpy(r)])
+            flat_vectors(side.embedding[torch.from_numpy(r)])
             for (side, _), r in zip(sides, first, strict=True)
         ]
     )
@@ -87,13 +86,3 @@ def embedding_map(
     return EmbeddingMap(
         plane.astype(np.float64), numbers, names, cameras, queries[rows], len(everyone)
     )
-
-
-def _flat(embedding: Embedding) -> NDArray[np.float32]:
-    """Vectors of length 1 (n, D) of any embedding."""
-    if embedding.vectors is not None:
-        flat = join_parts(embedding.vectors)
-    else:
-        assert embedding.maps is not None
-        flat = embedding.maps.float().mean((2, 3))
-    return torch.nn.functional.normalize(flat, dim=1).numpy()

@@ -142,7 +142,7 @@ def _render(
         )  # fmt: skip
         count += sum(one.shown for one in crops)
     page = {**fixed, "tests": tests, "pictures": count, "tag_titles": TITLES}
-    return _environment().get_template("report.html").render(page)
+    return environment().get_template("report.html").render(page)
 
 
 def _crops(source: Source, test: str, height: int, quality: int) -> Crops:
@@ -208,14 +208,14 @@ def _doctor(sources: Sequence[Source]) -> list[dict[str, Any]]:
 
 
 @functools.cache
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
     """Templates of this package; everything that they are given is escaped."""
     loader = jinja2.PackageLoader("reidkit.report")
     made = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    for name in ("style.css", "script.js"):
+    for name in ("style.css", "script.js", "browse.js"):
         source = loader.get_source(made, name)[0]
         made.globals[name.replace(".", "_")] = Markup(source)  # our own files, no data in them
         digest = base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reidkit.data.identities import DISTRACTOR
+from reidkit.evaluation.labelled import Labels
 from reidkit.report.ranking import Ranking
 
 
@@ -61,9 +63,16 @@ def hardest(ranking: Ranking, count: int = 20) -> list[Person]:
         scores = ranking.precision[rows]
         worst = int(rows[int(np.argmin(scores))])
         found = float((ranking.first[rows] == 1).mean())
-        name = labels.person(worst)
-        people.append(Person(identity, name, len(rows), float(scores.mean()), found, worst))
+        people.append(
+            Person(identity, called(labels, worst), len(rows), float(scores.mean()), found, worst)
+        )
     return sorted(people, key=lambda one: (one.precision, one.identity))[:count]
+
+
+def called(labels: Labels, row: int) -> str:
+    """What an image's identity is called; "distractor" where it is nobody's who is looked for."""
+    is_person = labels.identities[row] > DISTRACTOR
+    return labels.person(row) if is_person else "distractor"
 
 
 def confusions(ranking: Ranking, count: int = 20) -> list[Confusion]:
@@ -81,6 +90,6 @@ def confusions(ranking: Ranking, count: int = 20) -> list[Confusion]:
     for (identity, _), rows in pairs.items():
         row = min(rows, key=lambda one: float(ranking.distances[one, 0]))
         place, distance = int(ranking.places[row, 0]), float(ranking.distances[row, 0])
-        names = labels.person(row), shown.person(place)
+        names = called(labels, row), called(shown, place)
         listed.append(Confusion(*names, len(rows), int(own[identity]), row, place, distance))
     return sorted(listed, key=lambda one: (-one.count, one.distance))[:count]

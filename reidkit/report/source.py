@@ -10,13 +10,10 @@ from typing import Any
 from reidkit.data.split import Split
 from reidkit.engine.evaluate import build_evaluator
 from reidkit.engine.run import Run
-from reidkit.engine.stores import embedded, is_of_run, origin_of
+from reidkit.engine.stores import FOLDER, features
 from reidkit.errors import UserError
-from reidkit.evaluation.io.store import TestSet, read_store, write_store
 from reidkit.report.ranking import Ranking, rank_test
 from reidkit.report.run_files import RunFiles
-
-FOLDER = "features"  # of a run folder
 
 
 @dataclass
@@ -55,7 +52,7 @@ class Source:
     @staticmethod
     def open(
         folder: Path,
-        features: Path | None = None,
+        stores: Path | None = None,
         overrides: Sequence[str] = (),
         pictures: bool | None = None,
     ) -> Source:
@@ -65,7 +62,7 @@ class Source:
 
         Args:
             folder: of the run; it is data, nothing in it is executed.
-            features: folder of the stores, one per test; None: ``features`` in the run folder.
+            stores: folder of the features, one store per test; None: in the run folder.
             overrides: such as ``settings.data_root=...``, as on the command line.
             pictures: show crops; None: as the run's ``settings.pictures`` says.
 
@@ -75,14 +72,12 @@ class Source:
         run = Run.open(folder, overrides)
         files = RunFiles.read(folder, run.cfg)
         shown = bool(run.cfg.settings.pictures) if pictures is None else pictures
-        place = features or folder / FOLDER
-        tests = {}
-        for name in files.metrics["tests"]:
-            tests[name] = _test(run, str(name), place / str(name), folder)
+        place = stores or folder / FOLDER
+        tests = {str(name): _test(run, str(name), place) for name in files.metrics["tests"]}
         return Source(run, files, tests, shown)
 
 
-def _test(run: Run, name: str, place: Path, folder: Path) -> TestSource:
+def _test(run: Run, name: str, place: Path) -> TestSource:
     found = TestSource()
     if name not in run.cfg.data.domains:
         found.notes.append(f"Test {name} is none of the run's data sets: its numbers alone.")
@@ -92,9 +87,10 @@ def _test(run: Run, name: str, place: Path, folder: Path) -> TestSource:
     except UserError as error:
         splits = {}
         found.notes.append(f"The data is not at hand, so no pictures: {first_line(error)}")
-    store = _store(run, name, place, folder, found.notes)
-    if store is None:
+    if not (place / name).is_dir() and not splits:
+        found.notes.append("Neither features nor data, so no distances and no lists.")
         return found
+    store = features(run, name, place)
     evaluator: Any = build_evaluator(run.cfg)
     found.ranking = rank_test(evaluator, store, run.model.matcher)
     found.notes += found.ranking.notes
@@ -109,20 +105,6 @@ def _test(run: Run, name: str, place: Path, folder: Path) -> TestSource:
     else:
         found.splits = sides
     return found
-
-
-def _store(run: Run, name: str, place: Path, folder: Path, notes: list[str]) -> TestSet | None:
-    """The features of a test, extracted if there are none yet; None without features and data."""
-    origin = origin_of(run)
-    if not is_of_run(place, origin):
-        try:
-            write_store(place, embedded(run, name, dict(run=str(folder), origin=origin)))
-        except UserError as error:
-            notes.append(
-                f"Neither features nor data, so no distances and no lists: {first_line(error)}"
-            )
-            return None
-    return read_store(place)
 
 
 def first_line(error: Exception) -> str:

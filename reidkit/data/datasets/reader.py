@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from reidkit.data.corrections import corrected
 from reidkit.data.split import Split, Trial
 from reidkit.errors import UserError
 
@@ -55,6 +56,7 @@ class Reader:
         self.check_counts = check_counts
         self.notes: list[str] = []  # what a user should know of what was read
         self._splits: dict[str, Split] | None = None
+        self.as_labelled: dict[str, Split] = {}  # without the corrections that lie beside it
 
     # -- to be written by sub-classes -------------------------------------------------------
     def read(self, folder: Path) -> dict[str, Split]:
@@ -78,7 +80,8 @@ class Reader:
             self.notes = []
             splits = self.read(folder)
             self._check(splits, folder)
-            self._splits = splits
+            self.as_labelled = splits
+            self._splits = corrected(splits, folder, self.notes)
         return self._splits
 
     def expected(self, split: str) -> tuple[int, int] | None:

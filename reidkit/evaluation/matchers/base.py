@@ -13,6 +13,7 @@ import math
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from reidkit.evaluation.calibration import Calibration
@@ -148,6 +149,16 @@ def unit_parts(vectors: Tensor) -> Tensor:
 def join_parts(vectors: Tensor) -> Tensor:
     """Parts (n, P, D) side by side (n, P*D), float32; each at length 1 if there are several."""
     return (unit_parts(vectors) if vectors.shape[1] > 1 else vectors.float()).flatten(1)
+
+
+def flat_vectors(embedding: Embedding) -> NDArray[np.float32]:
+    """One vector of length 1 per image (n, D): parts at length 1 side by side, maps averaged."""
+    if embedding.vectors is not None:
+        flat = join_parts(embedding.vectors)
+    else:
+        assert embedding.maps is not None
+        flat = embedding.maps.float().mean((2, 3))
+    return nn.functional.normalize(flat, dim=1, eps=EPS).numpy()
 
 
 def inner(query: Tensor, gallery: Tensor, out: Tensor | None = None) -> Tensor:

@@ -20,7 +20,7 @@ for (const form of all("[data-filters]")) {
     }
     count.textContent = `${left} of ${rows.length} shown`;
   };
-  form.addEventListener("input", show);
+  for (const kind of ["input", "change"]) form.addEventListener(kind, show);
   form.addEventListener("submit", (event) => event.preventDefault());
   form.hidden = false;
   show();
@@ -97,7 +97,7 @@ stage.addEventListener("wheel", (event) => {
 // The embedding map: one person alone.
 for (const choice of all("[data-groups]")) {
   choice.closest("label").hidden = false;
-  choice.addEventListener("input", () => {
+  choice.addEventListener("change", () => {
     for (const point of all("[data-group]", choice.closest("figure"))) {
       const fits = choice.value === "" || point.dataset.group === choice.value;
       point.classList.toggle("faded", !fits);
