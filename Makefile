@@ -38,6 +38,11 @@ docs: setup
 	$(PY) tools/docs.py components
 	$(PY) tools/docs.py plugins
 
+# the documentation site: build/site/index.html
+site: setup
+	$(UV) pip install -r requirements/site.txt
+	$(PY) -m sphinx -W --keep-going -q -b html docs build/site
+
 # what the tests in a browser need beside it: Debian's chromium and chromium-driver, npm
 browser: setup
 	$(UV) pip install selenium
