@@ -31,12 +31,15 @@ class DRSAHead(nn.Module):
     Args:
         features: specs of the backbone's maps; the deepest is used. Supplied by the framework.
         parts: number K of spatial attention models; 0 pools the whole frame (the baseline).
-        attention: "independent" models of two convolutions each (the paper's text), or "shared"
-            (the released module).
+        attention: "independent" models of two convolutions each (the paper's text), "shared" (the
+            released module), or "stripes": fixed bands, nothing learned.
+        init: of independent models: "random", or "stripes", a departure; see
+            ``IndependentAttention``.
         hidden: width between the convolutions; None takes 256 (independent) or 64 (shared).
         enhance: "fc_l2" (the released code's), "none", or "second_order"; what is done to a gated
             vector. Without parts: none.
-        pool: over the frames: "attn", "frame_attn", "mean" or "max", see ``TemporalPool``.
+        pool: over the frames: "attn", "frame_attn", "mean", "max" or "visibility" (of the field of
+            that name, (M, K)), see ``TemporalPool``.
         dim: width of the embedding.
         center: batch norm (without gain and shift) between the last layer and the normalisation;
             not in the paper. From random weights all vectors point the same way, and there OIM has
@@ -48,7 +51,8 @@ class DRSAHead(nn.Module):
         map_size and frame_entropy of the attention, in training.
 
     Raises:
-        ValueError: parts below 0, unknown attention, enhance or pool.
+        ValueError: parts below 0, unknown attention, init, enhance or pool; init="stripes" of other
+            than independent models.
 
     Source:
         DRSA, arXiv 1803.09882, 3. What the text leaves open (enhancement, start of the weights,
@@ -76,6 +80,7 @@ class DRSAHead(nn.Module):
         pool: str = "attn",
         dim: int = 128,
         center: bool = False,
+        init: str = "random",
     ):
         super().__init__()
         if parts < 0:
@@ -90,10 +95,10 @@ class DRSAHead(nn.Module):
         channels = features[self.map].channels
         self.parts, self.width = parts, dim
         self.gives = ("vectors", "attention") if parts else ("vectors",)
-        widths = {} if hidden is None else {"hidden": hidden}
+        self.asks = ("visibility",) if pool == "visibility" else ()
         self.spatial: nn.Module = nn.Identity()
         if parts:
-            self.spatial = spatial.VARIANTS[attention](channels, parts, **widths)
+            self.spatial = _attention(attention, channels, parts, hidden, init)
         self.enhance = enhancements.VARIANTS[enhance if parts else "none"](channels)
         self.temporal = TemporalPool(max(1, parts), self.enhance.width, pool)
         self.embedding = nn.Linear(max(1, parts) * self.enhance.width, dim)
@@ -104,9 +109,9 @@ class DRSAHead(nn.Module):
     def forward(self, maps: dict[str, Tensor], batch: ReIDBatch) -> HeadOutput:
         """Embedding of every clip, and the maps of every frame."""
         vectors, attention = self.by_frame(maps[self.map], batch.frames)
-        pooled = self.temporal(vectors).flatten(1)
+        pooled = self.temporal(vectors, self._visibility(batch)).flatten(1)
         unit = F.normalize(self.center(self.embedding(pooled)), dim=1)
-        log = self._statistics(vectors, attention) if self.training else {}
+        log = self._statistics(vectors, attention, batch) if self.training else {}
         outputs = {} if attention is None else {"attention": attention}
         return HeadOutput(Embedding(unit.unsqueeze(1)), outputs, log)
 
@@ -124,9 +129,15 @@ class DRSAHead(nn.Module):
             gated = self.gate(attention.exp(), features)
         return self.enhance(gated).unflatten(0, (-1, frames)), attention
 
+    def _visibility(self, batch: ReIDBatch) -> Tensor | None:
+        """(B, N, K), where the pool asks for it."""
+        return batch["visibility"].unflatten(0, (-1, batch.frames)) if self.asks else None
+
     @torch.no_grad()
-    def _statistics(self, vectors: Tensor, attention: Tensor | None) -> dict[str, Tensor]:
-        weights = self.temporal.weights(vectors).float()
+    def _statistics(
+        self, vectors: Tensor, attention: Tensor | None, batch: ReIDBatch
+    ) -> dict[str, Tensor]:
+        weights = self.temporal.weights(vectors, self._visibility(batch)).float()
         entropy = -torch.special.xlogy(weights, weights).sum(1)
         log = {"frame_entropy": entropy.mean()}
         return log if attention is None else {**statistics(attention), **log}
@@ -141,12 +152,23 @@ class DRSAHead(nn.Module):
         with torch.no_grad():
             features = model.backbone(prepared.images, prepared)[self.map].float()  # type: ignore[operator]
             vectors, attention = self.by_frame(features, prepared.frames)
-            weights = self.temporal.weights(vectors)
+            weights = self.temporal.weights(vectors, self._visibility(prepared))
         assert attention is not None  # there are parts
         shape = (len(batch), prepared.frames, self.parts, *features.shape[2:])
         frames = batch.images.permute(0, 1, 3, 4, 2).cpu().numpy()
         maps = attention.exp().reshape(shape).cpu().numpy()
         attention_sheet(path, frames, maps, weights.cpu().numpy())
+
+
+def _attention(
+    attention: str, channels: int, parts: int, hidden: int | None, init: str
+) -> nn.Module:
+    options: dict = {} if hidden is None or attention == "stripes" else {"hidden": hidden}
+    if attention == "independent":
+        options["init"] = init
+    elif init != "random":
+        raise ValueError(f'init={init!r} is of attention="independent", got {attention!r}')
+    return spatial.VARIANTS[attention](channels, parts, **options)
 
 
 def _trained(module: nn.Module) -> bool:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from reidkit.registry import LOSSES
 
 PENALTIES = ("Q", "Q'")
-REDUCTIONS = ("frame_sqrt", "frame_sq", "batch_sqrt")
+REDUCTIONS = ("frame_sq", "frame_sqrt", "batch_sqrt")
 EPS = 1e-5
 
 
@@ -25,7 +25,9 @@ class DiversityLoss(nn.Module):
 
     Args:
         penalty: "Q", or "Q'" of self-attentive sentence embeddings.
-        reduction: "frame_sqrt": mean over the frames of sqrt(Q + 1e-5); "frame_sq": mean of Q;
+        reduction: "frame_sq": mean of Q over the frames; "frame_sqrt": mean of sqrt(Q + 1e-5),
+            whose gradient keeps its size however small the overlap is, so that maps go on
+            shrinking;
             "batch_sqrt": sqrt of the sum over the whole batch + 1e-5, which grows with the batch.
 
     Shape:
@@ -36,17 +38,17 @@ class DiversityLoss(nn.Module):
 
     Source:
         DRSA, arXiv 1803.09882, 3.2; Q' of arXiv 1703.03130. The paper has squared Q times an
-        unstated coefficient ("frame_sq"); the released code's first commit is "frame_sqrt", its
-        last "batch_sqrt", both with coefficient 1.
+        unstated coefficient ("frame_sq"; the configs take 0.1); the released code's first commit is
+        "frame_sqrt", its last "batch_sqrt", both with coefficient 1.
 
     Example:
         >>> maps = torch.tensor([[[.5, .5, 0, 0], [.5, .25, .25, 0]]])
-        >>> values = [DiversityLoss(p, "frame_sq")(maps.log()) for p in ("Q", "Q'")]
+        >>> values = [DiversityLoss(penalty)(maps.log()) for penalty in ("Q", "Q'")]
         >>> [round(v.item(), 4) for v in values]
         [1.4571, 0.9219]
     """
 
-    def __init__(self, penalty: str = "Q", reduction: str = "frame_sqrt"):
+    def __init__(self, penalty: str = "Q", reduction: str = "frame_sq"):
         super().__init__()
         if penalty not in PENALTIES:
             raise ValueError(f"penalty must be one of {PENALTIES}, got {penalty!r}")

@@ -8,6 +8,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+INITS = ("random", "stripes")
+START = 2.0  # logit inside a started map's band, -2 outside: of four bands 95 % lie inside
+OUTSIDE = 30.0  # what a fixed stripe's logit is lowered by outside
+
 
 class IndependentAttention(nn.Module):
     """K attention models that share nothing: two 1x1 convolutions each.
@@ -16,14 +20,20 @@ class IndependentAttention(nn.Module):
         channels: D.
         parts: K.
         hidden: d, width between the two convolutions.
+        init: "random", or "stripes": a logit is added to every cell, learned for each part and each
+            of K horizontal bands, and it starts such that map k lies on band k.
 
     Shape:
         features (M, D, h, w) -> logits (M, K, h, w).
 
+    Raises:
+        ValueError: unknown init.
+
     Source:
         DRSA, arXiv 1803.09882, 3.2: e = w'_k . relu(W_k f + b_k) + b'_k, d = 256. The start of the
         weights is not stated; maps start uneven, but spread out: at equal maps the diversity term
-        has no gradient.
+        has no gradient. Departure: "stripes", since from random maps the identity loss of a short
+        run finds no body parts; the paper's maps know nothing of where a cell lies.
 
     Example:
         >>> model = IndependentAttention(2048, parts=6)
@@ -31,8 +41,11 @@ class IndependentAttention(nn.Module):
         3148806
     """
 
-    def __init__(self, channels: int, parts: int, hidden: int = 256):
+    def __init__(self, channels: int, parts: int, hidden: int = 256, init: str = "random"):
         super().__init__()
+        if init not in INITS:
+            raise ValueError(f"init must be one of {INITS}, got {init!r}")
+        self.place = nn.Parameter(START * (2 * torch.eye(parts) - 1)) if init == "stripes" else None
         self.hidden = nn.Conv2d(channels, parts * hidden, 1)
         self.logits = nn.Conv2d(parts * hidden, parts, 1, groups=parts)
         nn.init.kaiming_normal_(self.hidden.weight, nonlinearity="relu")
@@ -42,7 +55,53 @@ class IndependentAttention(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Logits of every part at every cell."""
-        return self.logits(self.hidden(features).relu())
+        logits = self.logits(self.hidden(features).relu())
+        if self.place is None:
+            return logits
+        bands = band_of_rows(features.shape[2], len(self.place), features.device)
+        return logits + self.place[:, bands, None].to(logits)  # (K, h, 1)
+
+
+class FixedStripes(nn.Module):
+    """K horizontal bands of equal height in place of learned maps; nothing is trained.
+
+    Args:
+        channels: not used.
+        parts: K.
+
+    Shape:
+        features (M, D, h, w) -> logits (M, K, h, w).
+
+    Source:
+        Not of the paper: what parts are worth when their maps are given.
+
+    Example:
+        >>> maps = log_maps(FixedStripes(16, parts=2)(torch.zeros(1, 16, 4, 1))).exp()
+        >>> maps[0].round(decimals=3).tolist()
+        [[0.5, 0.5, 0.0, 0.0], [0.0, 0.0, 0.5, 0.5]]
+    """
+
+    def __init__(self, channels: int, parts: int):
+        super().__init__()
+        self.parts = parts
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Logits of every part at every cell."""
+        height, width = features.shape[2:]
+        bands = band_of_rows(height, self.parts, features.device)
+        inside = bands == torch.arange(self.parts, device=features.device)[:, None]
+        logits = torch.where(inside, 0.0, -OUTSIDE)
+        return logits[None, :, :, None].expand(len(features), -1, -1, width)
+
+
+def band_of_rows(height: int, parts: int, device: torch.device | None = None) -> Tensor:
+    """Which of ``parts`` bands each row of a map lies in.
+
+    Example:
+        >>> band_of_rows(8, 3).tolist()
+        [0, 0, 0, 1, 1, 1, 2, 2]
+    """
+    return torch.arange(height, device=device) * parts // height
 
 
 class SharedAttention(nn.Sequential):
@@ -110,4 +169,8 @@ def gate(maps: Tensor, features: Tensor) -> Tensor:
     return torch.bmm(maps.to(features.dtype), features.flatten(2).transpose(1, 2))
 
 
-VARIANTS = {"independent": IndependentAttention, "shared": SharedAttention}
+VARIANTS: dict[str, type[nn.Module]] = {
+    "independent": IndependentAttention,
+    "shared": SharedAttention,
+    "stripes": FixedStripes,
+}

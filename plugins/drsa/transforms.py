@@ -1,12 +1,16 @@
-"""Hiding a part in some of the frames (an experiment), and the crop of the training recipe.
+"""Hiding a part in some of the frames and true visibility (experiments), and the recipe's crop.
 
 Shapes: N images (the frames of clips), H W pixels.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
+from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from mmcv.transforms import BaseTransform
@@ -16,6 +20,8 @@ from reidkit.data.transforms.fields import move_grid, resample_cells
 from reidkit.data.transforms.random import probability, rand
 from reidkit.registry import TRANSFORMS
 from reidkit.structures import ReIDBatch
+from reidkit.synthped.layout import load_truth
+from reidkit.synthped.video_plan import video_folder
 
 
 @TRANSFORMS.register_module()
@@ -113,3 +119,47 @@ class RandomSizedRectCrop(BaseTransform):
 def _cut(maps: Tensor, theta: Tensor, mode: str) -> Tensor:
     grid = F.affine_grid(theta, list(maps.shape), align_corners=False)
     return F.grid_sample(maps, grid, mode=mode, padding_mode="border", align_corners=False)
+
+
+@TRANSFORMS.register_module()
+class TrueVisibility(BaseTransform):
+    """How much of head, trunk, thighs and shins is seen, from SynthPed video's truth: an oracle.
+
+    Adds the field "visibility" (N, 4), from above to below, in [0, 1].
+
+    Args:
+        domain, preset, seed: of the rendered tracklets, see ``SynthPedVideo``.
+        settings: of the run, for the folder of the data. Supplied by the framework.
+
+    Raises:
+        ValueError: a batch without the path of every frame, or of other data.
+    """
+
+    adds = ("visibility",)
+    parts = (1, 2, 5, 6)  # of ``Crop.visible``
+
+    def __init__(
+        self,
+        domain: str = "A",
+        preset: str = "standard",
+        seed: int = 0,
+        settings: Mapping[str, Any] | None = None,
+    ):
+        root = (settings or {}).get("data_root", "data")
+        self.folder = video_folder(root, preset, domain, seed)
+
+    @cached_property
+    def table(self) -> dict[str, np.ndarray]:
+        """Visible shares by path."""
+        truth = load_truth(self.folder)
+        return dict(zip(truth["paths"].tolist(), truth["visible"][:, self.parts], strict=True))
+
+    def transform(self, results: ReIDBatch) -> ReIDBatch:
+        """Add the field; see the class."""
+        if len(results.paths) != len(results.images):
+            raise ValueError("drsa/TrueVisibility needs the path of every frame of the batch")
+        missing = next((path for path in results.paths if path not in self.table), None)
+        if missing is not None:
+            raise ValueError(f"drsa/TrueVisibility: {self.folder} has no {missing}")
+        rows = np.stack([self.table[path] for path in results.paths])
+        return results.with_fields(visibility=torch.from_numpy(rows).to(results.images.device))
