@@ -67,3 +67,13 @@ def test_quickstarts_name_commands_configs_and_plugins_that_are_there(page):
         if command == "train" and "mypaper" not in rest[0]:
             own = [one for one in rest[1:] if "=" in one and one != "data=mine"]
             prepare_config(rest[0], own)
+
+
+def test_the_citation_names_this_version():
+    import yaml
+
+    from reidkit.version import __version__
+
+    known = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert known["version"] == __version__ and known["cff-version"] == "1.2.0"
+    assert known["title"] and known["authors"] and known["license"] == "Apache-2.0"
