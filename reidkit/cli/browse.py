@@ -92,7 +92,7 @@ def _of_run(args: argparse.Namespace, overrides: Sequence[str]) -> Catalogue:
         if len(known) != len(splits[name]) or not all(a.endswith(b) for a, b in pairs):
             raise UserError(f"{test}: the {name} images are others than those of the features")
     places = [(name, row) for name in names for row in range(len(splits[name]))]
-    found = label_errors(
+    errors = label_errors(
         Embedding.cat([store.sides[name].embedding for name in names]),
         np.concatenate([splits[name].identities for name in names]),
         np.concatenate([splits[name].cameras for name in names]),
@@ -102,7 +102,7 @@ def _of_run(args: argparse.Namespace, overrides: Sequence[str]) -> Catalogue:
         args.out,
         f"{test} of {Path(args.place).name}",
         vectors={name: flat_vectors(store.sides[name].embedding) for name in names},
-        suspects={places[one.row]: one for one in found},
+        suspects={places[one.row]: one for one in errors},
         embed=lambda pixels: flat_vectors(extractor(pixels))[0],
     )
 
@@ -121,6 +121,6 @@ def _catalogue(reader: Any, out: Path | None, title: str, **more: Any) -> Catalo
             f"{title}: several data sets joined have no folder of their own; name a table with "
             "--out, or browse one of them"
         )
-    begun = next((file for file in (out, own) if file is not None and file.is_file()), None)
-    rows = read_corrections(begun) if begun else []
+    previous = next((file for file in (out, own) if file is not None and file.is_file()), None)
+    rows = read_corrections(previous) if previous else []
     return Catalogue(splits, out, rows, title=title, **more)

@@ -36,13 +36,13 @@ def suspects(run: Run, test: str, share: float) -> list[tuple[str, str, Suspect]
     if any(split.fingerprint() != prints.get(name) for name, split in splits.items()):
         raise UserError(f"{test}: the images at hand are others than those of the features")
     places = [(name, path) for name, split in splits.items() for path in split.paths]
-    found = label_errors(
+    listed = label_errors(
         Embedding.cat([side.embedding for side in sides.values()]),
         np.concatenate([split.identities for split in splits.values()]),
         np.concatenate([split.cameras for split in splits.values()]),
         share,
     )
-    return [(*places[one.row], one) for one in found]
+    return [(*places[one.row], one) for one in listed]
 
 
 def examine_labels(
@@ -65,14 +65,14 @@ def examine_labels(
     tests = list(run.cfg.data.tests)
     if not tests and test is None:
         raise UserError(f"{folder}: has no tests; name a domain with --test")
-    found = suspects(run, test or tests[0], share)
-    for split, file, one in found[:SHOWN]:
+    listed = suspects(run, test or tests[0], share)
+    for split, file, one in listed[:SHOWN]:
         print(f"{one.score:.3f}  {split}/{file}: identity {one.identity}, looks like {one.other}")
-    if len(found) > SHOWN:
-        print(f"and {len(found) - SHOWN} more")
-    print(f"{len(found)} images to look at, the likeliest first: reidkit browse {folder}")
+    if len(listed) > SHOWN:
+        print(f"and {len(listed) - SHOWN} more")
+    print(f"{len(listed)} images to look at, the likeliest first: reidkit browse {folder}")
     if out is not None:
-        rows = [Correction(one.identity, one.other, split, file) for split, file, one in found]
+        rows = [Correction(one.identity, one.other, split, file) for split, file, one in listed]
         write_corrections(out, rows)
         print(f"written: {out}; keep the rows that are right, as corrections.csv in the data set")
     return 0

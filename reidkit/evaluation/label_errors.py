@@ -61,8 +61,8 @@ def label_errors(
         >>> people = np.repeat(np.arange(1, 9), 10)
         >>> vectors = rng.standard_normal((9, 32))[people] + 0.3 * rng.standard_normal((80, 32))
         >>> people[17] = 7
-        >>> found = label_errors(Embedding(torch.tensor(vectors)[:, None]), people, [0] * 80)
-        >>> found[0].row, found[0].identity, found[0].other
+        >>> suspects = label_errors(Embedding(torch.tensor(vectors)[:, None]), people, [0] * 80)
+        >>> suspects[0].row, suspects[0].identity, suspects[0].other
         (17, 7, 2)
     """
     if not 0 < share <= 1:
@@ -110,9 +110,9 @@ def within_identity_whitened(
     centred = (vectors - vectors.mean(0)).astype(np.float64)
     _, values, axes = np.linalg.svd(centred.T @ centred, hermitian=True)
     known = len(own) - len(np.unique(own))  # fewer directions than differences to learn them from
-    kept = max(1, min(DIMS, known // 4, int((values > values[0] * 1e-9).sum())))
-    points = centred @ axes[:kept].T
-    spread, count = np.zeros((kept, kept)), 0
+    dims = max(1, min(DIMS, known // 4, int((values > values[0] * 1e-9).sum())))
+    points = centred @ axes[:dims].T
+    spread, count = np.zeros((dims, dims)), 0
     for one in np.unique(own):
         group = points[own == one]
         if len(group) > 1:
@@ -120,8 +120,8 @@ def within_identity_whitened(
             spread += group.T @ group
             count += len(group) - 1
     spread /= max(count, 1)
-    spread = (1 - SHRINKAGE) * spread + SHRINKAGE * max(np.trace(spread) / kept, 1e-12) * np.eye(
-        kept
+    spread = (1 - SHRINKAGE) * spread + SHRINKAGE * max(np.trace(spread) / dims, 1e-12) * np.eye(
+        dims
     )
     width, directions = np.linalg.eigh(spread)
     points = points @ (directions / np.sqrt(width))

@@ -27,7 +27,7 @@ EXPLAINED = 3  # queries of each kind but the random ones
 
 
 @dataclass
-class Shown:
+class TestView:
     """A test of one run with what its crops are read by.
 
     Attributes:
@@ -92,7 +92,7 @@ def choose(tests: Sequence[Ranking], seed: int = 0) -> dict[int, list[str]]:
     return rows
 
 
-def cases(tests: Sequence[Shown], seed: int = 0) -> list[Case]:
+def cases(tests: Sequence[TestView], seed: int = 0) -> list[Case]:
     """The queries to show, with their lists and what the method compared.
 
     Args:
@@ -100,7 +100,7 @@ def cases(tests: Sequence[Shown], seed: int = 0) -> list[Case]:
         seed: of the random ones.
     """
     explained: dict[str, int] = {}
-    found = []
+    listed: list[Case] = []
     for row, tags in choose([test.ranking for test in tests], seed).items():
         case = Case(tags, image_of(tests[0].ranking.query, row, tests[0].crops))
         tag = next((tag for tag in tags if tag != "random"), "")
@@ -108,8 +108,8 @@ def cases(tests: Sequence[Shown], seed: int = 0) -> list[Case]:
         if explain:
             explained[tag] = explained.get(tag, 0) + 1
         case.lists = [_list(test, row, explain) for test in tests]
-        found.append(case)
-    return found
+        listed.append(case)
+    return listed
 
 
 def image_of(side: LabelledEmbeddings, row: int, crops: Crops) -> dict[str, Any]:
@@ -136,7 +136,7 @@ def short(path: str) -> str:
     return "/".join(str(path).split("/")[-2:])
 
 
-def _list(test: Shown, row: int, explain: bool) -> dict[str, Any]:
+def _list(test: TestView, row: int, explain: bool) -> dict[str, Any]:
     """One run's ranked list of a query."""
     ranking = test.ranking
     items = []
@@ -163,7 +163,7 @@ def _list(test: Shown, row: int, explain: bool) -> dict[str, Any]:
     )
 
 
-def _reason(test: Shown, one: Evidence) -> dict[str, Any]:
+def _reason(test: TestView, one: Evidence) -> dict[str, Any]:
     """What the method compared in two images, as a drawing or a table."""
     query = image_of(test.ranking.query, one.row, test.crops)
     other = image_of(test.ranking.gallery, one.place, test.crops)
@@ -177,6 +177,6 @@ def _reason(test: Shown, one: Evidence) -> dict[str, Any]:
     )
 
 
-def tag_counts(found: Sequence[Case]) -> Mapping[str, int]:
+def tag_counts(listed: Sequence[Case]) -> Mapping[str, int]:
     """How many cases carry each tag, in the order of ``TITLES``."""
-    return {tag: n for tag in TITLES if (n := sum(tag in case.tags for case in found))}
+    return {tag: n for tag in TITLES if (n := sum(tag in case.tags for case in listed))}

@@ -74,6 +74,6 @@ class Crops:
         return self._uris[key]
 
     @property
-    def shown(self) -> int:
+    def count(self) -> int:
         """How many crops have been read."""
         return sum(map(bool, self._uris.values()))

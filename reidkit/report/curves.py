@@ -114,13 +114,15 @@ def histogram(seen: Verification, bars: int = BARS) -> Histogram | None:
 
 def thresholds(seen: Verification) -> list[Threshold]:
     """Distances at false accept rates of 0.01, 0.1 and 1 %, and where both errors are equal."""
-    found = []
+    limits = []
     for rate in FAR:
         figures = seen.tar_at_far(rate)
         distance = figures["threshold"]
-        kept = None if distance is None or distance >= ANY else distance
-        found.append(Threshold(f"FAR {100 * rate:g} %", kept, figures["reached"], figures["tar"]))
+        finite = None if distance is None or distance >= ANY else distance
+        limits.append(
+            Threshold(f"FAR {100 * rate:g} %", finite, figures["reached"], figures["tar"])
+        )
     rate_, distance = seen.eer()
     if rate_ is not None:
-        found.append(Threshold("EER", distance, rate_, 1 - rate_))
-    return found
+        limits.append(Threshold("EER", distance, rate_, 1 - rate_))
+    return limits

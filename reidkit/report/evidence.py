@@ -69,18 +69,18 @@ def evidence(ranking: Ranking, row: int) -> list[Evidence]:
     """
     own, positive = ranking.truth.of(row)
     mates = own[positive]
-    found = []
+    pairs = []
     if len(mates):
         near = ranking.gallery.embedding[torch.from_numpy(mates)]
         values = ranking.matcher(ranking.query.embedding[[row]], near)[0].cpu().numpy()
         best = int(np.argmin(values))
-        found.append((int(mates[best]), float(values[best]), True))
+        pairs.append((int(mates[best]), float(values[best]), True))
     others = np.flatnonzero(~ranking.positive(row) & (ranking.places[row] >= 0))
     if len(others):
         first = int(others[0])
         place = int(ranking.places[row, first])
-        found.append((place, float(ranking.distances[row, first]), False))
-    return [_of(ranking, row, *one) for one in found]
+        pairs.append((place, float(ranking.distances[row, first]), False))
+    return [_of(ranking, row, *one) for one in pairs]
 
 
 def _of(ranking: Ranking, row: int, place: int, distance: float, is_positive: bool) -> Evidence:
@@ -94,16 +94,16 @@ def _of(ranking: Ranking, row: int, place: int, distance: float, is_positive: bo
 def _matches(
     matcher: nn.Module | Any, query: LabelledEmbeddings, gallery: LabelledEmbeddings
 ) -> list[tuple[float, float, float, float, float]]:
-    found = matcher.correspondences(query.embedding, gallery.embedding)
-    height, width = found.map_size
-    worth = found.contribution.double().tolist()
+    matches = matcher.correspondences(query.embedding, gallery.embedding)
+    height, width = matches.map_size
+    worth = matches.contribution.double().tolist()
     strongest = max(worth[0], 1e-12) if worth else 1.0
     return [
         (
             (a[1] + 0.5) / width, (a[0] + 0.5) / height, (b[1] + 0.5) / width,
             (b[0] + 0.5) / height, min(1.0, max(0.0, value / strongest)),
         )
-        for (a, b), value in zip(found.places(LINES), worth, strict=False)
+        for (a, b), value in zip(matches.places(LINES), worth, strict=False)
     ]  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from reidkit.data.datasets.doctor import Finding, examine
 from reidkit.errors import UserError
 from reidkit.evaluation.protocols import find_protocol
 from reidkit.report import sections
-from reidkit.report.cases import TITLES, Shown, cases, tag_counts
+from reidkit.report.cases import TITLES, TestView, cases, tag_counts
 from reidkit.report.crops import Crops, data_uri
 from reidkit.report.source import Source, first_line
 from reidkit.utils.io import atomic_write
@@ -83,13 +83,13 @@ def _charts(
     sources: Sequence[Source], labels: Sequence[str], test: str, seed: int
 ) -> dict[str, Any]:
     """Numbers and charts of a test."""
-    shown = _shown(sources, labels, test, Crops({}), Crops({}))
+    views = _views(sources, labels, test, Crops({}), Crops({}))
     charts = [
         sections.cmc_chart(sources, labels, test),
-        sections.roc_chart(shown),
-        *(sections.histogram_chart(one) for one in shown),
-        *(sections.camera_matrix(one) for one in shown),
-        *(sections.map_chart(one, seed) for one in shown),
+        sections.roc_chart(views),
+        *(sections.histogram_chart(one) for one in views),
+        *(sections.camera_matrix(one) for one in views),
+        *(sections.map_chart(one, seed) for one in views),
     ]
     notes = []
     for label, source in zip(labels, sources, strict=True):
@@ -107,18 +107,18 @@ def _charts(
     )
 
 
-def _shown(
+def _views(
     sources: Sequence[Source], labels: Sequence[str], test: str, *crops: Crops
-) -> list[Shown]:
+) -> list[TestView]:
     """The runs whose test was ranked."""
-    found = []
+    views: list[TestView] = []
     for source, label, own in zip(sources, labels, crops, strict=False):
         one = source.tests.get(test)
         if one is not None and one.ranking is not None:
             own_distances = one.ranking.matcher is one.ranking.own_matcher
             calibration = getattr(source.run.model.matcher, "calibration", None)
-            found.append(Shown(label, one.ranking, own, calibration if own_distances else None))
-    return found
+            views.append(TestView(label, one.ranking, own, calibration if own_distances else None))
+    return views
 
 
 def _render(
@@ -129,9 +129,9 @@ def _render(
     count = 0
     for name, own in fixed["tests"].items():
         crops = [_crops(source, name, height, quality) for source in sources]
-        shown = _shown(sources, labels, name, *crops)
-        groups = _cases(shown, seed)
-        tables = [sections.people_tables(one) for one in shown]
+        views = _views(sources, labels, name, *crops)
+        groups = _cases(views, seed)
+        tables = [sections.people_tables(one) for one in views]
         notes = own["notes"] + [
             f"A crop could not be read: {c.missing}" for c in crops if c.missing
         ]
@@ -140,7 +140,7 @@ def _render(
             dict(own, name=name, notes=notes, cases=groups, people=tables,
                  attention=[one for one in attention if one])
         )  # fmt: skip
-        count += sum(one.shown for one in crops)
+        count += sum(one.count for one in crops)
     page = {**fixed, "tests": tests, "pictures": count, "tag_titles": TITLES}
     return environment().get_template("report.html").render(page)
 
@@ -153,19 +153,19 @@ def _crops(source: Source, test: str, height: int, quality: int) -> Crops:
     return Crops(own.splits, height, quality)
 
 
-def _cases(shown: Sequence[Shown], seed: int) -> list[dict[str, Any]]:
+def _cases(views: Sequence[TestView], seed: int) -> list[dict[str, Any]]:
     """Queries to show: of both runs together where they are the same ones."""
-    files = [one.ranking.query.labels for one in shown]
-    together = len(shown) == 2 and [str(p) for p in files[0].paths or ()] == [
+    files = [one.ranking.query.labels for one in views]
+    together = len(views) == 2 and [str(p) for p in files[0].paths or ()] == [
         str(p) for p in files[1].paths or ()
     ]
-    groups = [list(shown)] if together or len(shown) < 2 else [[one] for one in shown]
+    groups = [list(views)] if together or len(views) < 2 else [[one] for one in views]
     listed = []
     for group in groups:
         if group:
-            found = cases(group, seed)
-            title = "" if len(group) == len(shown) else group[0].label
-            listed.append(dict(title=title, cases=found, tags=tag_counts(found)))
+            queries = cases(group, seed)
+            title = "" if len(group) == len(views) else group[0].label
+            listed.append(dict(title=title, cases=queries, tags=tag_counts(queries)))
     return listed
 
 
@@ -204,20 +204,20 @@ def _doctor(sources: Sequence[Source]) -> list[dict[str, Any]]:
             every = max(1, -(-sum(map(len, splits.values())) // DECODED))
             across = find_protocol(reader.protocol).across_cameras
             listed[title] = examine(splits, every, across)
-    return [dict(title=title, findings=found) for title, found in listed.items()]
+    return [dict(title=title, findings=some) for title, some in listed.items()]
 
 
 @functools.cache
 def environment() -> jinja2.Environment:
     """Templates of this package; everything that they are given is escaped."""
     loader = jinja2.PackageLoader("reidkit.report")
-    made = jinja2.Environment(
+    templates = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
     for name in ("style.css", "script.js", "browse.js"):
-        source = loader.get_source(made, name)[0]
-        made.globals[name.replace(".", "_")] = Markup(source)  # our own files, no data in them
+        source = loader.get_source(templates, name)[0]
+        templates.globals[name.replace(".", "_")] = Markup(source)  # our own files, no data in them
         digest = base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
-        made.globals[f"{name.partition('.')[0]}_hash"] = Markup(f"sha256-{digest}")
-    return made
+        templates.globals[f"{name.partition('.')[0]}_hash"] = Markup(f"sha256-{digest}")
+    return templates

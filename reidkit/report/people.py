@@ -20,7 +20,7 @@ class Person:
         name: what it is called.
         queries: valid ones.
         precision: mean average precision over them.
-        found: share of them whose nearest image shows the person.
+        first_right: share of them whose nearest image shows the person.
         row: the query with the lowest average precision.
     """
 
@@ -28,7 +28,7 @@ class Person:
     name: str
     queries: int
     precision: float
-    found: float
+    first_right: float
     row: int
 
 
@@ -62,9 +62,11 @@ def hardest(ranking: Ranking, count: int = 20) -> list[Person]:
         rows = valid[labels.identities[valid] == identity]
         scores = ranking.precision[rows]
         worst = int(rows[int(np.argmin(scores))])
-        found = float((ranking.first[rows] == 1).mean())
+        first_right = float((ranking.first[rows] == 1).mean())
         people.append(
-            Person(identity, called(labels, worst), len(rows), float(scores.mean()), found, worst)
+            Person(
+                identity, called(labels, worst), len(rows), float(scores.mean()), first_right, worst
+            )
         )
     return sorted(people, key=lambda one: (one.precision, one.identity))[:count]
 
@@ -77,19 +79,19 @@ def called(labels: Labels, row: int) -> str:
 
 def confusions(ranking: Ranking, count: int = 20) -> list[Confusion]:
     """Pairs of people of whom the first was searched for and the second found first, most often."""
-    labels, shown = ranking.query.labels, ranking.gallery.labels
+    labels, others = ranking.query.labels, ranking.gallery.labels
     valid = ranking.truth.valid
     wrong = valid[ranking.first[valid] > 1]
     places = ranking.places[wrong, 0]
     pairs: dict[tuple[int, int], list[int]] = {}
     for row, place in zip(wrong.tolist(), places.tolist(), strict=True):
-        key = int(labels.identities[row]), int(shown.identities[place])
+        key = int(labels.identities[row]), int(others.identities[place])
         pairs.setdefault(key, []).append(row)
     own = dict(zip(*np.unique(labels.identities[valid], return_counts=True), strict=True))
     listed = []
     for (identity, _), rows in pairs.items():
         row = min(rows, key=lambda one: float(ranking.distances[one, 0]))
         place, distance = int(ranking.places[row, 0]), float(ranking.distances[row, 0])
-        names = called(labels, row), called(shown, place)
+        names = called(labels, row), called(others, place)
         listed.append(Confusion(*names, len(rows), int(own[identity]), row, place, distance))
     return sorted(listed, key=lambda one: (-one.count, one.distance))[:count]

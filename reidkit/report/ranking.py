@@ -36,9 +36,9 @@ class ImagePath(str):
     @staticmethod
     def of(path: str, side: str, row: int) -> ImagePath:
         """A path with the row of its split."""
-        made = ImagePath(path)
-        made.side, made.row = side, row
-        return made
+        image = ImagePath(path)
+        image.side, image.row = side, row
+        return image
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ class Ranking:
 
     def positive(self, row: int) -> NDArray[np.bool_]:
         """(k,) whether each image of a query's list shows its person."""
-        found = self.gallery.labels.identities[self.places[row]]
-        return (found == self.query.labels.identities[row]) & (self.places[row] >= 0)
+        people = self.gallery.labels.identities[self.places[row]]
+        return (people == self.query.labels.identities[row]) & (self.places[row] >= 0)
 
 
 @torch.inference_mode()

@@ -29,8 +29,8 @@ def training_curves(folder: Path) -> dict[str, Curve]:
     for log in sorted(folder.glob("**/log")):
         place = log.parent.relative_to(folder).as_posix()
         head = "" if place == "." else f"{place}: "
-        found = _events(log) or _text(log / "log.log")
-        curves.update({f"{head}{name}": _thinned(curve) for name, curve in found.items()})
+        scalars = _events(log) or _text(log / "log.log")
+        curves.update({f"{head}{name}": _thinned(curve) for name, curve in scalars.items()})
     return curves
 
 

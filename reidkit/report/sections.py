@@ -10,7 +10,7 @@ import numpy as np
 from reidkit.errors import UserError
 from reidkit.evaluation.compare import compare_tables, query_tables
 from reidkit.report import charts
-from reidkit.report.cases import Shown, image_of
+from reidkit.report.cases import TestView, image_of
 from reidkit.report.charts import Axis, Series, axis_over
 from reidkit.report.curves import cmc_curve, histogram, roc_curve, thresholds
 from reidkit.report.embedding_map import embedding_map
@@ -118,7 +118,7 @@ def cmc_chart(sources: Sequence[Source], labels: Sequence[str], test: str) -> di
     )  # fmt: skip
 
 
-def roc_chart(tests: Sequence[Shown]) -> dict[str, Any] | None:
+def roc_chart(tests: Sequence[TestView]) -> dict[str, Any] | None:
     """True accept rate over false accept rate of every run."""
     series = []
     for test in tests:
@@ -147,7 +147,7 @@ def roc_chart(tests: Sequence[Shown]) -> dict[str, Any] | None:
     )  # fmt: skip
 
 
-def histogram_chart(test: Shown) -> dict[str, Any] | None:
+def histogram_chart(test: TestView) -> dict[str, Any] | None:
     """Distances of genuine and impostor pairs of one run, with thresholds."""
     counted = histogram(test.ranking.verification)
     if counted is None:
@@ -177,7 +177,7 @@ def histogram_chart(test: Shown) -> dict[str, Any] | None:
     )  # fmt: skip
 
 
-def _chance(test: Shown, distance: float | None) -> str:
+def _chance(test: TestView, distance: float | None) -> str:
     """Probability of one person at a distance, where the run has a calibration."""
     if test.calibration is None or distance is None:
         return "-"
@@ -192,7 +192,7 @@ def _percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.3g}"
 
 
-def camera_matrix(test: Shown) -> dict[str, Any] | None:
+def camera_matrix(test: TestView) -> dict[str, Any] | None:
     """mAP of the queries of one camera in the gallery of another."""
     pairs = test.ranking.cameras
     if not pairs:
@@ -220,28 +220,28 @@ def camera_matrix(test: Shown) -> dict[str, Any] | None:
     )  # fmt: skip
 
 
-def map_chart(test: Shown, seed: int) -> dict[str, Any] | None:
+def map_chart(test: TestView, seed: int) -> dict[str, Any] | None:
     """Embeddings in the plane."""
-    found = embedding_map(*test.ranking.raw, seed=seed)
-    if found is None:
+    plane = embedding_map(*test.ranking.raw, seed=seed)
+    if plane is None:
         return None
     text = (
-        f"t-SNE of {len(found.points)} images of {len(found.names)} of {found.total} people, one "
+        f"t-SNE of {len(plane.points)} images of {len(plane.names)} of {plane.total} people, one "
         "colour each; discs are queries, rings gallery images. What is near is similar to the "
         "model; distances between groups mean little."
     )
-    drawing = charts.scatter(found.points, found.people, found.names, found.queries, text)
+    drawing = charts.scatter(plane.points, plane.people, plane.names, plane.queries, text)
     title = f"Embedding map{f', {test.label}' if test.label else ''}"
     return dict(
-        title=title, svg=drawing, note=text, legend=[], groups=found.names, head=[], table=[]
+        title=title, svg=drawing, note=text, legend=[], groups=plane.names, head=[], table=[]
     )
 
 
-def people_tables(test: Shown) -> dict[str, Any]:
+def people_tables(test: TestView) -> dict[str, Any]:
     """Hardest identities and confusions of one run."""
     ranking = test.ranking
     hard = [
-        dict(name=one.name, queries=one.queries, precision=one.precision, found=one.found,
+        dict(name=one.name, queries=one.queries, precision=one.precision, found=one.first_right,
              image=image_of(ranking.query, one.row, test.crops))
         for one in hardest(ranking)
     ]  # fmt: skip
@@ -262,14 +262,14 @@ def training(
         {name for source in sources for name in source.files.curves},
         key=lambda name: (": " in name, not name.startswith("loss"), name != "loss", name),
     )
-    made = []
+    drawings = []
     for name in names:
         series = [
             Series(label, *source.files.curves[name])
             for label, source in zip(labels, sources, strict=True)
             if len(source.files.curves.get(name, ((), ()))[0]) > 1
         ]
-        if not series or len(made) == most:
+        if not series or len(drawings) == most:
             continue
         across = axis_over("iteration", [s.x for s in series])
         down = axis_over(name, [s.y for s in series])
@@ -278,11 +278,11 @@ def training(
             for s in series
         )
         text = f"{name} over training. {ends}"
-        made.append(
+        drawings.append(
             dict(title=name, svg=charts.lines(series, across, down, text), note=text, head=[],
                  legend=[s.name for s in series if s.name], table=[])
         )  # fmt: skip
-    return made
+    return drawings
 
 
 def config_table(sources: Sequence[Source]) -> list[dict[str, Any]]:

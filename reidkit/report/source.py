@@ -71,40 +71,40 @@ class Source:
         """
         run = Run.open(folder, overrides)
         files = RunFiles.read(folder, run.cfg)
-        shown = bool(run.cfg.settings.pictures) if pictures is None else pictures
+        visible = bool(run.cfg.settings.pictures) if pictures is None else pictures
         place = stores or folder / FOLDER
         tests = {str(name): _test(run, str(name), place) for name in files.metrics["tests"]}
-        return Source(run, files, tests, shown)
+        return Source(run, files, tests, visible)
 
 
 def _test(run: Run, name: str, place: Path) -> TestSource:
-    found = TestSource()
+    source = TestSource()
     if name not in run.cfg.data.domains:
-        found.notes.append(f"Test {name} is none of the run's data sets: its numbers alone.")
-        return found
+        source.notes.append(f"Test {name} is none of the run's data sets: its numbers alone.")
+        return source
     try:
         splits = dict(run.domains.splits(name))
     except UserError as error:
         splits = {}
-        found.notes.append(f"The data is not at hand, so no pictures: {first_line(error)}")
+        source.notes.append(f"The data is not at hand, so no pictures: {first_line(error)}")
     if not (place / name).is_dir() and not splits:
-        found.notes.append("Neither features nor data, so no distances and no lists.")
-        return found
+        source.notes.append("Neither features nor data, so no distances and no lists.")
+        return source
     store = features(run, name, place)
     evaluator: Any = build_evaluator(run.cfg)
-    found.ranking = rank_test(evaluator, store, run.model.matcher)
-    found.notes += found.ranking.notes
+    source.ranking = rank_test(evaluator, store, run.model.matcher)
+    source.notes += source.ranking.notes
     prints = store.meta.get("fingerprints", {})
     sides = {side: splits[side] for side in ("query", "gallery") if side in splits}
     changed = [side for side, split in sides.items() if split.fingerprint() != prints.get(side)]
     if changed:
-        found.notes.append(
+        source.notes.append(
             f"No pictures: the {' and '.join(changed)} images at hand are others than those of the "
             "features."
         )
     else:
-        found.splits = sides
-    return found
+        source.splits = sides
+    return source
 
 
 def first_line(error: Exception) -> str:

@@ -137,7 +137,7 @@ class Catalogue:
             start: number of the first one, within the kind.
         """  # fmt: skip
         numbers = self._of_kind(kind)
-        kept = []
+        numbers_that_fit = []
         for number in numbers:
             name, row = self._places[number]
             current = self._current[name]
@@ -145,8 +145,10 @@ class Catalogue:
                 identity is None or current.identities[row] == identity
             )
             if fits and (camera is None or current.cameras[row] == camera):
-                kept.append(number)
-        return [self.entry(number) for number in kept[start : start + PAGE]], len(kept)
+                numbers_that_fit.append(number)
+        return [self.entry(number) for number in numbers_that_fit[start : start + PAGE]], len(
+            numbers_that_fit
+        )
 
     def _of_kind(self, kind: str) -> Sequence[int]:
         if kind == "suspects":

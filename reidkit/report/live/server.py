@@ -86,8 +86,8 @@ class Handler(BaseHTTPRequestHandler):
             return self._send(catalogue.jpeg(int(path[5:])), kind="image/jpeg")
         if path == "like":
             number = int(fields.get("number", ""))
-            found = catalogue.like(number)
-            return self._page("browse.html", entries=found, total=len(found), query=number)
+            entries = catalogue.like(number)
+            return self._page("browse.html", entries=entries, total=len(entries), query=number)
         if path:
             return self._send("no such page", HTTPStatus.NOT_FOUND)
         start = max(0, int(fields.get("start") or 0))
@@ -95,9 +95,9 @@ class Handler(BaseHTTPRequestHandler):
             name: int(fields[name]) if fields.get(name) else None for name in ("identity", "camera")
         }
         split, kind = fields.get("split", ""), fields.get("kind", "")
-        found, total = catalogue.page(split, numbers["identity"], numbers["camera"], kind, start)
+        entries, total = catalogue.page(split, numbers["identity"], numbers["camera"], kind, start)
         chosen = dict(numbers, split=split, kind=kind)
-        self._page("browse.html", entries=found, total=total, start=start, chosen=chosen)
+        self._page("browse.html", entries=entries, total=total, start=start, chosen=chosen)
 
     def _post(self, path: str, _: dict[str, str]) -> None:
         if self.headers.get("Origin") != self.server.address[: -len(self.server.token) - 2]:
@@ -107,8 +107,8 @@ class Handler(BaseHTTPRequestHandler):
             raise UserError(f"at most {MOST_BYTES:,} bytes can be sent")
         body, catalogue = self.rfile.read(size), self.server.catalogue
         if path == "picture":
-            found = catalogue.like_picture(decode_rgb(body, "the picture"))
-            return self._page("tiles.html", entries=found)
+            entries = catalogue.like_picture(decode_rgb(body, "the picture"))
+            return self._page("tiles.html", entries=entries)
         form = {key: values[-1] for key, values in parse_qs(body.decode()).items()}
         if path == "relabel":
             catalogue.relabel(int(form["number"]), int(form["identity"]))
