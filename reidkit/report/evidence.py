@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from reidkit.evaluation.labelled import LabelledEmbeddings
 from reidkit.evaluation.matchers.base import unit_parts
@@ -92,7 +91,7 @@ def _of(ranking: Ranking, row: int, place: int, distance: float, is_positive: bo
 
 
 def _matches(
-    matcher: nn.Module | Any, query: LabelledEmbeddings, gallery: LabelledEmbeddings
+    matcher: Any, query: LabelledEmbeddings, gallery: LabelledEmbeddings
 ) -> list[tuple[float, float, float, float, float]]:
     matches = matcher.correspondences(query.embedding, gallery.embedding)
     height, width = matches.map_size
