@@ -125,7 +125,8 @@ def _cut(maps: Tensor, theta: Tensor, mode: str) -> Tensor:
 class TrueVisibility(BaseTransform):
     """How much of head, trunk, thighs and shins is seen, from SynthPed video's truth: an oracle.
 
-    Adds the field "visibility" (N, 4), from above to below, in [0, 1].
+    Adds the field "visibility" (N, 4), from above to below, in [0, 1]; all ones for images of no
+    folder, as in the check of a config.
 
     Args:
         domain, preset, seed: of the rendered tracklets, see ``SynthPedVideo``.
@@ -156,6 +157,9 @@ class TrueVisibility(BaseTransform):
 
     def transform(self, results: ReIDBatch) -> ReIDBatch:
         """Add the field; see the class."""
+        if not any("/" in path for path in results.paths):
+            seen = torch.ones(len(results.images), len(self.parts), device=results.images.device)
+            return results.with_fields(visibility=seen)
         if len(results.paths) != len(results.images):
             raise ValueError("drsa/TrueVisibility needs the path of every frame of the batch")
         missing = next((path for path in results.paths if path not in self.table), None)

@@ -9,9 +9,6 @@ train = dict(
     epochs=16,
     batch_size=16,
     optimizer=dict(type="AdamW", lr=2e-3, weight_decay=0.01),
-    # AdamW moves a weight by at most its rate a step: at the head's rate the temporal attention
-    # cannot leave the mean in these few steps. SGD at 0.1, as published, can
-    lr_mult={"head.temporal.*": 30.0},
     schedule=dict(type="one_cycle", pct_start=0.3),
     stages=dict(
         # the CNN, on single frames; small batches, for more steps

@@ -71,6 +71,7 @@ def test_true_visibility_is_that_of_the_frames(tmp_path):
     np.testing.assert_array_equal(step(batch)["visibility"].numpy(), shares[::-1][:, [1, 2, 5, 6]])
     with pytest.raises(ValueError, match="has no t/c.jpg"):
         step(ReIDBatch(torch.zeros(1, 3, 8, 4), paths=["t/c.jpg"]))
+    assert (step(ReIDBatch(torch.zeros(2, 3, 8, 4), paths=["0.jpg"]))["visibility"] == 1).all()
     with pytest.raises(ValueError, match="needs the path of every frame"):
         step(ReIDBatch(torch.zeros(2, 3, 8, 4), paths=["t/a.jpg"]))
 
