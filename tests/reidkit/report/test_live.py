@@ -115,6 +115,7 @@ def test_search_by_an_image_and_by_a_picture(server):
     assert ask(server, "like?number=0")[0] in (200, 400)
 
 
+@pytest.mark.slow
 def test_a_run_brings_features_and_suspects(run_folder, tiny_data, monkeypatch, capsys):
     shown = []
     monkeypatch.setattr("reidkit.report.live.serve", lambda catalogue, *_: shown.append(catalogue))
@@ -134,6 +135,7 @@ def catalogue_pixels(catalogue, number):
     return decode_rgb(catalogue.jpeg(number))
 
 
+@pytest.mark.slow
 def test_doctor_lists_labels_that_look_wrong(run_folder, tiny_data, tmp_path, capsys, monkeypatch):
     found = [Suspect(2, 1001, 1004, 0.5)]
     monkeypatch.setattr("reidkit.cli.doctor_labels.label_errors", lambda *_: found)

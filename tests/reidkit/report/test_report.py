@@ -90,6 +90,7 @@ def test_machine_paths_stay_out_of_captions(text, tiny_data):
     assert str(tiny_data) not in lists
 
 
+@pytest.mark.slow
 def test_a_hostile_run_stays_text(make_run, tmp_path):
     folder = make_run(tmp_path / "x<script>alert(3)<")
     content = json.loads((folder / "metrics.json").read_text())
@@ -113,6 +114,7 @@ def test_a_hostile_run_stays_text(make_run, tmp_path):
     assert "&lt;script&gt;alert(1)" in text
 
 
+@pytest.mark.slow
 def test_two_runs_are_compared_query_by_query(make_run, run_folder, tmp_path, tiny_data):
     second = make_run(tmp_path / "second", 7)
     out = tmp_path / "two.html"
@@ -125,6 +127,7 @@ def test_two_runs_are_compared_query_by_query(make_run, run_folder, tmp_path, ti
     assert "second run better" in text and "only what differs" in text
 
 
+@pytest.mark.slow
 def test_without_data_there_are_charts_and_no_pictures(make_run, tmp_path, tiny_data):
     folder = make_run(tmp_path / "run", 0, f"settings.data_root={tmp_path / 'gone'}")
     bare = report(tmp_path, folder)
@@ -134,6 +137,7 @@ def test_without_data_there_are_charts_and_no_pictures(make_run, tmp_path, tiny_
     assert "ROC" in charts and "<img" not in charts and "no picture" in charts
 
 
+@pytest.mark.slow
 def test_pictures_are_left_out_when_the_run_or_the_command_says_so(make_run, tmp_path, tiny_data):
     folder = make_run(tmp_path / "run", 0, "settings.pictures=False")
     data = [f"settings.data_root={tiny_data}"]
@@ -141,6 +145,7 @@ def test_pictures_are_left_out_when_the_run_or_the_command_says_so(make_run, tmp
     assert "<img" in report(tmp_path, folder, overrides=data, pictures=True)
 
 
+@pytest.mark.slow
 def test_features_of_other_weights_are_refused(make_run, tmp_path, tiny_data):
     data = [f"settings.data_root={tiny_data}"]
     first, second = make_run(tmp_path / "one"), make_run(tmp_path / "two", 5)
@@ -149,6 +154,7 @@ def test_features_of_other_weights_are_refused(make_run, tmp_path, tiny_data):
         Source.open(second, tmp_path / "features", data)
 
 
+@pytest.mark.slow
 def test_pictures_get_smaller_until_the_file_fits(run_folder, tmp_path, tiny_data, monkeypatch):
     source = Source.open(run_folder, overrides=[f"settings.data_root={tiny_data}"])
     whole = write_report(tmp_path / "a.html", [source])
@@ -160,6 +166,7 @@ def test_pictures_get_smaller_until_the_file_fits(run_folder, tmp_path, tiny_dat
     assert not (tmp_path / "b.html").exists()
 
 
+@pytest.mark.slow
 def test_numbers_that_the_features_do_not_give_are_said(make_run, tmp_path, tiny_data):
     folder = make_run(tmp_path / "run")
     content = json.loads((folder / "metrics.json").read_text())
