@@ -44,8 +44,8 @@ def test_people_are_ranked_as_by_all_distances(people):
         rows.append(segment.embedding.vectors)
     table = CosineMatcher()(query, Embedding(torch.cat(rows)))[0].numpy()
     best = {name: table[np.array(names) == name].min() for name in set(names)}
-    wanted = sorted(best, key=best.get)
-    found = people.search(query, k=5, model=MODEL)[0].candidates
+    wanted = sorted(best, key=best.get)[:3]
+    found = people.search(query, k=3, model=MODEL)[0].candidates  # of 24 images, at first
     assert [one.identity for one in found] == wanted
     assert [one.distance for one in found] == pytest.approx([best[n] for n in wanted], abs=1e-6)
 
