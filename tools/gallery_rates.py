@@ -45,14 +45,14 @@ def main() -> int:
         known = calibrate_open_set(run.cfg, run.model, run.domains, args.calibrate)
         extractor.open_set = known  # in place of the run's own
     print(threshold_table(extractor.open_set))
-    print(f"| domain | curve | {' | '.join(f'FPIR {r:g}' for r in RATES)} | FNIR | error |")
+    head = ["domain", "curve", *(f"FPIR {rate:g}" for rate in RATES), "FNIR", "error"]
+    print(f"| {' | '.join([*head, 'warned of another domain'])} |")
     for domain in args.domains:
         both = embed_test(run.cfg, run.model, run.domains, domain, build_evaluator(run.cfg))
         sides = [both[name] for name in ("query", "gallery")]
         rows = Embedding.cat([embedding for embedding, _ in sides])
         people = np.concatenate([split.identities for _, split in sides])
         cameras = np.concatenate([split.cameras for _, split in sides])
-        warnings.simplefilter("ignore", UserWarning)
         drawn = [
             _drawn(extractor, rows, people, cameras, np.random.default_rng(n), args.images)
             for n in range(args.galleries)
@@ -80,7 +80,9 @@ def _drawn(extractor, rows, people, cameras, rng, images):  # type: ignore[no-un
         searched = np.flatnonzero(away & (people > 0) & (np.isin(people, ids) | ~inside))
         there, said = inside[searched], []
         for rate in RATES:
-            answers = gallery.search(rows[searched.tolist()], 1, fpir=rate, model=own)
+            with warnings.catch_warnings(record=True) as heard:
+                warnings.simplefilter("always", UserWarning)
+                answers = gallery.search(rows[searched.tolist()], 1, fpir=rate, model=own)
             answered = np.array([one.known for one in answers])
             right = [
                 a.candidates[0].identity == str(p)
@@ -95,7 +97,8 @@ def _drawn(extractor, rows, people, cameras, rng, images):  # type: ignore[no-un
             name: extractor.open_set.probability(size, mean, curve=name)(distances)
             for name in ("isotonic", "logistic")
         }
-    return said, curves, right, weight
+    other = any("than those calibrated on" in str(one.message) for one in heard)
+    return said, curves, right, weight, other
 
 
 def _lines(domain, drawn):  # type: ignore[no-untyped-def]
@@ -115,7 +118,8 @@ def _lines(domain, drawn):  # type: ignore[no-untyped-def]
         p = np.concatenate([one[1][name] for one in drawn])
         group = np.minimum((p * 10).astype(int), 9)
         error = sum(abs((weight * (p - right))[group == g].sum()) for g in range(10))
-        yield f"| {domain} | {name} | {cells} | {lost} | {error:.4f} |"
+        warned = sum(one[4] for one in drawn)
+        yield f"| {domain} | {name} | {cells} | {lost} | {error:.4f} | {warned} of {len(drawn)} |"
 
 
 if __name__ == "__main__":

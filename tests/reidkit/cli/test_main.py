@@ -23,7 +23,13 @@ def test_every_command_has_a_module():
 
 def test_every_command_has_a_tool_of_its_name_and_nothing_else_is_one():
     tools = {path.stem.replace("_", "-") for path in (ROOT / "tools").glob("*.py")}
-    campaigns = {"chaos", "chaos-works", "fuzz", "gallery-kills"}  # of this repository alone
+    campaigns = {
+        "chaos",
+        "chaos-works",
+        "fuzz",
+        "gallery-kills",
+        "gallery-rates",
+    }  # of this repository alone
     assert tools - campaigns == set(COMMANDS)
 
 

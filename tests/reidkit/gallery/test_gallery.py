@@ -211,6 +211,7 @@ def test_a_calibrated_gallery_answers_at_a_stated_rate(tmp_path, toy):
         gallery.search(rows[:1], fpir=0.001, model=MODEL)
 
 
+@pytest.mark.slow
 def test_people_of_another_domain_are_warned_of(tmp_path, toy):
     toy.open_set = open_set(*known_people(90), CosineMatcher())
     gallery = Gallery(tmp_path / "g", toy)
