@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -33,6 +34,8 @@ class Manifest:
         segments: name, rows and files (checksums) of each, in the order of enrolment.
         calibration: name and checksum of the file of its open set; empty for none.
         copies: folders that `Gallery.save` has written.
+        id: drawn at random; a copy has one of its own.
+        copy_of: the id of what it was copied from: only that gallery's erasures reach it.
         pending: an erasure that has begun: token, identities, expired (a time, or None).
     """
 
@@ -44,6 +47,8 @@ class Manifest:
     segments: tuple[dict[str, Any], ...] = ()
     calibration: dict[str, str] = field(default_factory=dict)
     copies: tuple[str, ...] = ()
+    id: str = field(default_factory=lambda: secrets.token_hex(16))
+    copy_of: str = ""
     pending: dict[str, Any] = field(default_factory=dict)
 
     def next(self, **changes: Any) -> Manifest:

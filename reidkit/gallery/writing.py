@@ -42,7 +42,8 @@ class Erasure:
         identities: that have no image left.
         log_lines: that named them, and do not any more.
         copies: of the gallery, in which the same was done.
-        missing: copies that are not where they were written: nothing was done there.
+        missing: copies that are not where they were written, or where something else lies now:
+            nothing was done there.
     """
 
     images: int = 0
@@ -163,7 +164,7 @@ class Writer:
         segments, images = self._without(names, expired)
         done, missing = [], []
         for copy in self.manifest.copies:
-            if (Path(copy) / FILE).is_file():
+            if self._is_copy(Path(copy)):
                 erase(Path(copy), names, expired)
                 done.append(copy)
             else:
@@ -185,6 +186,10 @@ class Writer:
             self.log.add([event])
         self._commit(self.manifest.next(segments=segments, pending={}))
         return result
+
+    def _is_copy(self, folder: Path) -> bool:
+        """Whether a folder that the manifest names is a copy of this gallery, and no other's."""
+        return (folder / FILE).is_file() and read_manifest(folder).copy_of == self.manifest.id
 
     def _without(self, names: set[str], expired: float | None) -> tuple[tuple, int]:
         """The segments without some images, written anew where they had one; and their number."""
@@ -260,7 +265,8 @@ def save(folder: Path, copy: Path) -> None:
             with held(work.log.folder, WAIT, "a copy of the log"):
                 if work.log.file.is_file():
                     shutil.copyfile(work.log.file, log.file)
-            write_manifest(new, work.manifest.next(copies=()))
+            own = dict(copies=(), id=secrets.token_hex(16), copy_of=work.manifest.id)
+            write_manifest(new, work.manifest.next(**own))
 
 
 def _own(folder: Path) -> list[str]:

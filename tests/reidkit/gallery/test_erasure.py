@@ -105,6 +105,16 @@ def test_a_copy_that_is_not_there_is_named(filled, tmp_path):
     assert traces(everything(tmp_path / "moved")) and not traces(everything(filled.folder))
 
 
+def test_a_gallery_that_names_another_as_its_copy_does_not_reach_it(filled, toy, tmp_path):
+    """A stranger's gallery may name any folder."""
+    stranger = Gallery(tmp_path / "stranger", toy)
+    stranger.enrol(NAME, vectors(5), model=MODEL)
+    with writer(stranger.folder) as work:
+        work.change(copies=(str(filled.folder),))
+    assert stranger.erase(NAME).missing == (str(filled.folder),)
+    assert NAME in filled.identities
+
+
 def test_who_is_not_there_cannot_be_erased(filled):
     with pytest.raises(UserError, match="'nobody'"):
         filled.erase(NAME, "nobody")
