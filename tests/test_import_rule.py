@@ -19,13 +19,15 @@ PACKAGE = Path(reidkit.__file__).parent
 # except within their own package
 LEVELS = {
     "errors": 0, "kinds": 0, "version": 0, "utils": 0, "structures": 0, "registry": 0,
+    "runtime": 1,
     "plugin": 1,
     "config": 2,
     "data": 4, "synthped": 5,
     "models": 6, "evaluation": 6, "pose": 6, "viz": 7, "gallery": 7,
     "engine": 8,
-    "bench": 9, "testing": 9, "report": 9,
-    "cli": 10,
+    "export": 9, "testing": 9, "report": 9,
+    "bench": 10,
+    "cli": 11,
 }  # fmt: skip
 SIDEWAYS = {("structures", "registry"), ("utils", "errors"), ("utils", "structures")}
 

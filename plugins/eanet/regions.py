@@ -67,7 +67,7 @@ def region_masks(
     """
     if keypoints.ndim != 3 or keypoints.shape[1:] != (17, 3):
         raise ValueError(f"keypoints must be (N, 17, 3), got {tuple(keypoints.shape)}")
-    if image_sizes.shape != (len(keypoints), 2):
+    if image_sizes.shape != (keypoints.shape[0], 2):
         raise ValueError(
             f"image_sizes must be (N, 2) = ({len(keypoints)}, 2), got {tuple(image_sizes.shape)}"
         )

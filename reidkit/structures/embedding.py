@@ -36,10 +36,12 @@ class Embedding:
         return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
 
     def __post_init__(self) -> None:
-        lengths = {name: len(value) for name, value in self._tensors().items()}
+        tensors = self._tensors()
         if self.vectors is None and self.maps is None:
             raise ValueError("Embedding needs vectors (N, P, D) or maps (N, C, h, w); got neither")
-        if len(set(lengths.values())) > 1:
+        first = next(iter(tensors.values())).shape[0]  # len() would fix the number in an export
+        if any(value.shape[0] != first for value in tensors.values()):
+            lengths = {name: len(value) for name, value in tensors.items()}
             raise ValueError(f"Embedding parts differ in their number of images: {lengths}")
         if self.vectors is not None and self.vectors.ndim != 3:
             raise ValueError(

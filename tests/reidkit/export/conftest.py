@@ -1,0 +1,5 @@
+"""The tiny data set, rendered once."""
+
+from reidkit.testing.fixtures import tiny_synthped
+
+__all__ = ["tiny_synthped"]
