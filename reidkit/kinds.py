@@ -159,7 +159,7 @@ KINDS: dict[str, Kind] = {
             "transform",
             ("model.transforms.*.*",),
             ("map_size", "settings"),
-            "mmcv BaseTransform on a ReIDBatch, batched on the device; randomness only from "
+            "a BatchTransform of a ReIDBatch on the device; randomness only from "
             "batch.generator. ``adds``: fields that it fills, ``asks``: fields that it fills them "
             "from; a batch without those passes unchanged. It may declare ``map_size``.",
             ("reidkit.data",),

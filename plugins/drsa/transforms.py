@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from mmcv.transforms import BaseTransform
 from torch import Tensor
 
+from reidkit.data.transforms.base import BatchTransform
 from reidkit.data.transforms.fields import move_grid, resample_cells
 from reidkit.data.transforms.random import probability, rand
 from reidkit.registry import TRANSFORMS
@@ -25,7 +25,7 @@ from reidkit.synthped.video_plan import video_folder
 
 
 @TRANSFORMS.register_module()
-class HideBands(BaseTransform):
+class HideBands(BatchTransform):
     """Cover one horizontal band of every clip in a share of its frames: part occlusion, dosed.
 
     Nothing random: the band goes by the tracklet's row, the frames are evenly spread. For tests;
@@ -64,7 +64,7 @@ class HideBands(BaseTransform):
 
 
 @TRANSFORMS.register_module()
-class RandomSizedRectCrop(BaseTransform):
+class RandomSizedRectCrop(BatchTransform):
     """Cut out an upright rectangle of random size and shape and stretch it over the image.
 
     Ten rectangles are drawn; the first that fits is taken, and where none does the image stays.
@@ -122,7 +122,7 @@ def _cut(maps: Tensor, theta: Tensor, mode: str) -> Tensor:
 
 
 @TRANSFORMS.register_module()
-class TrueVisibility(BaseTransform):
+class TrueVisibility(BatchTransform):
     """How much of head, trunk, thighs and shins is seen, from SynthPed video's truth: an oracle.
 
     Adds the field "visibility" (N, 4), from above to below, in [0, 1]; all ones for images of no

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
-from mmcv.transforms import BaseTransform
 
+from reidkit.data.transforms.base import BatchTransform
 from reidkit.registry import TRANSFORMS
 from reidkit.structures import Field, ReIDBatch
 
@@ -20,7 +20,7 @@ from .regions import REGIONS, region_masks, stripe_masks
 
 
 @TRANSFORMS.register_module()
-class RegionMasks(BaseTransform):
+class RegionMasks(BatchTransform):
     """Fills ``masks`` and ``visibility`` of a batch from its keypoints.
 
     A batch without keypoints (a domain used for its part maps only) passes unchanged. An image
@@ -78,7 +78,7 @@ class RegionMasks(BaseTransform):
 
 
 @TRANSFORMS.register_module()
-class StripeMasks(BaseTransform):
+class StripeMasks(BatchTransform):
     """Control: fixed stripes in place of regions, which should bring PAP down to PCB.
 
     Args:
@@ -109,7 +109,7 @@ class StripeMasks(BaseTransform):
 
 
 @TRANSFORMS.register_module()
-class ShuffledPartMaps(BaseTransform):
+class ShuffledPartMaps(BatchTransform):
     """Control: every image gets the part map of another one, which should lose the gain of PS.
 
     A batch without part maps passes unchanged. The images are paired in one random cycle, so that
@@ -137,7 +137,7 @@ class ShuffledPartMaps(BaseTransform):
 
 
 @TRANSFORMS.register_module()
-class CutLower(BaseTransform):
+class CutLower(BatchTransform):
     """Control: the lower part of every image is cut off, as by a bad detector box.
 
     What is left is stretched to the input size. Joints below the cut become invisible. The

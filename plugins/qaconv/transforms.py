@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
-from mmcv.transforms import BaseTransform
 from torch import Tensor
 
 from reidkit.config.ranges import FACTOR, SHARE, Bounds
+from reidkit.data.transforms.base import BatchTransform
 from reidkit.data.transforms.fields import move_grid, resample_cells
 from reidkit.data.transforms.random import rand
 from reidkit.registry import TRANSFORMS
@@ -20,7 +20,7 @@ from reidkit.structures import ReIDBatch
 
 
 @TRANSFORMS.register_module()
-class RandomOcclusion(BaseTransform):
+class RandomOcclusion(BatchTransform):
     """Every image loses one square of random size and place to a plain colour.
 
     The side is uniform over the whole pixels from ``max(1, floor(min_size S))`` to below
@@ -74,7 +74,7 @@ def _between(first: Tensor, length: Tensor, size: int) -> Tensor:
 
 
 @TRANSFORMS.register_module()
-class RandomRotation(BaseTransform):
+class RandomRotation(BatchTransform):
     """Turn every image about its middle; black comes in at the corners.
 
     Fields on the image's grid turn along, by nearest cell; zeros come in, and a region with no cell
@@ -121,7 +121,7 @@ def _turned(maps: Tensor, angles: Tensor, mode: str) -> Tensor:
 
 
 @TRANSFORMS.register_module()
-class FactorJitter(BaseTransform):
+class FactorJitter(BatchTransform):
     """Change brightness, contrast and saturation by factors, and shift the hue, in this order.
 
     Where ``ColorJitter`` of the core takes factors around 1, this takes any range, as QAConv does.

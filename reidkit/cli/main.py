@@ -12,9 +12,11 @@ from reidkit.version import __version__
 
 # command -> one line of help; its module below reidkit.cli has the same name, and so its tool
 COMMANDS = {
+    "demo": "see that this installation works, from pixels to report",
     "train": "train a method and test it",
     "test": "test a run again from its folder",
     "extract": "embeddings of a run's test sets into a feature store",
+    "export": "a model as a file that other programs run (ONNX, OpenVINO)",
     "save": "a model as a folder of data, with its card",
     "push": "send a saved model to a hub",
     "pull": "copy a model from a hub",

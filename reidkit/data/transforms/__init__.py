@@ -6,8 +6,11 @@ augment alike. Images before ``Normalize`` are on the scale 0..255. Keypoints st
 cropping. Input batches are not changed.
 """
 
+from reidkit.data.transforms.base import BatchTransform
 from reidkit.data.transforms.color import ColorJitter, Normalize
 from reidkit.data.transforms.erasing import RandomErasing
 from reidkit.data.transforms.geometry import RandomCrop, RandomFlip
 
-__all__ = ["ColorJitter", "Normalize", "RandomCrop", "RandomErasing", "RandomFlip"]
+__all__ = [
+    "BatchTransform", "ColorJitter", "Normalize", "RandomCrop", "RandomErasing", "RandomFlip",
+]  # fmt: skip

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
-from mmcv.transforms import BaseTransform
 from torch import Tensor
 
+from reidkit.data.transforms.base import BatchTransform
 from reidkit.data.transforms.random import probability, rand
 from reidkit.registry import TRANSFORMS
 from reidkit.structures import ReIDBatch
@@ -18,7 +18,7 @@ GRAY = (0.299, 0.587, 0.114)
 
 
 @TRANSFORMS.register_module()
-class Normalize(BaseTransform):
+class Normalize(BatchTransform):
     """Images from 0..255 to float32 ``(image / 255 - mean) / std``, per channel.
 
     Args:
@@ -55,7 +55,7 @@ class Normalize(BaseTransform):
 
 
 @TRANSFORMS.register_module()
-class ColorJitter(BaseTransform):
+class ColorJitter(BatchTransform):
     """Change gain per channel, brightness, contrast and saturation, by factors of each image.
 
     In this order, each clamped to 0..255: per-channel gain and brightness multiply; contrast blends

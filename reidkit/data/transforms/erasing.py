@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-from mmcv.transforms import BaseTransform
 from torch import Tensor
 
+from reidkit.data.transforms.base import BatchTransform
 from reidkit.data.transforms.random import probability, rand
 from reidkit.registry import TRANSFORMS
 from reidkit.structures import ReIDBatch
 
 
 @TRANSFORMS.register_module()
-class RandomErasing(BaseTransform):
+class RandomErasing(BatchTransform):
     """Overwrite one random rectangle of each image, with probability p.
 
     Rectangles that do not fit are drawn again, up to 100 times, then the image stays. Masks, part

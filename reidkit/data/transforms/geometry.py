@@ -6,9 +6,9 @@ N images, H W pixels, R regions, h w cells.
 from __future__ import annotations
 
 import torch
-from mmcv.transforms import BaseTransform
 from torch import Tensor
 
+from reidkit.data.transforms.base import BatchTransform
 from reidkit.data.transforms.fields import move_grid
 from reidkit.data.transforms.random import probability, rand
 from reidkit.registry import TRANSFORMS
@@ -16,7 +16,7 @@ from reidkit.structures import ReIDBatch
 
 
 @TRANSFORMS.register_module()
-class RandomFlip(BaseTransform):
+class RandomFlip(BatchTransform):
     """Mirror each image with probability p, together with the fields on its grid.
 
     Region visibility does not change; left and right share their classes. Twice is the identity.
@@ -49,7 +49,7 @@ def _flip(maps: Tensor, flip: Tensor) -> Tensor:
 
 
 @TRANSFORMS.register_module()
-class RandomCrop(BaseTransform):
+class RandomCrop(BatchTransform):
     """Shift each image by up to ``pad`` pixels both ways; what comes in at the edge is ``fill``.
 
     The same as padding by ``pad`` on all sides and cropping to the old size. Fields on the image's
