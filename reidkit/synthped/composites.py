@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from reidkit.config.ranges import COUNT
 from reidkit.data.split import Split
 from reidkit.registry import DATASETS
 from reidkit.synthped import layout
@@ -28,7 +29,7 @@ def contents(preset: str, domain: str, seed: int, style: str | None, each: int) 
 
     Example:
         >>> items = contents("tiny", "A", 0, None, 2).items
-        >>> len(items), all(i.shot.wearer == int(i.path[-20:-16]) for i in items)
+        >>> len(items), all(i.shot.wearer == int(Path(i.path).name[:4]) for i in items)
         (144, True)
     """
     if each < 1:
@@ -65,6 +66,7 @@ class SynthPedComposites(SynthPed):
     title = "SynthPed composites"
     needed = (f"{pl.TRAIN}/", "truth.npz", "manifest.json")
     how = "call prepare()"
+    ranges = {**SynthPed.ranges, "each": COUNT}
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from reidkit.config.ranges import WHOLE
 from reidkit.data.datasets.market1501 import Market1501
 from reidkit.data.split import Split
 from reidkit.registry import DATASETS
@@ -42,6 +43,8 @@ class SynthPed(Market1501):
     counts: Mapping[str, tuple[int, int | None]] = {}  # those of the preset
     junk_gallery = 0
     how = "run tools/synthped.py, or call prepare()"
+
+    ranges = {"seed": WHOLE}
 
     def __init__(
         self,

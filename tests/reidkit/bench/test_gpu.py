@@ -48,6 +48,7 @@ def test_what_ended_well_is_not_measured_again(tmp_path, monkeypatch):
     assert said[-1] == "tests: no time is left; run the command again" and len(calls) == 4
 
 
+@pytest.mark.slow
 def test_a_stage_that_fails_or_hangs_is_words():
     assert "KeyError" in campaign._stage("nobody/knows", 60, True)["error"]
     assert campaign._stage("labels", 0.01, True)["error"] == "ended by its limit of 0 s"
