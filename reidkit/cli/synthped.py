@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reidkit.cli.common import kept, parser
+from reidkit.errors import UserError
 from reidkit.synthped.presets import DOMAINS, PRESETS
+from reidkit.utils.io import ensure_writable
 
 
 def main(argv: Sequence[str]) -> int:
@@ -32,6 +34,10 @@ def main(argv: Sequence[str]) -> int:
         "--verify", action="store_true", help="compare every byte with the manifest"
     )
     args = command.parse_args(list(argv))
+    if args.workers is not None and args.workers < 0:
+        raise UserError(f"--workers {args.workers}: expected processes from 0 (in this one)")
+    if args.sheet:
+        ensure_writable(args.sheet)
     status = 0
     with kept("what is rendered"):
         for domain in args.domains:

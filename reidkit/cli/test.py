@@ -86,8 +86,9 @@ def main(argv: list[str]) -> int:
             write_queries(args.queries / f"queries_{test.domain}.csv", test.result.per_query)
     if args.pictures:
         from reidkit.engine.products.pictures import draw_tests
+        from reidkit.utils.trouble import make_folder
 
-        args.pictures.mkdir(parents=True, exist_ok=True)
+        make_folder(args.pictures)
         draw_tests(args.pictures, run.cfg, run.model, run.domains, tests)
         print(f"pictures: {args.pictures}")
     if args.out:

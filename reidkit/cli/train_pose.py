@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from pathlib import Path
 
 from reidkit.cli.common import parser
 from reidkit.errors import UserError
-from reidkit.utils.io import sha256_file
+from reidkit.synthped.presets import PRESETS
+from reidkit.utils.io import ensure_writable, sha256_file
 
 EPILOG = """examples:
   python tools/train_pose.py                                  as the shipped weights were made
@@ -19,7 +21,7 @@ The people and cameras of SynthPed's domain P are in no other domain. Only P's t
 def _parser() -> argparse.ArgumentParser:
     command = parser("reidkit train-pose", "Train the shipped small pose model.", EPILOG)
     command.add_argument("--data-root", type=Path, default=Path("data"), help="default: data")
-    command.add_argument("--preset", default="standard", help="of SynthPed; default: standard")
+    command.add_argument("--preset", choices=sorted(PRESETS), default="standard")
     command.add_argument("--worlds", type=int, default=12, help="domains P of so many seeds")
     command.add_argument("--work-dir", type=Path, default=Path("runs/train_pose"))
     command.add_argument(
@@ -35,11 +37,33 @@ def _parser() -> argparse.ArgumentParser:
     return command
 
 
+LEAST = dict(worlds=1, epochs=1, batch_size=1, workers=0, threads=0, seed=0)
+
+
+def _refuse_impossible(args: argparse.Namespace) -> None:
+    """Refuse numbers that train nothing, before anything is rendered.
+
+    Raises:
+        UserError: the first of them, or weights that are not there.
+    """
+    for name, least in LEAST.items():
+        value, most = getattr(args, name), 2**32 - 1
+        if not least <= value <= most:
+            option = f"--{name.replace('_', '-')}"
+            raise UserError(f"{option} {value}: expected a whole number from {least} to {most}")
+    if not 0 < args.rate < math.inf:
+        raise UserError(f"--rate {args.rate:g}: expected a finite number above 0")
+    if args.weights and not args.weights.is_file():
+        raise UserError(f"{args.weights}: no such checkpoint file")
+
+
 def main(argv: list[str]) -> int:
     """Train on domain P, calibrate the confidence on P's held-out people, write the weights."""
     args = _parser().parse_args(argv)
-    if args.weights and not args.weights.is_file():
-        raise UserError(f"{args.weights}: no such checkpoint file")
+    _refuse_impossible(args)
+    out = args.out or args.work_dir / "synthped.safetensors"
+    for place in (out, args.work_dir / "log"):
+        ensure_writable(place)
 
     import torch
 
@@ -60,7 +84,6 @@ def main(argv: list[str]) -> int:
     recipe = Recipe(args.epochs, args.batch_size, args.workers, args.seed, args.rate)
     model = train_pose(train, held_out, args.work_dir, recipe, args.weights)
     gamma, right = calibrate_model(model, held_out)
-    out = args.out or args.work_dir / "synthped.safetensors"
     about = {
         "data": " ".join(r.name for r in readers),
         "epochs": str(args.epochs),

@@ -21,11 +21,16 @@ _FLAGS = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _PIL_LIMIT = Image.MAX_IMAGE_PIXELS or 0
 _max_pixels = 100_000_000  # 300 MB as RGB; limit_pixels changes it
+_OF_A_SET = "restore the file from its archive, or remove it and list the data set again"
 _PNG_END = b"IEND\xaeB`\x82"
 
 
-def read_bytes(address: str | os.PathLike[str]) -> bytes:
+def read_bytes(address: str | os.PathLike[str], advice: str = _OF_A_SET) -> bytes:
     """The content of a file; local ones directly, addresses with "://" through mmengine.fileio.
+
+    Args:
+        address: of the file.
+        advice: what would help, for the message.
 
     Raises:
         UserError: it cannot be read; the text names it.
@@ -41,10 +46,7 @@ def read_bytes(address: str | os.PathLike[str]) -> bytes:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         if isinstance(error, KeyError):  # mmengine's way to say so
             reason = f"no file backend for {error}"
-        raise UserError(
-            f"{address}: cannot be read ({reason}); restore the file from its archive, or remove "
-            "it and list the data set again"
-        ) from None
+        raise UserError(f"{address}: cannot be read ({reason}); {advice}") from None
 
 
 def limit_pixels(most: int) -> None:

@@ -14,6 +14,7 @@ from reidkit.data.decode import decode_rgb, load_into, read_bytes, resize_into
 from reidkit.data.orientation import TAG, upright
 
 Given = str | os.PathLike[str] | Image.Image | np.ndarray
+_ADVICE = "look at its path and permissions"
 DEEP = ("I", "F")  # PIL's modes of more than 8 bits begin so
 
 
@@ -38,11 +39,11 @@ class File:
     @property
     def pixels(self) -> np.ndarray:
         """(H, W, 3) uint8 RGB, as a labeller reads it."""
-        return decode_rgb(read_bytes(self.address), self.address)
+        return decode_rgb(read_bytes(self.address, _ADVICE), self.address)
 
     def into(self, out: np.ndarray, resize: str) -> tuple[int, int]:
         """As ``Pixels.into``, as a data set's files are read."""
-        return load_into(out, read_bytes(self.address), self.address, resize)
+        return load_into(out, read_bytes(self.address, _ADVICE), self.address, resize)
 
 
 Crop = Pixels | File

@@ -35,6 +35,7 @@ from reidkit.utils.io import atomic_folder
 from reidkit.utils.leftovers import clear_leftovers
 from reidkit.utils.locks import identity_of
 from reidkit.utils.permission import may_write, refuse_writing
+from reidkit.utils.trouble import make_folder
 
 SHARD = 256  # crops
 
@@ -174,7 +175,7 @@ class _Maker:
         identity = describe(self.split, self.pose(), self.part_maps)
         digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
         working = self.folder.with_name(f"{self.folder.name}.making-{digest}")
-        working.mkdir(parents=True, exist_ok=True)
+        make_folder(working)
         if self.known is None and self.split.keypoints is not None:
             self.known = _as_confidences(self.split.keypoints), crop_sizes(self.split)
         shards = Shards(working, self.split, self.shard, self.part_maps, self.pngs)

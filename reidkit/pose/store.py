@@ -13,6 +13,7 @@ Opening a store reads it once, to compare it with its checksums and to see that 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -102,10 +103,10 @@ def read_paths(folder: Path, count: int) -> list[str]:
     """
     file = folder / "paths.txt"
     try:
-        text = file.read_bytes().decode("utf-8", "surrogateescape")
+        data = file.read_bytes()
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror}); {ADVICE}") from None
-    paths = text.removesuffix("\n").split("\n") if text else []
+    paths = [os.fsdecode(line) for line in data.removesuffix(b"\n").split(b"\n")] if data else []
     if len(paths) != count:
         raise UserError(f"{file}: {len(paths)} lines for {count} rows of labels; {ADVICE}")
     return paths

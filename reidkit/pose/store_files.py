@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -120,8 +121,8 @@ def write_store(
     rows = sum(map(len, points))
     if rows != count:
         raise ValueError(f"write_store: {rows} rows of labels for {count} crops")
-    with atomic_write(folder / "paths.txt", "w") as file:
-        file.write("".join(f"{path}\n" for path in split.paths))
+    with atomic_write(folder / "paths.txt") as file:
+        file.write(b"".join(os.fsencode(path) + b"\n" for path in split.paths))
     looks = Quality.of(np.concatenate(points) if points else np.zeros((0, 17, 3)))
     more = dict(quality=looks.as_dict(), sha256=checksums(folder))
     with atomic_write(folder / "meta.json", "w") as file:

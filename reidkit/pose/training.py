@@ -17,6 +17,7 @@ from reidkit.pose.compat import load_mmpose, quiet
 from reidkit.pose.crops import crop_sizes
 from reidkit.pose.small_config import INPUT, codec, small_config, test_pipeline
 from reidkit.pose.truth import joints_in_picture
+from reidkit.utils.trouble import make_folder
 
 # Box errors, mirrored people and other cameras than P's: what domains A and B will show.
 train_pipeline = [
@@ -210,7 +211,7 @@ def train_pose(
     Returns:
         The trained mmpose estimator (averaged weights), on the CPU, in eval mode.
     """
-    work_dir.mkdir(parents=True, exist_ok=True)
+    make_folder(work_dir)
     files = {name: (work_dir / f"{name}.json").resolve() for name in ("train", "val")}
     export_split(train, files["train"])
     export_split(val, files["val"])

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from reidkit.errors import UserError
 from reidkit.utils.locks import alone
+from reidkit.utils.trouble import make_folder
 
 # average precision on COCO val2017 as mmpose's index states it: 71.6, 74.6, 74.6, 75.7
 SHORT = {
@@ -64,7 +65,7 @@ def fetch(file: Path, address: str, folder: Path) -> None:
 
     if file.is_file():
         return
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(file.parent)
     wanted = re.search(r"-([0-9a-f]{8})_\d{8}\.pth$", file.name)
     try:
         with alone(file.with_name(f".{file.name}.lock")):

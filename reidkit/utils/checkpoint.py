@@ -67,8 +67,8 @@ def refuse_damage(path: str | Path) -> None:
     """Refuse a checkpoint in which a byte has changed since it was written.
 
     ``torch.save`` writes a zip archive with a checksum (CRC-32) of every tensor, and ``torch.load``
-    does not look at them; comparing takes about a second per GB. Files of other forms are not
-    looked at.
+    does not look at them; comparing took 0.5 s of processor time per GB. Files of other forms
+    are not looked at.
 
     Raises:
         UserError: with the part that differs.

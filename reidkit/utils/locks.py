@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from reidkit.utils.permission import refuse_writing
+from reidkit.utils.trouble import make_folder
 
 _HELD: set[int] = set()  # handles of this process
 
@@ -45,7 +46,7 @@ def alone(path: str | os.PathLike[str], waits: Callable[[], None] | None = None)
     """
     path = Path(path)
     refuse_writing(path.parent)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         _HELD.add(handle)

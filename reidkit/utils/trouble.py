@@ -68,10 +68,15 @@ def _disk_text(error: OSError, path: Path, needed: int | None) -> str | None:
         return f"cannot be written ({reason}); choose another place, or change its permissions"
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return f"{reason}; raise the limit (ulimit -n)"
-    if error.errno in (errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG):
+    if error.errno in (errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP):
         return f"cannot be written ({reason}); choose another name"
     if error.errno == errno.EIO:
         return "the disk reports an error (input/output error): it may be failing"
+    if error.errno is None and re.search(r"\d+ requested and \d+ written", reason):  # numpy's words
+        return (
+            f"only a part of it could be written: the disk is full{_room(path)}, or it is larger "
+            "than this process may write (ulimit -f)"
+        )
     return None
 
 
@@ -82,6 +87,27 @@ def _room(path: Path) -> str:
         except OSError:
             continue
     return ""
+
+
+def make_folder(folder: str | os.PathLike[str]) -> None:
+    """Make a folder and those above it, where they are missing.
+
+    Args:
+        folder: may be there already.
+
+    Raises:
+        DiskError: a file is in its place, or the disk is full or closed.
+
+    Example:
+        >>> make_folder("/")
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        text = f"{os.fspath(folder)}: is a file, and a folder is needed; choose another place"
+        raise DiskError(text, errno.ENOTDIR) from None
+    except OSError as error:
+        raise disk_error(error, folder) from error
 
 
 def ensure_room(folder: str | os.PathLike[str], needed: int, what: str) -> None:

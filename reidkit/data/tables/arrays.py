@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reidkit.errors import UserError
+from reidkit.utils.trouble import MachineError
 
 # what zipfile, zlib, numpy and pyarrow raise on files that are damaged
 DAMAGE = (
@@ -62,6 +63,10 @@ def read_arrays(path: Path) -> dict[str, NDArray]:
                 with content.open(info) as packed:
                     arrays[name] = _array(packed, info.file_size, f"'{name}'")
             return arrays
+    except MemoryError:
+        raise MachineError(
+            f"{path}: out of memory: its arrays take more than this process may have (ulimit -v)"
+        ) from None
     except DAMAGE as error:
         why = str(error) or type(error).__name__
         raise UserError(f"{path}: damaged, or no {path.suffix} file: {why}") from None

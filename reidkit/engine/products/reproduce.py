@@ -16,6 +16,7 @@ import yaml
 
 from reidkit.engine.products.claims import Scores, read_scores
 from reidkit.errors import UserError
+from reidkit.utils.trouble import make_folder
 
 METRICS = ("mAP", "R1")
 CODE = "code.txt"  # in a run's folder: the commit that it was made by
@@ -125,7 +126,7 @@ def _execute(work: list[tuple], folder: Path, jobs: int) -> None:
     environment = dict(os.environ)
     if jobs > 1:
         environment.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
 
     def one(row: str, seed: int, command: list[str], run: Path | None) -> str:
         log = folder / f"{_slug(row, seed)}.txt"

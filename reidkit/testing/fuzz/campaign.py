@@ -22,6 +22,7 @@ from reidkit.testing.fuzz.doors import (
     labels,
     manifests,
     readers,
+    rendering,
     runs,
     stores,
     tables,
@@ -34,7 +35,7 @@ DOORS: dict[str, Door] = {
     for door in (
         tables.DOOR, distances.DOOR, stores.DOOR, comparisons.DOOR, labels.DOOR, label_stores.DOOR,
         images.DOOR, folders.DOOR, readers.DOOR, configs.CONFIGS, configs.OVERRIDES,
-        manifests.DOOR, runs.DOOR, weights.DOOR, extractor.DOOR,
+        manifests.DOOR, runs.DOOR, weights.DOOR, extractor.DOOR, rendering.DOOR,
     )
 }  # fmt: skip
 

@@ -8,10 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from reidkit.cli.common import run_cli
 from reidkit.cli.test import main as run_test
@@ -21,31 +19,9 @@ from reidkit.engine.folder import CHECKPOINT
 from reidkit.engine.run import Run, complete_run
 from reidkit.errors import UserError
 from reidkit.utils.trouble import DiskError
-from tests.reidkit.engine.conftest import TINY
+from tests.reidkit.engine.conftest import TINY, on_a_small_disk
 
 ROOT = Path(__file__).parents[3]
-FOLDER = "data=own"  # the group that ``own_crops`` writes
-
-
-@pytest.fixture
-def own_crops(tmp_path):
-    """Arguments for eight people of one's own, one query in each of two cameras."""
-    rng = np.random.default_rng(1)
-    for split, first in (("train", 1), ("query", 501), ("gallery", 501)):
-        for person in range(first, first + 8):
-            for camera in (1, 2):
-                file = tmp_path / "data" / "own" / split / f"{person:04d}" / f"c{camera}_0.jpg"
-                file.parent.mkdir(parents=True, exist_ok=True)
-                Image.fromarray(rng.integers(0, 255, (48, 24, 3), np.uint8)).save(file)
-    domain = "dict(type='ImageFolder', root='own', camera=r'c(\\d)')"
-    data = f"data=dict(name='own', domains=dict(source={domain}), tests=['source'])"
-    config = tmp_path / "own.py"
-    config.write_text(f"_base_ = [{str(ROOT / 'configs/eanet/global_pool.py')!r}]\n{data}\n")
-    return [
-        str(config), *(one for one in TINY if not one.startswith(("data=", "train.batch"))),
-        "train.batch_size=8", f"settings.data_root={tmp_path / 'data'}",
-        "--work-dir", str(tmp_path / "run"),
-    ]  # fmt: skip
 
 
 def test_a_file_name_that_is_no_utf8(own_crops, tmp_path):
@@ -171,18 +147,6 @@ def test_a_stopped_training_goes_on(own_crops, tmp_path, number, status):
     assert torch.load(tmp_path / "run" / CHECKPOINT)["meta"]["epoch"] >= 1
     with pytest.raises(ProcessLookupError):  # no worker is left in its session
         os.killpg(process.pid, 0)
-
-
-def on_a_small_disk(size: str, place: Path, script: str) -> subprocess.CompletedProcess:
-    """Run a script with a file system of its own, of that size, at a place."""
-    place.mkdir()
-    mount = f"mount -t tmpfs -o size={size} tmpfs {place}"
-    if subprocess.run(["unshare", "-m", "bash", "-c", mount], capture_output=True).returncode:
-        pytest.skip("needs unshare and the right to mount a tmpfs")
-    return subprocess.run(
-        ["unshare", "-m", "bash", "-c", f"{mount} && {script}; find {place} -name '.*'"],
-        cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
-    )  # fmt: skip
 
 
 @pytest.mark.slow

@@ -85,3 +85,16 @@ def test_a_small_campaign(tmp_path):
     text = page.read_text()
     assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
     assert "| render | " in text
+
+
+@pytest.mark.slow
+def test_workers_of_a_killed_render_end_with_it(tmp_path):
+    from reidkit.cli.synthped import main
+
+    arguments = ["--preset", "easy", "--domains", "A", "--workers", "2", "--root", str(tmp_path)]
+    process = started(lambda: main(arguments), tmp_path)
+    images = tmp_path / "synthped"
+    while not (images.exists() and any(images.rglob("*.jpg"))):  # by its workers
+        time.sleep(0.05)
+    os.kill(process, signal.SIGKILL)
+    assert ended(process) == -signal.SIGKILL and left_processes(process, seconds=60) == 0

@@ -148,3 +148,11 @@ def test_a_file_with_another_name_is_not_appended_to(tmp_path):
             assert (tmp_path / "precious").read_text() == "mine"
     with pytest.raises(UserError, match=r"stage1/log/log.log: has another name \(hard link\)"):
         io.refuse_links(tmp_path / "run")
+
+
+@pytest.mark.parametrize("write", [atomic_write, atomic_folder])
+def test_a_file_in_the_place_of_a_folder(tmp_path, write):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(UserError, match="file: is a file, and a folder is needed"):
+        write(tmp_path / "file" / "x").__enter__()
+    assert (tmp_path / "file").read_text() == "mine"

@@ -44,6 +44,14 @@ def test_a_full_disk_says_what_is_free_and_needed(tmp_path):
     assert "are free, and 5.7 MB are needed; make room" in text
 
 
+def test_an_array_that_numpy_could_write_in_part(tmp_path):
+    for writing in (atomic_write(tmp_path / "a"), atomic_folder(tmp_path / "a")):
+        said = f"{tmp_path}/a: only a part of it .* is full, .* free"
+        with pytest.raises(DiskError, match=said), writing:
+            raise OSError("1792 requested and 992 written")
+    assert os.listdir(tmp_path) == []
+
+
 def test_other_errors_stay_what_they_are(tmp_path):
     with pytest.raises(FileNotFoundError), atomic_write(tmp_path / "a"):
         (tmp_path / "missing").read_text()
@@ -80,6 +88,10 @@ def test_places_are_tried_before(tmp_path):
     [
         (MemoryError(), "out of memory: lower train.batch_size"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "out of memory"),
+        (
+            ImportError("see numpy.org:\nx.so: failed to map segment from shared object"),
+            r"to load a library \(x.so: failed to map segment from shared object\): raise ulimit",
+        ),
         (OSError(errno.EMFILE, "Too many open files", "x"), "x: too many open files"),
         (PermissionError(errno.EACCES, "Permission denied", "x"), "x: permission denied"),
         (
@@ -99,7 +111,10 @@ def test_exceptions_of_the_machine(error, said):
 
 
 def test_exceptions_of_the_program_are_left_alone():
-    for error in (ValueError("x"), RuntimeError("shapes differ"), FileNotFoundError(2, "x", "y")):
+    for error in (
+        ValueError("x"), RuntimeError("shapes differ"), FileNotFoundError(2, "x", "y"),
+        ImportError("No module named 'x'"),
+    ):  # fmt: skip
         assert machine_error(error) is None
     said = UserError("x")
     assert machine_error(said) is said

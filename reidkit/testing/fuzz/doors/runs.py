@@ -80,7 +80,9 @@ def _numbers(content: dict[str, Any]) -> dict[str, Any]:
 def _opened(rng: Random, place: Place) -> tuple[str, Callable[[], Any], Callable[[Any], str]]:
     """A way into the run folder, and what it must give."""
     right = json.loads((place.valid / "right.json").read_text())
-    door = rng.choice(("test", "test", "test", "extract", "load", "load", "show", "resume"))
+    door = rng.choice(
+        ("test", "test", "test", "extract", "load", "load", "show", "resume", "generate")
+    )
 
     def test() -> Any:
         place.command("test", "run", "--out", "out/m.json")
@@ -107,6 +109,9 @@ def _opened(rng: Random, place: Place) -> tuple[str, Callable[[], Any], Callable
         same = found.shape == wanted.shape and np.allclose(found, wanted, atol=1e-5)
         return "" if same else "another embedding"
 
+    def generate() -> Any:  # of a model that generates nothing
+        return place.command("generate", "run", "--grid", "out/x.png")
+
     def resume() -> Any:
         return place.command("train", place.valid / "own.py", "--work-dir", "run", "--resume")
 
@@ -114,6 +119,7 @@ def _opened(rng: Random, place: Place) -> tuple[str, Callable[[], Any], Callable
         "test": (test, numbers), "extract": (extract, numbers), "load": (load, vectors),
         "show": (lambda: place.command("show-correspondences", "run"), lambda found: ""),
         "resume": (resume, lambda found: ""),
+        "generate": (generate, lambda found: "pictures out of a model that makes none"),
     }  # fmt: skip
     return door, *doors[door]
 
@@ -215,5 +221,5 @@ def make(rng: Random, place: Place) -> Case:
     return Case(f"{door}: {what}", run, check, refuse)
 
 
-DOOR = Door("runs", "run folders: test, extract, load, show-correspondences, --resume", make,
+DOOR = Door("runs", "run folders: test, extract, load, pictures, generate, --resume", make,
             prepare, writes=("run",), share=2.0, seconds=60)  # fmt: skip

@@ -3,7 +3,7 @@ import os
 import numpy as np
 import pytest
 
-from reidkit.data import ImageFolder
+from reidkit.data import ImageFolder, check_readable
 from reidkit.data.datasets.files import is_image
 from reidkit.data.decode import load_into, read_bytes
 from reidkit.errors import UserError
@@ -297,3 +297,13 @@ def test_names_that_are_no_utf8_are_read(tmp_path, write_images):
     os.link(tmp_path / "own/train/ann/1.jpg", odd)
     split = ImageFolder(str(tmp_path), "own").splits()["train"]
     assert len(split) == 2 and len(split.fingerprint()) == 64
+
+
+def test_a_folder_called_like_an_image_and_a_link_to_nothing(tmp_path, write_images):
+    write_images(tmp_path / "own", ["query/1/a.jpg", "gallery/1/b.jpg", "train/2/c.jpg"])
+    (tmp_path / "own/train/2/x.jpg").mkdir()
+    (tmp_path / "own/query/1/gone.jpg").symlink_to("nowhere.jpg")
+    splits = ImageFolder(str(tmp_path), "own").splits()
+    assert splits["train"].paths == ("train/2/c.jpg",)
+    with pytest.raises(UserError, match=r"1 of 2 images cannot be read, seen before(.|\n)*gone.j"):
+        check_readable(splits["query"])

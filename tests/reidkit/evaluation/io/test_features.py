@@ -6,6 +6,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from reidkit.data.tables.columns import ALIASES
 from reidkit.errors import UserError
 from reidkit.evaluation import CosineMatcher, EuclideanMatcher, RankingEvaluator
 from reidkit.evaluation.io.features import read_features
@@ -326,3 +327,13 @@ def test_few_impostors_say_so(tmp_path):
     few, every = [line for line in result.report().splitlines() if "TAR" in line]
     assert "FAR reached: 0, pairs are too few or tied" in few
     assert "TAR 100.00 at FAR 1 (any distance)" in every
+
+
+def test_every_name_of_the_file_column_that_numpy_can_write(tmp_path):
+    names = {*ALIASES["file"], "paths"} - {"file"}
+    for name in sorted(names):
+        np.savez(tmp_path / "f.npz", features=vectors(), **{name: FILES})
+        test = read_features(tmp_path / "f.npz", write(tmp_path, file=None))
+        assert test.sides["query"].labels.paths == FILES[SPLIT != "gallery"].tolist(), name
+    with pytest.raises(TypeError):  # the name of its own argument, as the documentation says
+        np.savez(tmp_path / "f.npz", features=vectors(), file=FILES)
