@@ -120,8 +120,6 @@ def _array(file: IO[bytes], size: int, name: str) -> NDArray:
                 raise EOFError(f"{name} ends after {filled:,} of {held:,} bytes")
             view[filled : filled + len(part)] = part
             filled += len(part)
-    if file.read(1):
-        raise ValueError(f"{name} goes on after its end")
     flat = np.frombuffer(content, dtype)
     if dtype.kind == "U":
         _check_letters(flat, name)

@@ -105,7 +105,8 @@ def _write_side(folder: Path, side: LabelledEmbeddings) -> None:
 def read_store(folder: str | Path) -> TestSet:
     """Open a store: its checksums are compared, then its arrays memory-mapped.
 
-    Comparing reads every byte once, see ``reidkit.utils.checksums.verify``; nothing is kept in memory.
+    Comparing reads every byte once (``reidkit.utils.checksums.verify``); nothing is kept in
+    memory.
 
     Args:
         folder: of ``write_store``.

@@ -80,6 +80,15 @@ def test_a_file_that_unpacks_to_more_than_features_need_is_refused_unread(tmp_pa
         read_arrays(tmp_path / "a.npz")
 
 
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_a_file_larger_than_the_memory_is_refused_unread(tmp_path, monkeypatch, save):
+    save(tmp_path / "a.npz", features=np.ones((50, 50), np.float32))
+    monkeypatch.setattr(arrays.os, "sysconf", lambda name: 64)  # 64 pages of 64 bytes
+    monkeypatch.setattr(arrays, "_array", lambda *_: pytest.fail("memory was asked for"))
+    with pytest.raises(UserError, match="a.npz: claims 0.0 GB.* this machine has 0.0 GB"):
+        read_arrays(tmp_path / "a.npz")
+
+
 def test_two_arrays_of_one_name_are_refused(tmp_path):
     buffer = io.BytesIO()
     np.save(buffer, np.zeros(3))

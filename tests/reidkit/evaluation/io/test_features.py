@@ -337,3 +337,15 @@ def test_every_name_of_the_file_column_that_numpy_can_write(tmp_path):
         assert test.sides["query"].labels.paths == FILES[SPLIT != "gallery"].tolist(), name
     with pytest.raises(TypeError):  # the name of its own argument, as the documentation says
         np.savez(tmp_path / "f.npz", features=vectors(), file=FILES)
+
+
+def test_the_type_that_numbers_are_stored_in_changes_nothing(tmp_path):
+    """Numbers that every float holds exactly, and whole distances beyond float16."""
+    short = vectors().astype(np.float16)
+    kinds = [short, short.astype(np.float32), short.astype(np.float64), short.astype(">f4")]
+    found = [scores(read_features(save(tmp_path, one), write(tmp_path))).metrics for one in kinds]
+    assert found[0] == found[1] == found[2] == found[3]
+    whole = np.random.default_rng(0).permutation(144).reshape(12, 12) + 2**20
+    kinds = [whole.astype(kind) for kind in (np.int32, np.int64, np.float32, np.float64)]
+    found = [scores(read_features(distances(tmp_path, distances=one))).metrics for one in kinds]
+    assert found[0] == found[1] == found[2] == found[3]
