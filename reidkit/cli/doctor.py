@@ -24,21 +24,27 @@ The exit status is 1 when there is an error."""
 
 # distribution -> what does not work without it
 NEEDED = {
-    "torch": "everything", "torchvision": "backbones", "numpy": "everything",
-    "mmengine": "everything", "yacs": "settings", "scipy": "part labels",
+    "torch": "everything", "numpy": "everything", "mmengine-lite": "everything (or mmengine)",
+    "opencv-python-headless": "decoding and resizing (or opencv-python)",
+    "yacs": "settings", "scipy": "tracklets, .mat files",
     "scikit-learn": "tests of the metrics", "simplejpeg": "decoding", "safetensors": "weights",
 }  # fmt: skip
 WANTED = {
     "mmpose": "part labels (tools/generate_part_labels.py)",
-    "mmcv-lite": "part labels, transforms (or mmcv)",
-    "opencv-python-headless": "decoding and resizing (or opencv-python)",
+    "mmcv-lite": "part labels (or mmcv)",
+    "torchvision": "torchvision's backbones, timm, part labels",
+    "onnxruntime": "exported models",
     "pyarrow": "Parquet tables and features",
     "timm": "timm's backbones",
     "wandb": "visualizers=[dict(type='WandbVisBackend')]",
     "tensorboard": "visualizers",
     "matplotlib": "pictures",
 }
-EITHER = {"mmcv-lite": "mmcv", "opencv-python-headless": "opencv-python"}
+EITHER = {
+    "mmengine-lite": "mmengine",
+    "mmcv-lite": "mmcv",
+    "opencv-python-headless": "opencv-python",
+}
 
 
 def main(argv: list[str]) -> int:
