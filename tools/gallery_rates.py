@@ -90,6 +90,7 @@ def _drawn(extractor, rows, people, cameras, rng, images):  # type: ignore[no-un
             ]
             right = np.array(right) & there
             said.append((answered[~there].mean(), 1 - (answered & right)[there].mean()))
+        place = gallery.snapshot.notes.get("position", np.nan)
         weight = np.where(there, 0.5 / there.sum(), 0.5 / (~there).sum())
         size, mean = len(np.unique(ids)), len(ids) / len(np.unique(ids))
         distances = np.array([one.distance for one in answers])
@@ -98,7 +99,7 @@ def _drawn(extractor, rows, people, cameras, rng, images):  # type: ignore[no-un
             for name in ("isotonic", "logistic")
         }
     other = any("than those calibrated on" in str(one.message) for one in heard)
-    return said, curves, right, weight, other
+    return said, curves, right, weight, other, place
 
 
 def _lines(domain, drawn):  # type: ignore[no-untyped-def]
@@ -118,8 +119,10 @@ def _lines(domain, drawn):  # type: ignore[no-untyped-def]
         p = np.concatenate([one[1][name] for one in drawn])
         group = np.minimum((p * 10).astype(int), 9)
         error = sum(abs((weight * (p - right))[group == g].sum()) for g in range(10))
-        warned = sum(one[4] for one in drawn)
-        yield f"| {domain} | {name} | {cells} | {lost} | {error:.4f} | {warned} of {len(drawn)} |"
+        places = np.array([one[5] for one in drawn])
+        warned = f"{sum(one[4] for one in drawn)} of {len(drawn)}"
+        warned += f", position {np.nanmin(places):.2f} to {np.nanmax(places):.2f}"
+        yield f"| {domain} | {name} | {cells} | {lost} | {error:.4f} | {warned} |"
 
 
 if __name__ == "__main__":
