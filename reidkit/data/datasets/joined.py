@@ -211,13 +211,10 @@ def _joined(
         identities=_shifted([one.identities for one in parts], [move[0] for move in moves]),
         cameras=_shifted([one.cameras for one in parts], [move[1] for move in moves]),
     )
-    boxes = [one.boxes for one in parts]
-    if any(one is not None for one in boxes):  # a set of whole files beside one of boxes
-        boxes = [
-            np.full((len(part), 4), np.nan) if own_boxes is None else own_boxes
-            for part, own_boxes in zip(parts, boxes, strict=True)
-        ]
-        own["boxes"] = np.concatenate(boxes)
+    if any(one.boxes is not None for one in parts):  # a set of whole files beside one of boxes
+        own["boxes"] = np.concatenate(
+            [np.full((len(one), 4), np.nan) if one.boxes is None else one.boxes for one in parts]
+        )
     for field_name in ("times", "keypoints"):
         arrays = [getattr(one, field_name) for one in parts]
         if all(one is not None for one in arrays):
