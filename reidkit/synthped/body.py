@@ -197,10 +197,10 @@ def _front_and_back(view: View) -> np.ndarray | None:
         middle, half = view.sections(section)
         strokes.outline(middle + [shift, 0], half, 0.004, it.PRINT_I, it.TORSO, it.PRINT_LAYERS)
     if kind == "logo":
-        rows = np.stack(
+        square = np.stack(
             [np.full(8, centre[0]), centre[1] + np.linspace(-1, 1, 8) * it.LOGO_HALF], 1
         )
         half = np.full(8, it.LOGO_HALF * abs(facing))
-        strokes.outline(rows, half, 0.004, it.PRINT_I, it.TORSO, it.PRINT_LAYERS)
+        strokes.outline(square, half, 0.004, it.PRINT_I, it.TORSO, it.PRINT_LAYERS)
         return centre
     return None

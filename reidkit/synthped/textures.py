@@ -259,7 +259,9 @@ def _lay(items: np.ndarray, drawn: np.ndarray, wanted: tuple[int, ...]) -> None:
     cloth = np.zeros((1, 256), np.uint8)
     cloth[0, list(wanted)] = 255
     cv2.copyTo(
-        drawn, cv2.bitwise_and(cv2.LUT(items, cloth), cv2.compare(drawn, 0, cv2.CMP_GT)), items
+        drawn,
+        cv2.bitwise_and(cv2.LUT(items, cloth), np.where(drawn > 0, np.uint8(255), np.uint8(0))),
+        items,
     )
 
 
