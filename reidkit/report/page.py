@@ -21,6 +21,7 @@ from reidkit.evaluation.protocols import find_protocol
 from reidkit.report import sections
 from reidkit.report.cases import TITLES, TestView, cases, tag_counts
 from reidkit.report.crops import Crops, data_uri
+from reidkit.report.run_files import config_table
 from reidkit.report.source import Source, first_line
 from reidkit.utils.io import atomic_write
 from reidkit.version import __version__
@@ -74,7 +75,7 @@ def _fixed(sources: Sequence[Source], seed: int) -> dict[str, Any]:
         tests={name: _charts(sources, labels, name, seed) for name in tests},
         training=sections.training(sources, labels),
         doctor=_doctor(sources),
-        config=sections.config_table(sources),
+        config=config_table([source.files for source in sources]),
         version=__version__,
     )
 

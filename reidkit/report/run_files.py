@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -132,3 +133,15 @@ def first_ranks_of(table: dict[str, NDArray]) -> NDArray[np.float64]:
     """Rank of the first positive of each query of a per-query table, NaN of invalid ones; empty of
     a protocol that has none."""
     return table.get("first_rank", np.zeros(0))
+
+
+def config_table(runs: Sequence[RunFiles]) -> list[dict[str, Any]]:
+    """A row per key of the resolved configs, with a value per run and its origin in the first."""
+    tables = [{key: (value, origin) for key, value, origin in s.config} for s in runs]
+    rows = []
+    for key in dict.fromkeys(key for table in tables for key in table):
+        values = [table.get(key, ("-", ""))[0] for table in tables]
+        origin = next(table[key][1] for table in tables if key in table)
+        differs = len(set(values)) > 1
+        rows.append(dict(key=key, values=values, origin=origin, differs=differs))
+    return rows

@@ -10,8 +10,8 @@ import numpy as np
 from reidkit.errors import UserError
 from reidkit.evaluation.compare import compare_tables, query_tables
 from reidkit.report import charts
+from reidkit.report.axes import Axis, Series, axis_over
 from reidkit.report.cases import TestView, image_of
-from reidkit.report.charts import Axis, Series, axis_over
 from reidkit.report.curves import cmc_curve, histogram, roc_curve, thresholds
 from reidkit.report.embedding_map import embedding_map
 from reidkit.report.people import confusions, hardest
@@ -285,25 +285,12 @@ def training(
     return drawings
 
 
-def config_table(sources: Sequence[Source]) -> list[dict[str, Any]]:
-    """A row per key of the resolved configs, with a value per run and its origin in the first."""
-    tables = [{key: (value, origin) for key, value, origin in s.files.config} for s in sources]
-    rows = []
-    for key in dict.fromkeys(key for table in tables for key in table):
-        values = [table.get(key, ("-", ""))[0] for table in tables]
-        origin = next(table[key][1] for table in tables if key in table)
-        differs = len(set(values)) > 1
-        rows.append(dict(key=key, values=values, origin=origin, differs=differs))
-    return rows
-
-
 def recomputed(ranking: Ranking, recorded: dict[str, Any]) -> str:
     """A warning where the ranking gives another mAP than the run recorded; empty where not."""
     known = recorded.get("metrics", {}).get("mAP")
     valid = ranking.precision[np.isfinite(ranking.precision)]
-    if known is None or recorded.get("n_trials", 1) != 1 or not len(valid):
-        return ""
-    if recorded.get("policy") == "zero":
+    once = recorded.get("n_trials", 1) == 1 and recorded.get("policy") != "zero"
+    if known is None or not once or not len(valid):
         return ""
     now = float(valid.mean())
     if abs(now - known) <= 5e-5:
