@@ -99,8 +99,8 @@ def parity(
         keypoints: whether the model takes them; they are drawn.
 
     Returns:
-        Output -> largest ``1 - cosine`` of a row ("embedding"), of a cell ("maps"), or largest
-        difference ("visibility").
+        Output -> largest ``1 - cosine`` of an image ("embedding", "maps"), or largest difference
+        ("visibility").
     """
     joints = drawn_joints(crops) if keypoints else None
     worst: dict[str, float] = {}
@@ -127,7 +127,9 @@ def _batch(run: Run, crop: NDArray[np.uint8], joints: Tensor | None) -> ReIDBatc
 def _gap(name: str, wanted: Tensor, found: Tensor) -> float:
     if name == "visibility":
         return float((wanted - found).abs().max())
-    cosine = nn.functional.cosine_similarity(wanted.double(), found.double(), dim=1)
+    cosine = nn.functional.cosine_similarity(
+        wanted.double().flatten(1), found.double().flatten(1), dim=1
+    )
     return float((1 - cosine).max())
 
 
