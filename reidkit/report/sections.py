@@ -27,8 +27,8 @@ def headline(sources: Sequence[Source], test: str) -> dict[str, Any]:
     files = [source.files for source in sources if test in source.files.metrics["tests"]]
     numbers = [one.metrics["tests"][test] for one in files]
     intervals = [one.intervals(test) if test in one.tables else {} for one in files]
-    listed = [n for n in numbers[0]["metrics"] if n not in METRICS]
-    names = [n for n in (*METRICS, *listed) if any(n in one["metrics"] for one in numbers)]
+    known = dict.fromkeys([*METRICS, *numbers[0]["metrics"]])
+    names = [n for n in known if any(n in one["metrics"] for one in numbers)]
     paired, why = _paired(files, test)
     rows = [
         dict(
@@ -292,8 +292,7 @@ def recomputed(ranking: Ranking, recorded: dict[str, Any]) -> str:
     once = recorded.get("n_trials", 1) == 1 and recorded.get("policy") != "zero"
     if known is None or not once or not len(valid):
         return ""
-    now = float(valid.mean())
-    if abs(now - known) <= 5e-5:
+    if abs((now := float(valid.mean())) - known) <= 5e-5:
         return ""
     return (
         f"The features give mAP {100 * now:.2f}, the run recorded {100 * known:.2f}: another "
