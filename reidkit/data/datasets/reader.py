@@ -181,7 +181,9 @@ def _found(own: Path, data_root: Path) -> str:
     """What lies where the data set should be, for a message."""
     for folder in (own, data_root):
         if folder.is_dir():
-            names = sorted(e.name + ("/" if e.is_dir() else "") for e in os.scandir(folder))
+            names = sorted(
+                e.name + ("/" if os.path.isdir(e.path) else "") for e in os.scandir(folder)
+            )
             listing = ", ".join(names[:SHOWN]) or "nothing"
             rest = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
             missing = "" if folder == own else f"no folder {own.as_posix()}; "

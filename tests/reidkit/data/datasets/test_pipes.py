@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 
+from reidkit.data import GRID
 from reidkit.data.datasets.files import read_lines
 from reidkit.data.datasets.matlab import read_mat
 from reidkit.data.datasets.partitions import load_partitions
@@ -31,3 +32,10 @@ def test_what_is_no_file(tmp_path, read, kind):
         file.symlink_to("a.mat" if kind == "a link to itself" else "/dev/zero")
     with pytest.raises(UserError, match="a.mat"):
         read(file)
+
+
+def test_a_link_to_itself_beside_a_missing_set(tmp_path):
+    (tmp_path / "grid").mkdir()
+    (tmp_path / "grid" / "loop.mat").symlink_to("loop.mat")
+    with pytest.raises(UserError, match=r"(?s)not found.*loop\.mat"):
+        GRID(str(tmp_path)).prepare()
