@@ -113,7 +113,9 @@ def _own(reader: Reader) -> set[str]:
 def _below(folder: Path, readers: list[Reader], levels: int) -> list[Path]:
     """Folders of data sets, as many levels down."""
     with os.scandir(folder) as entries:
-        inner = sorted(Path(e) for e in entries if e.is_dir() and not e.name.startswith("."))
+        inner = sorted(
+            Path(e) for e in entries if os.path.isdir(e.path) and not e.name.startswith(".")
+        )
     folders = []
     for path in inner:
         if _fitting(path, readers):
