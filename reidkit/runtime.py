@@ -128,6 +128,6 @@ class Runtime:
             return planes
         values = planes.astype(np.float32) / 255
         if self.facts["pixels"] == "imagenet":
-            mean, std = (np.float32(n).reshape(1, 3, 1, 1) for n in (MEAN, STD))
+            mean, std = (np.array(n, np.float32).reshape(1, 3, 1, 1) for n in (MEAN, STD))
             values = (values - mean) / std
         return values

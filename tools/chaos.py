@@ -119,14 +119,14 @@ class Campaign:
         arguments = work.command(folder)
         for _ in range(1 + (self.draw.random() < 0.2)):
             killed = self._kill(work, arguments, folder)
-            if killed is None:
+            if isinstance(killed, int):
                 break
             trial.kills.append(killed[0])
             if killed[1]:
                 trial.problems.append(f"{killed[1]} processes left")
             arguments = [*work.command(folder), *work.again]
         trial.left_by_kill = len(self.kills.litter(folder))
-        status = self.kills.ended(self.started(arguments, folder))
+        status = killed if isinstance(killed, int) else self._go_on(arguments, folder)
         if status:
             text = (folder / "log").read_text().splitlines()[-12:]
             trial.problems.append(f"exit status {status}: " + " | ".join(text))
@@ -140,8 +140,14 @@ class Campaign:
             shutil.rmtree(folder)
         return trial
 
-    def _kill(self, work: Work, arguments: list[str], folder: Path) -> tuple[str, int] | None:
-        """Start and kill; what was going on and how many processes are left. None: it had ended."""
+    def _go_on(self, arguments: list[str], folder: Path) -> int:
+        return self.kills.ended(self.started(arguments, folder))
+
+    def _kill(self, work: Work, arguments: list[str], folder: Path) -> tuple[str, int] | int:
+        """Start and kill: what was going on, and how many processes are left.
+
+        Where the command had ended before, its exit status.
+        """
         aimed = self.draw.random() < 0.6 and self.moments[work.name] > 20
         at = self.draw.randint(1, self.moments[work.name]) if aimed else 0
         delay = self.draw.choice([0.0, 0.0, self.draw.uniform(1e-4, 5e-3)])
@@ -154,8 +160,8 @@ class Campaign:
             ):
                 time.sleep(0.002)
             os.kill(process, signal.SIGKILL)
-        if self.kills.ended(process) != -signal.SIGKILL:
-            return None
+        if (status := self.kills.ended(process)) != -signal.SIGKILL:
+            return status
         lines = (folder / "moments").read_text().splitlines()
         last = re.sub(r"\.\d+-[0-9a-f]{8}\.tmp", ".*.tmp", lines[-1]) if lines else "start"
         how = f"{wait:.2f} s, after {last}" if not aimed else f"at {last}"

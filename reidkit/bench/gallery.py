@@ -135,7 +135,9 @@ def _against(name: str, label: str, folder: Path, mine: _Ours) -> list[Row]:
             return [Row(f"{label}: search", f"{name} (not installed)", np.nan, np.nan, "CPU s")]
         rows = []
         for kind in ("single", "batch"):
-            theirs, ours, found = [], [], []
+            theirs: list[float] = []
+            ours: list[float] = []
+            found: Any = []
             for _ in range(TURNS + 1):  # the first warms up
                 peer.stdin.write(f"{kind}\n")
                 peer.stdin.flush()

@@ -36,7 +36,7 @@ def main(argv: list[str]) -> int:
         raise UserError(f"{overrides[0]!r}: only enrol, search and calibrate open a model")
     from reidkit.gallery import Gallery
 
-    model = None
+    model: Any = None
     if hasattr(args, "model"):
         import reidkit
 

@@ -65,7 +65,8 @@ class Graph(nn.Module):
         super().__init__()
         if pixels not in INPUTS:
             raise ValueError(f"pixels must be one of {', '.join(INPUTS)}, got {pixels!r}")
-        self.model, self.size, self.resize = model, size, resize
+        self.model: Any = model
+        self.size, self.resize = size, resize
         self.pixels, self.any_size, self.unit = pixels, any_size, unit
         self.mean: Tensor
         self.std: Tensor

@@ -53,7 +53,7 @@ def _torch(file: Path) -> Callable[..., list[Tensor]]:
 def _openvino(file: Path) -> Callable[..., list[Tensor]]:
     import openvino
 
-    options = {"INFERENCE_NUM_THREADS": torch.get_num_threads()}
+    options: dict[str, Any] = {"INFERENCE_NUM_THREADS": torch.get_num_threads()}
     # float32 as it stands: measured is the file, not what this processor rounds to
     options["INFERENCE_PRECISION_HINT"] = "f32"
     model: Any = openvino.Core().compile_model(file, "CPU", options)

@@ -134,7 +134,7 @@ def write_onnx(
 
 def _name_dimensions(proto: Any, inputs: list[list[str]]) -> None:
     """Give free dimensions, which torch numbers, the names that people know."""
-    names = {}
+    names: dict[str, str] = {}
     for value, known in zip(proto.graph.input, inputs, strict=True):
         for dim, name in zip(value.type.tensor_type.shape.dim, known, strict=True):
             names |= {dim.dim_param: name} if dim.dim_param else {}

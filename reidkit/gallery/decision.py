@@ -154,9 +154,9 @@ def _position(snapshot: Snapshot, matcher: Matcher, known: OpenSet, now: float) 
         left = away if hidden is None else hidden if away is None else hidden | away
         some = np.flatnonzero(cameras[rows] == camera)
         near = nearest_people(snapshot.rows(rows[some]), snapshot, matcher, 2, left)
-        for place, found in zip(some, near, strict=True):
-            others = [one for one in found if one.identity != owners[place].decode()]
-            distances[place] = others[0].distance if others else np.nan
+        for row, found in zip(some, near, strict=True):
+            others = [one for one in found if one.identity != owners[row].decode()]
+            distances[row] = others[0].distance if others else np.nan
     size, images = _size(snapshot, now)
     usable = distances[np.isfinite(distances)]
     place = float(known.position(usable, size, images).mean()) if len(usable) else 0.5

@@ -27,10 +27,21 @@ class EmbeddingModel(Protocol):
         open_set: what thresholds come from, or None.
     """
 
-    fingerprint: str
-    name: str
-    matcher: Any
-    open_set: OpenSet | None
+    @property
+    def fingerprint(self) -> str:
+        """See above."""
+
+    @property
+    def name(self) -> str:
+        """See above."""
+
+    @property
+    def matcher(self) -> Any:
+        """See above."""
+
+    @property
+    def open_set(self) -> OpenSet | None:
+        """See above."""
 
     def __call__(self, images: Any, batch_size: int = 64, cameras: Any = None) -> Embedding:
         """Embeddings of crops."""

@@ -14,6 +14,7 @@ import cv2
 import jinja2
 import numpy as np
 from markupsafe import Markup
+from PIL import Image
 
 from reidkit.data.datasets.doctor import Finding, examine
 from reidkit.errors import UserError
@@ -172,7 +173,8 @@ def _cases(views: Sequence[TestView], seed: int) -> list[dict[str, Any]]:
 
 def _attention(source: Source, test: str) -> dict[str, str] | None:
     """What the head draws of a few queries, where it draws and the data is at hand."""
-    own, head = source.tests.get(test), getattr(source.run.model, "head", None)
+    own = source.tests.get(test)
+    head: Any = getattr(source.run.model, "head", None)
     if own is None or not own.splits or not source.with_pictures or not hasattr(head, "visualize"):
         return None
     from reidkit.engine.products.pictures import query_batch
@@ -182,7 +184,7 @@ def _attention(source: Source, test: str) -> dict[str, str] | None:
         try:
             batch = query_batch(source.run.cfg, source.run.domains, own.splits["query"])
             head.visualize(file, source.run.model, batch)
-            pixels = cv2.cvtColor(cv2.imread(str(file)), cv2.COLOR_BGR2RGB)
+            pixels = np.asarray(Image.open(file).convert("RGB"))
         except (UserError, OSError, cv2.error) as error:
             own.notes.append(f"The head drew nothing: {first_line(error)}")
             return None

@@ -138,7 +138,10 @@ def roc_chart(tests: Sequence[TestView]) -> dict[str, Any] | None:
     table = []
     for rate in (1e-4, 1e-3, 1e-2, 1e-1):
         cells = [
-            f"{100 * np.interp(rate, s.x, s.y):.1f}" if rate >= np.min(s.x) else "-" for s in series
+            f"{100 * np.interp(rate, np.asarray(s.x), np.asarray(s.y)):.1f}"
+            if rate >= np.min(s.x)
+            else "-"
+            for s in series
         ]
         table.append([f"{100 * rate:g}", *cells])
     return dict(
@@ -215,7 +218,9 @@ def camera_matrix(test: TestView) -> dict[str, Any] | None:
     ]  # fmt: skip
     return dict(
         title=f"Pairs of cameras{f', {test.label}' if test.label else ''}", note=text, legend=[],
-        svg=charts.matrix(*names, values, text, "camera of the gallery", "camera of the query"),
+        svg=charts.matrix(
+            names[0], names[1], values, text, "camera of the gallery", "camera of the query"
+        ),
         head=["query camera", "gallery camera", "queries", "mAP, %", "R1, %"], table=table,
     )  # fmt: skip
 
@@ -262,7 +267,7 @@ def training(
         {name for source in sources for name in source.files.curves},
         key=lambda name: (": " in name, not name.startswith("loss"), name != "loss", name),
     )
-    drawings = []
+    drawings: list[dict[str, Any]] = []
     for name in names:
         series = [
             Series(label, *source.files.curves[name])

@@ -95,7 +95,7 @@ def _test(run: Run, name: str, place: Path) -> TestSource:
     source.ranking = rank_test(evaluator, store, run.model.matcher)
     source.notes += source.ranking.notes
     prints = store.meta.get("fingerprints", {})
-    sides = {side: splits[side] for side in ("query", "gallery") if side in splits}
+    sides: dict[str, Split] = {s: splits[s] for s in ("query", "gallery") if s in splits}
     changed = [side for side, split in sides.items() if split.fingerprint() != prints.get(side)]
     if changed:
         source.notes.append(

@@ -14,6 +14,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from operator import methodcaller
 from pathlib import Path
 
 import torch
@@ -84,10 +85,10 @@ def _standing(base: Path) -> None:
 OTHERS = [f"other-{n}" for n in range(3)]
 STEPS: dict[str, dict[str, Callable[[Gallery], object]]] = {
     "enrol": {
-        f"new-{n}": lambda g, n=n: g.enrol(f"new-{n}", people(100 + n), model=MODEL)
+        f"new-{n}": partial(Gallery.enrol, ids=f"new-{n}", crops=people(100 + n), model=MODEL)
         for n in range(4)
     },
-    "erase": {name: lambda g, name=name: g.erase(name) for name in STANDING[:3]},
+    "erase": {name: methodcaller("erase", name) for name in STANDING[:3]},
     "merge": {"other": lambda g: g.merge(g.folder.parent / "other")},
 }
 

@@ -103,7 +103,7 @@ def _training_set(head: dict[str, Any], file: Path) -> TrainingSet:
     kept: Any = head.get("training_set")
     kept = kept if isinstance(kept, dict) else {}
     count, cameras = kept.get("num_identities"), kept.get("cameras")
-    numbers = [count, *cameras] if isinstance(cameras, list) else [None]
+    numbers: list[Any] = [count, *cameras] if isinstance(cameras, list) else [None]
     if not all(type(number) is int for number in numbers) or not 0 < numbers[0] < 1 << 24:
         raise UserError(f"{file}: training_set: expected num_identities and cameras")
     return TrainingSet(numbers[0], tuple(numbers[1:]))

@@ -184,7 +184,9 @@ class OpenSet:
         """The content of a file."""
         buffer = io.BytesIO()
         flags = np.array([self.seen, self.across])
-        tables = dict(distances=self.distances, owner=self.owner, images=self.images)
+        tables: dict[str, Any] = dict(
+            distances=self.distances, owner=self.owner, images=self.images
+        )
         model = np.frombuffer(self.model.encode(), np.uint8)
         np.savez_compressed(buffer, allow_pickle=False, **tables, flags=flags, model=model)
         return buffer.getvalue()
