@@ -33,6 +33,28 @@ class TrainingSet:
     cameras: tuple[int, ...] = ()
 
     @classmethod
+    def stored(cls, kept: Any, where: str) -> TrainingSet:
+        """What a file keeps of one.
+
+        Args:
+            kept: as ``asdict`` gives it, or what else is there.
+            where: what the message of a refusal begins with.
+
+        Raises:
+            UserError: it is none, or has no identities, or more than 16 million.
+
+        Example:
+            >>> TrainingSet.stored(dict(num_identities=2, cameras=[1, 3]), "x").cameras
+            (1, 3)
+        """
+        values = kept if isinstance(kept, Mapping) else {}
+        count, cameras = values.get("num_identities"), values.get("cameras")
+        numbers: list[Any] = [count, *cameras] if isinstance(cameras, (list, tuple)) else [None]
+        if not all(type(number) is int for number in numbers) or not 0 < numbers[0] < 1 << 24:
+            raise UserError(f"{where}: expected num_identities, a whole number from 1, and cameras")
+        return cls(numbers[0], tuple(numbers[1:]))
+
+    @classmethod
     def of(cls, split: Split) -> TrainingSet:
         """What there is to know of a split."""
         return cls(split.relabel()[1], tuple(sorted(set(split.cameras.tolist()))))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,9 @@ def load_model(cfg: Config, folder: Path, overrides: Sequence[str] = ()) -> Any:
     file = folder / CHECKPOINT
     checkpoint = run_checkpoint(file)
     state = checkpoint["state_dict"]
-    training_set = _training_set(checkpoint["meta"], file)
+    training_set = TrainingSet.stored(
+        checkpoint["meta"].get("training_set"), f"{file}: meta.training_set"
+    )
     model = build_model(cfg, training_set, starting_weights=False)
     state = _with_matcher(state, model, cfg, file)
     try:
@@ -83,18 +85,6 @@ def run_checkpoint(file: Path) -> dict[str, Any]:
             "the epoch; for weights of another kind: model.backbone.pretrained, train.load_from"
         )
     return content
-
-
-def _training_set(meta: Mapping[str, Any], file: Path) -> TrainingSet:
-    """What the run had learned from, as its checkpoint keeps it."""
-    kept = meta.get("training_set")
-    kept = kept if isinstance(kept, dict) else {}
-    count: Any = kept.get("num_identities")
-    cameras: Any = kept.get("cameras")
-    numbers = [count, *cameras] if isinstance(cameras, (list, tuple)) else [None]
-    if not all(type(number) is int for number in numbers):
-        raise UserError(f"{file}: meta.training_set: expected num_identities and cameras")
-    return TrainingSet(count, tuple(cameras))
 
 
 def _unfit(state: dict[str, Tensor], model: nn.Module, folder: Path, changes: Sequence[str]) -> str:

@@ -128,6 +128,7 @@ def export_model(
             raise UserError(
                 f"{options.to}: the file's embeddings are not the model's: {facts['gap']}, allowed "
                 f"{TOLERANCE}; nothing was kept"
+                + ("; --size input leaves resizing to the caller" if options.any_size else "")
             )
         if options.test:
             facts["test"] = test_gap(run, Exported(run.model, graph, session, parts), say)

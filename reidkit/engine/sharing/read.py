@@ -59,7 +59,11 @@ def open_saved(folder: Path, overrides: Sequence[str] = (), launcher: str = "non
     device = choose_device(cfg.settings.device)
     run = Run(cfg, folder, device, launcher=start_processes(launcher, device))
     run.domains = Domains(cfg, device, {parse_override(text).key for text in overrides})
-    model = build_model(cfg, _training_set(head, file), starting_weights=False)
+    model = build_model(
+        cfg,
+        TrainingSet.stored(head.get("training_set"), f"{file}: training_set"),
+        starting_weights=False,
+    )
     fill(model, load_checkpoint(weights), weights)
     run.model, run.weights = model.to(device).eval(), weights
     run.domains.plan = plan_of(run.model)
@@ -96,17 +100,6 @@ def fill(model: nn.Module, state: dict[str, Tensor], file: Path) -> None:
         raise UserError(f"{file}: {broken[0]} holds what is no number; the file is damaged")
     with torch.no_grad():
         model.load_state_dict({**own, **state})
-
-
-def _training_set(head: dict[str, Any], file: Path) -> TrainingSet:
-    """What the model had learned from."""
-    kept: Any = head.get("training_set")
-    kept = kept if isinstance(kept, dict) else {}
-    count, cameras = kept.get("num_identities"), kept.get("cameras")
-    numbers: list[Any] = [count, *cameras] if isinstance(cameras, list) else [None]
-    if not all(type(number) is int for number in numbers) or not 0 < numbers[0] < 1 << 24:
-        raise UserError(f"{file}: training_set: expected num_identities and cameras")
-    return TrainingSet(numbers[0], tuple(numbers[1:]))
 
 
 def _check_format(head: dict[str, Any], file: Path) -> None:

@@ -75,7 +75,8 @@ def test_features_on_a_disk_that_fills_up(tiny_run, tmp_path):
     )
     done = on_a_small_disk("12k", disk, script)
     assert "status 2" in done.stdout and "Traceback" not in done.stderr, done.stderr
-    assert "features/source: the disk is full" in done.stderr and ".tmp" not in done.stdout
+    assert "the disk is full" in done.stderr and "features" in done.stderr, done.stderr
+    assert "is kept: type the command again" in done.stderr and ".tmp" not in done.stdout
 
 
 def test_shared_memory_that_is_too_small(own_crops, tmp_path):

@@ -159,7 +159,9 @@ def broken(copy: Path, **changes) -> Path:
 def test_refusals(copy, saved, tmp_path):
     with pytest.raises(UserError, match=r"format 99; this reidkit .* reads up to 1"):
         reidkit.load(broken(copy, format=99))
-    with pytest.raises(UserError, match="training_set: expected num_identities and cameras"):
+    with pytest.raises(
+        UserError, match="training_set: expected num_identities, a whole number from 1"
+    ):
         reidkit.load(broken(copy, format=1, training_set=dict(num_identities="6", cameras=[])))
     with pytest.raises(UserError, match="tensors do not fit the config .first: backbone.bn1.bias"):
         reidkit.load(saved, ["model.backbone.width=16"])

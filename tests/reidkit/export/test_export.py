@@ -132,7 +132,9 @@ def test_parts_with_keypoints_in_eight_bits_and_in_float(tmp_path, monkeypatch):
 def test_maps_through_openvino(tmp_path):
     pytest.importorskip("openvino", reason="needs openvino: reidkit[export]")
     run = a_run("qaconv/qaconv_gs", *NARROW)
-    facts = export_model(run, tmp_path / "a", Options("openvino"), lambda line: None)
+    facts = export_model(
+        run, tmp_path / "a", Options("openvino", any_size=False), lambda line: None
+    )
     assert {f.name for f in (tmp_path / "a").glob("model.*")} == {"model.xml", "model.bin"}
     assert list(facts["outputs"]) == ["maps"] and facts["gap"]["maps"] < 1e-4
     assert "There is no vector" in (tmp_path / "a/README.md").read_text()

@@ -25,5 +25,5 @@ def test_an_erasure_that_counts_too_early_is_seen(tmp_path, monkeypatch):
         return Erasure(images)
 
     monkeypatch.setattr(Writer, "finish_erasure", hasty)
-    trials = campaign(tmp_path, points=15, works=("erase",))
+    trials = campaign(tmp_path, points=60, works=("erase",))
     assert any("half" in problem for trial in trials for problem in trial.problems)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 from random import Random
@@ -72,12 +73,12 @@ def _change(rng: Random, root: Path) -> str:
     return how
 
 
-def _people(splits: dict[str, Split], marks: dict[str, int]) -> str:
+def _people(splits: dict[str, Split], marks: dict[int, int]) -> str:
     """What is wrong with the people of splits: one per folder, the same in every split.
 
     Args:
         splits: as listed.
-        marks: names of folders that mark junk and distractors, and their numbers.
+        marks: numbers of folders that mark junk and distractors, and theirs as identities.
     """
     known: dict[str, int] = {}
     for split in splits.values():
@@ -89,7 +90,8 @@ def _people(splits: dict[str, Split], marks: dict[str, int]) -> str:
             if file[:1] == "c" and file[1:2] in "12" and str(camera) != file[1:2]:
                 return f"{path} is under camera {camera}"
     for name, number in known.items():
-        if number != marks.get(name, number) or (number < 1 and name not in marks):
+        wanted = marks.get(int(name)) if re.fullmatch("-?[0-9]+", name) else None
+        if number != wanted and (wanted is not None or number < 1):
             return f"{name} is {number}"
     if len(set(known.values())) != len(known):
         return f"two folders are one person: {known}"
@@ -111,7 +113,7 @@ def make(rng: Random, place: Place) -> Case:
         return Case(f"doctor: {what}", lambda: place.command("doctor", "data", "mine"), _spoke)
     marked: dict[str, Any] = rng.choice(({}, {}, dict(junk="-1", distractor="0000")))
     reader = ImageFolder(".", "mine", camera=CAMERA, **marked)
-    marks = {"-1": -1, "0000": 0} if marked else {}
+    marks = {-1: -1, 0: 0} if marked else {}
     said = ", junk and distractors marked" if marked else ""
     return Case(what + said, reader.splits, lambda found: _people(found, marks))
 
