@@ -74,6 +74,7 @@ def _same(rng: Random, place: Place, data: Labelled) -> str:
         place.here / "l.csv", columns, "\r\n" if how == "CRLF" else "\n", how.startswith("byte")
     )
     if how in ("float64", "float16"):
+        data.features[:] = data.features.astype(how)  # half precision is other features
         np.savez(place.here / "f.npz", features=data.features.astype(how))
     else:
         write_npz(place.here / "f.npz", data, **more)
