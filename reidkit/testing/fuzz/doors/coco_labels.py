@@ -166,7 +166,7 @@ def _says(text: bytes) -> dict[str, np.ndarray] | None:
             if (points[:, 2] != 2).any():
                 return None
             points[:, :2] += 0.5
-            points[:, 2] = one["keypoint_scores"]
+            points[:, 2] = np.clip(one["keypoint_scores"], 0, 1)  # networks overshoot a little
             found[content["images"][one["image_id"] - 1]["file_name"]] = points
         return found
     except Exception:
