@@ -44,7 +44,8 @@ def compared(wanted: dict[str, np.ndarray] | None) -> Callable[[dict], str | Non
                 return f"{path} has no labels"
             own = found[path][..., : points.shape[-1]]
             if not np.allclose(own, points, atol=1e-2):
-                return f"{path} has other labels: {own[:1]} for {points[:1]}"
+                differ = ~np.isclose(own, points, atol=1e-2)
+                return f"{path} has other labels: {own[differ]} for {points[differ]}"
         return ""
 
     return check
@@ -167,6 +168,7 @@ def _says(text: bytes) -> dict[str, np.ndarray] | None:
                 return None
             points[:, :2] += 0.5
             points[:, 2] = np.clip(one["keypoint_scores"], 0, 1)  # networks overshoot a little
+            points[points[:, 2] == 0] = 0  # a joint that is not there has no place
             found[content["images"][one["image_id"] - 1]["file_name"]] = points
         return found
     except Exception:
