@@ -32,7 +32,7 @@ class _Partial(Reader):
         files = list_images(folder / sub)
         stems = [file.rpartition(".")[0][: self.digits] for file in files]
         for file, stem in zip(files, stems, strict=True):
-            if not stem.isdigit():
+            if not stem.isdecimal():
                 raise UserError(
                     f"{sub}/{file}: the name must start with the identity, as 001.jpg; rename or "
                     "remove the file"

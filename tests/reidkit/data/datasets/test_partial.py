@@ -31,3 +31,11 @@ def test_partial_sets_have_no_cameras(tmp_path, write_images):
     write_images(tmp_path / "Partial_iLIDS/Probe", ["me.jpg"])
     with pytest.raises(UserError, match=r"Probe/me.jpg: the name must start with the identity"):
         PartialILIDS(str(tmp_path)).prepare()
+
+
+def test_digits_that_are_no_number_are_refused(tmp_path, write_images):
+    root = tmp_path / "Partial-REID_Dataset"
+    write_images(root / "partial_body_images", ["²01_001.jpg"])
+    write_images(root / "whole_body_images", ["001_001.jpg"])
+    with pytest.raises(UserError, match="²01_001.jpg: the name must start with the identity"):
+        PartialREID(str(tmp_path)).splits()
