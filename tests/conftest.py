@@ -21,17 +21,27 @@ def shared_folder(tmp_path_factory, worker_id) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def easy_data(shared_folder) -> Path:
-    """A data root with SynthPed's easy preset, domains A and B, rendered once."""
+def rendered(root: Path, preset: str) -> Path:
+    """A data root with a preset of SynthPed, domains A and B, rendered once for all workers."""
     from reidkit.synthped.reader import SynthPed
 
-    root = shared_folder / "data"
-    with open(shared_folder / "lock", "w") as lock:
+    with open(root.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for domain in ("A", "B"):
-            SynthPed(str(root), domain=domain, preset="easy").prepare()
+            SynthPed(str(root), domain=domain, preset=preset).prepare()
     return root
+
+
+@pytest.fixture(scope="session")
+def easy_data(shared_folder) -> Path:
+    """SynthPed's easy preset."""
+    return rendered(shared_folder / "data", "easy")
+
+
+@pytest.fixture(scope="session")
+def tiny_data(shared_folder) -> Path:
+    """SynthPed's tiny preset."""
+    return rendered(shared_folder / "tiny", "tiny")
 
 
 @pytest.fixture

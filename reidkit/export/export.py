@@ -98,19 +98,9 @@ def export_model(
     unit = not lengths_count(probe, run.model.matcher)
     graph = Graph(run.model, size, run.cfg.input.resize, options.pixels, options.any_size, unit)
     parts = 0 if probe.vectors is None else probe.vectors.shape[1]
-    facts = dict(
-        reidkit=__version__,
-        format=options.to,
-        bits=options.bits,
-        size=list(size),
-        resize=run.cfg.input.resize,
-        pixels=options.pixels,
-        any_size=options.any_size,
-        keypoints=keypoints,
-        parts=parts,
-        lengths=not unit,
-        matcher=run.cfg.model.matcher.type,
-        outputs={name: list(t.shape[1:]) for name, t in graph.flat(probe).items()},
+    outputs = {name: list(t.shape[1:]) for name, t in graph.flat(probe).items()}
+    facts = _described(run, options) | dict(
+        keypoints=keypoints, parts=parts, lengths=not unit, outputs=outputs
     )
     crops, source = drawn_crops(CROPS), "drawn crops"
     if options.test or options.bits == "int8":  # data is opened only where it is needed
@@ -136,6 +126,20 @@ def export_model(
         with atomic_write(new / CARD, "w") as text:
             text.write(card(place.name, facts))
     return facts
+
+
+def _described(run: Run, options: Options) -> dict[str, Any]:
+    """What a file is of, as far as the run and the options say."""
+    return dict(
+        reidkit=__version__,
+        format=options.to,
+        bits=options.bits,
+        size=list(run.cfg.input.size),
+        resize=run.cfg.input.resize,
+        pixels=options.pixels,
+        any_size=options.any_size,
+        matcher=run.cfg.model.matcher.type,
+    )
 
 
 def _measure(name: str) -> str:

@@ -23,6 +23,10 @@ class Series:
     x: ArrayLike
     y: ArrayLike
 
+    def at(self, x: float) -> float:
+        """The line's height between its points."""
+        return float(np.interp(x, np.asarray(self.x), np.asarray(self.y)))
+
 
 @dataclass(frozen=True)
 class Axis:

@@ -137,12 +137,7 @@ def roc_chart(tests: Sequence[TestView]) -> dict[str, Any] | None:
     )
     table = []
     for rate in (1e-4, 1e-3, 1e-2, 1e-1):
-        cells = [
-            f"{100 * np.interp(rate, np.asarray(s.x), np.asarray(s.y)):.1f}"
-            if rate >= np.min(s.x)
-            else "-"
-            for s in series
-        ]
+        cells = [f"{100 * one.at(rate):.1f}" if rate >= np.min(one.x) else "-" for one in series]
         table.append([f"{100 * rate:g}", *cells])
     return dict(
         title="ROC", svg=drawing, note=text, legend=[s.name for s in series],
@@ -211,16 +206,14 @@ def camera_matrix(test: TestView) -> dict[str, Any] | None:
         f"mAP in percent by pair of cameras; lowest: camera {worst['query_camera']} searched in "
         f"camera {worst['gallery_camera']}, {100 * worst['mAP']:.1f} %"
     )
-    names = [[str(name) for name in ends] for ends in (rows, columns)]
     table = [
         [str(one["query_camera"]), str(one["gallery_camera"]), str(one["n_valid"]),
          f"{100 * one['mAP']:.1f}", f"{100 * one['R1']:.1f}"] for one in pairs
     ]  # fmt: skip
     return dict(
         title=f"Pairs of cameras{f', {test.label}' if test.label else ''}", note=text, legend=[],
-        svg=charts.matrix(
-            names[0], names[1], values, text, "camera of the gallery", "camera of the query"
-        ),
+        svg=charts.matrix([*map(str, rows)], [*map(str, columns)], values, text,
+                          "camera of the gallery", "camera of the query"),
         head=["query camera", "gallery camera", "queries", "mAP, %", "R1, %"], table=table,
     )  # fmt: skip
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import subprocess
 from pathlib import Path
@@ -29,19 +28,6 @@ TINY = [
     "settings.pictures=False",
     "visualizers=[]",
 ]
-
-
-@pytest.fixture(scope="session")
-def tiny_data(shared_folder) -> Path:
-    """A data root in which SynthPed's tiny preset is rendered once a session."""
-    from reidkit.synthped.reader import SynthPed
-
-    root = shared_folder / "tiny"
-    with open(shared_folder / "tiny_lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        for domain in ("A", "B"):
-            SynthPed(str(root), domain=domain, preset="tiny").prepare()
-    return root
 
 
 @pytest.fixture

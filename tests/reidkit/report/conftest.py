@@ -24,21 +24,6 @@ SMALL = [
 
 
 @pytest.fixture(scope="session")
-def tiny_data(shared_folder) -> Path:
-    """A data root in which SynthPed's tiny preset is rendered once a session."""
-    import fcntl
-
-    from reidkit.synthped.reader import SynthPed
-
-    root = shared_folder / "tiny"
-    with open(shared_folder / "tiny_lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        for domain in ("A", "B"):
-            SynthPed(str(root), domain=domain, preset="tiny").prepare()
-    return root
-
-
-@pytest.fixture(scope="session")
 def make_run(tiny_data) -> Callable[..., Path]:
     """``make_run(folder, seed)``: a run folder with random weights, tested on 72 crops."""
 
