@@ -8,11 +8,11 @@ import pytest
 from reidkit.cli.main import main
 from reidkit.engine.calibrate import OPEN_SET
 from reidkit.evaluation.open_set import OpenSet
-from tests.reidkit.engine.conftest import TINY, tiny_data  # noqa: F401
+from tests.reidkit.engine.conftest import TINY
 
 
 @pytest.mark.slow
-def test_a_gallery_by_a_run_with_people_held_out(tiny_data, tmp_path, capsys):  # noqa: F811
+def test_a_gallery_by_a_run_with_people_held_out(tiny_data, tmp_path, capsys):
     overrides = [one for one in TINY if not one.startswith("data=")]
     where = [f"settings.data_root={tiny_data}", f"settings.work_dir={tmp_path}"]
     run = tmp_path / "run"
