@@ -164,6 +164,20 @@ def test_a_saved_config_on_other_data(tmp_path):
     assert other.data.domains.target.type == "GRID" and other.groups.data == "market1501_to_grid"
 
 
+@pytest.mark.parametrize(
+    "key", ["input", "train.epochs", "train.sampler", "data.name", "data.tests"]
+)
+def test_keys_that_every_config_has(key):
+    cfg = load_config("eanet/pcb").to_dict()
+    node, _, last = key.rpartition(".")
+    del (cfg[node] if node else cfg)[last]
+    assert f"{key}: missing" in [str(problem) for problem in check_config(cfg)]
+
+
+def test_a_key_without_which_nothing_is_meant():
+    load("eanet/pcb", "~train.lr_mult", "~train.stages", "~train.load_from", "~train.clip_grad")
+
+
 @pytest.mark.parametrize("path", PLANS, ids=lambda path: path.parent.name)
 def test_the_plan_of_a_table_names_configs_and_options_that_exist(path):
     plan = yaml.safe_load(path.read_text())

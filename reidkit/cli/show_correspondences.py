@@ -29,6 +29,10 @@ def main(argv: list[str]) -> int:
 
     run = Run.open(args.run, overrides)
     tests = list(run.cfg.data.tests)
+    if not tests:
+        raise UserError(
+            f'{args.run}: has no tests; add one: data.tests=["{next(iter(run.cfg.data.domains))}"]'
+        )
     test = args.test or tests[-1]
     if test not in tests:
         raise UserError(f"--test {test}: no such test set; this run has: {', '.join(tests)}")

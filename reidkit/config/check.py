@@ -140,7 +140,7 @@ def _top_problems(tree: Node) -> Iterator[Problem]:
             yield Problem(key, f"unknown key {key!r}", suggest(key, TOP_LEVEL, "keys"))
         elif key in DICTS and not isinstance(value, Mapping):
             yield Problem(key, f"expected a dict, got {value!r}")
-    for key in ("model", "data", "train", "evaluation"):
+    for key in ("model", "data", "input", "train", "evaluation"):
         if key not in tree:
             yield Problem(key, "missing")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reidkit.config.files import config_path, default_layers, join
@@ -50,6 +50,8 @@ def _default_problems(tree: Node) -> Iterator[Problem]:
     for part in ("train", "input"):
         known = node_of(defaults, part)
         yield from _against(node_of(tree, part), known, part)
+        # without a key whose default is nothing, nothing is meant
+        yield from _missing(tree, part, [key for key, value in known.items() if value])
     for name, stage in node_of(node_of(tree, "train"), "stages").items():
         if isinstance(stage, Mapping):
             yield from _against(stage, node_of(defaults, "train"), f"train.stages.{name}")
@@ -67,11 +69,20 @@ def _against(given: Node, known: Node, where: str) -> Iterator[Problem]:
                 yield Problem(f"{where}.{key}", wrong)
 
 
+def _missing(tree: Node, part: str, keys: Sequence[str]) -> Iterator[Problem]:
+    """Keys that every config has, from default.py or its data set, unless a saved one lost them."""
+    if isinstance(tree.get(part), Mapping):
+        for key in keys:
+            if key not in tree[part]:
+                yield Problem(f"{part}.{key}", "missing")
+
+
 def _data_problems(tree: Node) -> Iterator[Problem]:
     data = node_of(tree, "data")
     for key in data:
         if key not in DATA_KEYS:
             yield Problem(f"data.{key}", f"unknown key {key!r}", suggest(key, DATA_KEYS, "keys"))
+    yield from _missing(tree, "data", ("name", "tests"))
     domains = list(node_of(data, "domains"))
     for name in domains:
         if not re.fullmatch(r"\w[\w.+-]*", str(name)):

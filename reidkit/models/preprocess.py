@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from reidkit.errors import UserError
 from reidkit.registry import MODELS, TRANSFORMS
 from reidkit.structures import ReIDBatch
 
@@ -53,10 +54,20 @@ class ReIDPreprocessor(nn.Module):
         return self._here.device
 
     def one(self, batch: ReIDBatch, training: bool = False) -> ReIDBatch:
-        """Prepare one domain's batch; clips become images."""
+        """Prepare one domain's batch; clips become images.
+
+        Raises:
+            UserError: no step made the images floating-point numbers.
+        """
         batch = batch.to(self.device, non_blocking=True).by_frame()
         for step in self.train_steps if training else self.test_steps:
             batch = step(batch)
+        if not batch.images.is_floating_point():
+            where = f"model.transforms.{'train' if training else 'test'}"
+            raise UserError(
+                f"{where}: after its steps the images are {batch.images.dtype} still, which no "
+                f"network reads; end it with a step that scales them: +{where}.normalize=Normalize"
+            )
         if self.channels_last:
             batch.images = batch.images.contiguous(memory_format=torch.channels_last)
         return batch

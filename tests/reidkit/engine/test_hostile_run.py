@@ -271,3 +271,9 @@ def test_a_checkpoint_that_cannot_be_gone_on_from_ends_in_words(tiny_run, tmp_pa
                    folder / CHECKPOINT)  # fmt: skip
         with pytest.raises(UserError, match="last.pth: (cannot be gone on from|.*)"):
             complete_run(cfg, folder, resume=True)
+
+
+def test_pictures_of_a_run_without_tests(hostile):
+    folder, _, _ = hostile
+    with pytest.raises(UserError, match=r'has no tests; add one: data.tests=\["source"\]$'):
+        show_correspondences.main([str(folder), "data.tests=[]"])

@@ -9,6 +9,7 @@ import reidkit.data
 import reidkit.evaluation
 import reidkit.models  # noqa: F401  (registers the components)
 from reidkit.errors import UserError
+from reidkit.models.preprocess import ReIDPreprocessor
 from reidkit.models.reid_model import ReIDModel
 from reidkit.registry import HEADS, LOSSES
 from reidkit.structures import Embedding, Field, HeadOutput, ReIDBatch
@@ -271,3 +272,11 @@ def test_losses_are_scaled_by_patterns_of_their_names_and_left_out_at_zero():
         model.scale_losses({"p": 0.0})
     with pytest.raises(UserError, match="leaves no loss"):
         model.scale_losses({"*": 0.0})
+
+
+@pytest.mark.parametrize("training, where", [(True, "train"), (False, "test")])
+def test_images_that_are_bytes_still(training, where):
+    prepare = ReIDPreprocessor()
+    batch = ReIDBatch(torch.zeros(2, 3, 8, 4, dtype=torch.uint8))
+    with pytest.raises(UserError, match=rf"^model\.transforms\.{where}: .* torch\.uint8 still"):
+        prepare({"source": batch}, training)

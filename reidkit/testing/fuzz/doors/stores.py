@@ -55,7 +55,8 @@ def make(rng: Random, place: Place) -> Case:
         what = f"{path.relative_to(store)}: {what}"
     elif how == "meta":
         tree, where, done = changed_tree(json.loads((store / "meta.json").read_text()), rng)
-        (store / "meta.json").write_text(json.dumps(tree, ensure_ascii=rng.random() < 0.5))
+        text = json.dumps(tree, ensure_ascii=rng.random() < 0.5)
+        (store / "meta.json").write_bytes(text.encode("utf-8", "surrogateescape"))
         what = f"meta.json: {'.'.join(map(str, where))} {done}"
     elif how == "numbers":
         what = _numbers(rng, store)
