@@ -64,7 +64,7 @@ def _same(rng: Random, content: dict[str, Tensor], path: Path) -> str:
 
 def _unfit(rng: Random, content: dict[str, Any], mark: Path, path: Path) -> str:
     """What must be refused."""
-    name = rng.choice(sorted(n for n in content if content[n].ndim > 1))
+    name = rng.choice(sorted(n for n in content if content[n].ndim > 1 and len(content[n]) > 1))
     how = rng.choice(("executes", "crafted", "a tensor too few", "another shape", "not finite",
                       "no tensors", "another network"))  # fmt: skip
     if how in ("executes", "crafted"):
