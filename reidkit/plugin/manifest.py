@@ -20,6 +20,7 @@ from __future__ import annotations
 import difflib
 import functools
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -279,11 +280,17 @@ def _settings_problems(settings: Any) -> Iterator[str]:
         if not isinstance(value.get("choices") or [], list):
             yield f"settings.{key}.choices: expected a list, got {value['choices']!r}"
             continue
-        bounds = [b for b in ("low", "high") if type(value.get(b, 0)) not in (int, float)]
+        bounds = [b for b in ("low", "high") if not _is_bound(value.get(b, 0))]
         for bound in bounds:
-            yield f"settings.{key}.{bound}: expected a number, got {value[bound]!r}"
+            yield f"settings.{key}.{bound}: expected a finite number, got {value[bound]!r:.80}"
         if not bounds and (wrong := _setting(value).problem(value["default"])):
             yield f"settings.{key}.default: {wrong}"
+
+
+def _is_bound(value: Any) -> bool:
+    """Whether it is a number, and neither too large for a float nor infinite nor not a number."""
+    largest = sys.float_info.max
+    return type(value) in (int, float) and -largest <= value <= largest
 
 
 def _setting(value: dict[str, Any]) -> Setting:

@@ -70,13 +70,20 @@ bench: [a]
         "settings.a: expected {default: ..., help: ...}, got 3",
         "settings.b.hlp: unknown key; did you mean 'help'? known: default, help, choices, low, high",
         "settings.c.default: expected one of 'fast'; got 'slow'",
-        "settings.d.low: expected a number, got '0'",
+        "settings.d.low: expected a finite number, got '0'",
         "settings.e.default: expected a finite number of at least 0 and at most 1, got 2",
         "extends.label_format: unknown extension point; did you mean 'label_formats'? known: "
         "label_formats, label_scores, gpu_stages",
         "extends.label_scores: expected names with <module>.<function>, got {'all': 'score'}",
         "bench: expected one line that says what is compared, got ['a']",
     ]
+
+
+@pytest.mark.parametrize("bound", [".inf", ".nan", "1" + 400 * "0"])
+def test_a_bound_that_no_number_can_be_compared_with(tmp_path, bound):
+    text = f"name: foo\nversion: 0.1.0\napi: 1\nsettings:\n  a: {{default: 1, low: {bound}}}\n"
+    (found,) = [one for one in problems(tmp_path, text) if one.startswith("settings")]
+    assert found.startswith("settings.a.low: expected a finite number, got ") and len(found) < 140
 
 
 def test_missing_keys(tmp_path):
