@@ -1,4 +1,10 @@
-"""The one exception that speaks to people."""
+"""The one exception that speaks to people, and those that are caught to raise it."""
+
+# what reading a file's content raises that is not what was expected: a text for a number, a number
+# that no float or int64 holds, a key that is missing, lists within lists without an end
+WRONG_CONTENT = (
+    ValueError, OverflowError, TypeError, LookupError, AttributeError, RecursionError,
+)  # fmt: skip
 
 
 class UserError(Exception):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reidkit.cli.common import parse_with_overrides, parser, take_weights
-from reidkit.errors import UserError
+from reidkit.errors import WRONG_CONTENT, UserError
 from reidkit.utils.io import read_regular
 
 METRICS = "metrics.json"
@@ -107,7 +107,7 @@ def _kept(folder: Path) -> dict[str, Any]:
         kept = json.loads(read_regular(file))
         if all(isinstance(one["metrics"], dict) for one in kept.get("tests", {}).values()):
             return kept if "tests" in kept else {}
-    except (OSError, ValueError, AttributeError, TypeError, LookupError, RecursionError):
+    except (OSError, *WRONG_CONTENT):
         pass
     raise UserError(f"{file}: no numbers of a run; move it away to test without comparing")
 

@@ -64,13 +64,14 @@ def resolve_settings(
         >>> settings.seed, settings.device, problems
         (3, 'auto', [])
     """
+    known = known_settings(plugins)
     if not isinstance(given, Mapping):
         given, problems = {}, [Problem("settings", f"expected a dict, got {given!r}")]
     else:
-        problems = settings_problems(given, plugins)
+        problems = settings_problems(given, known)
     wrong = {problem.where for problem in problems}
     node = CfgNode()
-    for name, settings in known_settings(plugins).items():
+    for name, settings in known.items():
         where = f"settings.{name}" if name else "settings"
         values = given.get(name, {}) if name else given
         values = values if isinstance(values, Mapping) else {}
@@ -88,9 +89,15 @@ def resolve_settings(
     return node, problems
 
 
-def settings_problems(given: Mapping[str, Any], plugins: Iterable[str]) -> list[Problem]:
-    """Settings that are unknown or of a wrong type."""
-    known = known_settings(plugins)
+def settings_problems(
+    given: Mapping[str, Any], known: Mapping[str, Mapping[str, Setting]]
+) -> list[Problem]:
+    """Settings that are unknown or of a wrong type.
+
+    Args:
+        given: a config's ``settings``.
+        known: of ``known_settings``.
+    """
     problems = []
     for key, value in given.items():
         if key in known and key:

@@ -21,7 +21,7 @@ from reidkit.engine.domains import Domains
 from reidkit.engine.extract import embed_rows
 from reidkit.engine.fingerprint import model_fingerprint
 from reidkit.engine.folder import write_json
-from reidkit.errors import UserError
+from reidkit.errors import WRONG_CONTENT, UserError
 from reidkit.evaluation.calibration import Calibration, calibrate
 from reidkit.evaluation.open_set import FILE as OPEN_SET
 from reidkit.evaluation.open_set import OpenSet, open_set, threshold_table
@@ -170,7 +170,7 @@ def read_calibration(folder: Path, cfg: Config) -> Calibration | None:
         content = json.loads(file.read_bytes())
         matcher = content.pop("matcher")
         calibration = Calibration.of(content)
-    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+    except WRONG_CONTENT as error:
         raise UserError(
             f"{file}: not the calibration of a run ({error}); without this file, steps that need "
             "one say so"

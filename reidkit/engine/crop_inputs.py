@@ -12,6 +12,7 @@ from PIL import Image
 
 from reidkit.data.decode import decode_rgb, load_into, read_bytes, resize_into
 from reidkit.data.orientation import TAG, upright
+from reidkit.errors import WRONG_CONTENT
 
 Given = str | os.PathLike[str] | Image.Image | np.ndarray
 _ADVICE = "look at its path and permissions"
@@ -147,7 +148,7 @@ def _cut(frame: Any, boxes: Any) -> list[Crop]:
     pixels = _crop(frame, "the frame").pixels
     try:
         rows = np.asarray(boxes, dtype=np.float64)
-    except (TypeError, ValueError, RuntimeError):  # the last: a tensor with gradients
+    except (RuntimeError, *WRONG_CONTENT):  # the last: a tensor with gradients
         rows = np.empty(0)
     if rows.ndim != 2 or rows.shape[1] != 4 or not len(rows):
         raise ValueError(f"boxes must be one or more rows of x1, y1, x2, y2; got {str(boxes)[:60]}")

@@ -16,7 +16,7 @@ from reidkit.engine.run import Run
 from reidkit.engine.sharing import roboflow
 from reidkit.engine.sharing.hub import PREFIX, snapshot
 from reidkit.engine.sharing.read import is_saved_model, open_saved
-from reidkit.errors import UserError
+from reidkit.errors import WRONG_CONTENT, UserError
 from reidkit.models.osnet import NAMES
 from reidkit.models.weights import read_weights
 from reidkit.registry import BACKBONES
@@ -172,7 +172,7 @@ def exported(folder: Path) -> tuple[str, Path, list[str]]:
         values = {"input.size": size}
         values |= {f"model.transforms.test.normalize.{k}": own.get(k) for k in ("mean", "std")}
         overrides = [f"{key}={_numbers(value)!r}" for key, value in values.items() if value]
-    except (ValueError, AttributeError, TypeError, KeyError):
+    except WRONG_CONTENT:
         raise UserError(
             f'{file}: names no network; expected "network": "osnet_x0_25", or timm\'s '
             '"architecture"'

@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from reidkit.errors import UserError
+from reidkit.errors import WRONG_CONTENT, UserError
 from reidkit.gallery.locking import held
 from reidkit.utils.io import atomic_write
 
@@ -74,7 +74,7 @@ class Log:
                     kept = [line["n"], line["commitment"], line["chain"]]
                     if not isinstance(line.get("event", {}), dict) or kept[0] != number:
                         raise ValueError("not a line of a log, or not in its place")
-                except (ValueError, TypeError, KeyError, RecursionError) as error:
+                except WRONG_CONTENT as error:
                     raise UserError(f"{self.file}: line {number}: {error}") from None
                 yield line
 
@@ -135,7 +135,7 @@ def _end(file: Any, path: Path) -> tuple[int, str]:
     try:
         last = json.loads(whole.rpartition(b"\n")[2])
         return int(last["n"]), str(last["chain"])
-    except (ValueError, TypeError, KeyError) as error:
+    except WRONG_CONTENT as error:
         raise UserError(f"{path}: its last line cannot be read ({error})") from None
 
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from reidkit.errors import UserError
+from reidkit.errors import WRONG_CONTENT, UserError
 from reidkit.gallery.segments import ADVICE, Segment
 from reidkit.utils.checksums import content_digest
 from reidkit.utils.io import atomic_write, read_regular
@@ -97,7 +97,7 @@ def read_manifest(folder: Path) -> Manifest:
             raise ValueError("other keys than a gallery's")
         manifest = Manifest(**content)
         _check(manifest)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (OSError, *WRONG_CONTENT) as error:
         raise UserError(f"{file}: damaged ({error}); {ADVICE}") from None
     return replace(manifest, segments=tuple(manifest.segments), copies=tuple(manifest.copies))
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from reidkit.data.split import Split
-from reidkit.errors import UserError
+from reidkit.errors import WRONG_CONTENT, UserError
 from reidkit.pose.quality import Quality
 from reidkit.utils.io import read_regular
 
@@ -48,7 +48,7 @@ def read_meta(folder: Path) -> dict[str, Any]:
     try:
         meta = json.loads(read_regular(file))
         complete, known = meta.get("complete"), meta.get("format")
-    except (ValueError, AttributeError, OSError, RecursionError):
+    except (OSError, *WRONG_CONTENT):
         raise UserError(f"{file}: not readable as JSON; {ADVICE}") from None
     if known != FORMAT:
         error = OtherFormat(
@@ -84,7 +84,7 @@ def _wrong(meta: dict[str, Any]) -> str | None:
         return f"'sha256' is not of {', '.join(sorted(wanted))}"
     try:
         str(Quality.stored(meta))
-    except (TypeError, ValueError):
+    except WRONG_CONTENT:
         return f"'quality' is {str(meta['quality'])[:60]}"
     return None
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from reidkit.config import origins_of_run
 from reidkit.config.saved import leaf_paths
-from reidkit.errors import UserError
+from reidkit.errors import WRONG_CONTENT, UserError
 from reidkit.evaluation.compare import query_tables
 from reidkit.evaluation.io.queries import read_queries
 from reidkit.evaluation.metrics.intervals import bootstrap_intervals, per_query_metrics
@@ -95,7 +95,7 @@ def read_metrics(folder: Path) -> dict[str, Any]:
                 raise ValueError("metrics that are no numbers")
             for low, high in (test.get("intervals") or {}).values():
                 float(low), float(high)
-    except (OSError, ValueError, AttributeError, TypeError, LookupError, RecursionError) as error:
+    except (OSError, *WRONG_CONTENT) as error:
         raise UserError(f"{file}: not the numbers of a run ({error})") from None
     return content
 

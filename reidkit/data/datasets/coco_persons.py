@@ -96,7 +96,9 @@ class CocoPersons(Reader):
         """List the persons that pass the filter; see ``Reader.read``."""
         people = list(self._people(folder / self.annotations))
         own = [person["id"] for person in people]
-        whole = all(type(one) is int for one in own) and len(set(own)) == len(own)
+        whole = all(type(one) is int and 0 <= one < 2**63 for one in own) and len(set(own)) == len(
+            own
+        )
         rows = []
         for person in people:
             names = self._names(folder, person)

@@ -13,7 +13,7 @@ from reidkit.data.datasets.crop_table import CropTable
 from reidkit.data.datasets.mot import clip_boxes
 from reidkit.data.datasets.reader import Reader
 from reidkit.data.split import Split
-from reidkit.errors import UserError
+from reidkit.errors import WRONG_CONTENT, UserError
 from reidkit.registry import DATASETS
 from reidkit.utils.io import read_regular
 
@@ -93,7 +93,7 @@ class CocoTracks(Reader):
             rows = self._rows(folder, json.loads(read_regular(file, MOST)))
         except OSError as error:
             raise UserError(f"{file}: {error.strerror}") from None
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except WRONG_CONTENT as error:
             raise UserError(
                 f"{file}: not a COCO file with tracks ({type(error).__name__}: {error}); expected "
                 "images with id and file_name, annotations with image_id, bbox and track_id"

@@ -14,7 +14,7 @@ import numpy as np
 from reidkit.data.datasets.files import list_images
 from reidkit.data.datasets.partitions import Partition, PartitionedReader
 from reidkit.data.split import Split
-from reidkit.errors import UserError
+from reidkit.errors import WRONG_CONTENT, UserError
 from reidkit.registry import DATASETS
 from reidkit.utils.io import atomic_folder, atomic_write
 from reidkit.utils.progress import track
@@ -178,7 +178,7 @@ def unpack(mat: Path, part: str, folder: Path) -> None:
             index = dict(people=[len(pair) for pair in pairs], testsets=testsets)
             with atomic_write(unfinished / INDEX, "w") as out:
                 json.dump(index, out)
-    except (KeyError, OSError, ValueError, TypeError, RuntimeError, AttributeError) as error:
+    except (OSError, RuntimeError, *WRONG_CONTENT) as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
             raise  # of the folder, not of the file
         raise UserError(

@@ -15,7 +15,7 @@ from reidkit.data.datasets.reader import Reader
 from reidkit.data.split import Split
 from reidkit.data.tables.columns import Column, meanings, real_numbers, rows_of_sides, texts
 from reidkit.data.tables.read import read_table
-from reidkit.errors import UserError
+from reidkit.errors import WRONG_CONTENT, UserError
 from reidkit.registry import DATASETS
 
 # two corners, and a corner and a size, as the columns of a box are met
@@ -195,7 +195,7 @@ def _listed(column: Column) -> np.ndarray:
         try:
             box = json.loads(cell) if isinstance(cell, str) else list(cell)
             values = [float(value) for value in box]
-        except (ValueError, TypeError, RecursionError):
+        except WRONG_CONTENT:
             values = []
         if len(values) != 4 or not np.isfinite(values).all():
             raise UserError(f"{column.where}: row {number} has {cell!r:.60}; expected [x, y, w, h]")

@@ -11,7 +11,7 @@ from reidkit.data.datasets.crop_table import SPLITS
 from reidkit.data.datasets.files import folders_in, list_images
 from reidkit.data.datasets.patterns import suggest_patterns
 from reidkit.data.datasets.reader import Reader
-from reidkit.errors import UserError
+from reidkit.errors import WRONG_CONTENT, UserError
 from reidkit.registry import DATASETS, signature
 
 LEVELS = 3  # down which data sets are looked for, to name them
@@ -141,7 +141,7 @@ def build_reader(name: str, folder: Path, options: Mapping[str, Any]) -> Reader:
         if "check_counts" in known:
             config["check_counts"] = "never"
         return DATASETS.build({**config, **options})
-    except (KeyError, TypeError, ValueError) as error:
+    except WRONG_CONTENT as error:
         raise UserError(str(error.args[0]) if error.args else repr(error)) from None
 
 

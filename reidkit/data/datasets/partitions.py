@@ -13,7 +13,7 @@ import numpy as np
 from reidkit.data.datasets.reader import Reader
 from reidkit.data.identities import DISTRACTOR
 from reidkit.data.split import Split, Trial
-from reidkit.errors import UserError
+from reidkit.errors import WRONG_CONTENT, UserError
 from reidkit.utils.io import atomic_write, read_regular
 
 
@@ -172,7 +172,7 @@ def load_partitions(file: Path, people: np.ndarray) -> list[Partition]:
         stored = json.loads(read_regular(file))
         same = stored["people"] == people.tolist()
         tests = [np.array(test, dtype=np.int64) for test in stored["test"]]
-    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+    except (OSError, *WRONG_CONTENT) as error:
         raise UserError(
             f"{file}: no stored partitions ({type(error).__name__}: {error}); remove it, and it is "
             "written again"

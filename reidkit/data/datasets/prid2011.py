@@ -12,7 +12,7 @@ from reidkit.data.datasets.matlab import read_mat
 from reidkit.data.datasets.reader import Reader
 from reidkit.data.split import Split, Trial
 from reidkit.data.tracklets import TrackletSplit, frames_in
-from reidkit.errors import UserError
+from reidkit.errors import WRONG_CONTENT, UserError
 from reidkit.registry import DATASETS
 from reidkit.utils.io import read_regular
 
@@ -143,7 +143,7 @@ class PRID2011(TwoCameraVideo):
         try:
             chosen = json.loads(read_regular(file).decode("utf-8-sig"))[number]
             halves = [_names(chosen[part]) for part in ("train", "test")]
-        except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        except (OSError, *WRONG_CONTENT) as error:
             raise UserError(
                 f"{file.as_posix()}: expected a list of ten dicts with train and test, lists of "
                 f"folder names ({type(error).__name__}: {error})"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from reidkit.engine.run import Run
-from reidkit.errors import UserError
+from reidkit.errors import WRONG_CONTENT, UserError
 from reidkit.evaluation.io.queries import read_queries
 from reidkit.evaluation.metrics.intervals import bootstrap_intervals, per_query_metrics
 from reidkit.plugin.discover import discover
@@ -89,7 +89,7 @@ def _metrics(folder: Path) -> dict[str, Any]:
         kept = json.loads(read_regular(file))
         if all(isinstance(one["metrics"], dict) for one in kept["tests"].values()):
             return kept
-    except (OSError, ValueError, AttributeError, TypeError, LookupError, RecursionError):
+    except (OSError, *WRONG_CONTENT):
         pass
     raise UserError(f"{file}: no numbers of a run; move it away to save the model without them")
 

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from reidkit.engine.folder import write_json
-from reidkit.errors import UserError
+from reidkit.errors import WRONG_CONTENT, UserError
 
 FILE, WEIGHTS = "reid_config.json", "weights.safetensors"
 NETWORKS = ("osnet_x0_25", "osnet_x0_5", "osnet_x0_75", "osnet_x1_0")
@@ -45,7 +45,7 @@ def read(folder: Path) -> tuple[str, Path, list[str]]:
             "model.transforms.test.normalize.std": _numbers(steps.get("std", STD), 3),
         }
         ways = (steps.get("resize_mode", "stretch"), steps.get("interpolation", "bilinear"))
-    except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
+    except WRONG_CONTENT:
         raise UserError(
             f"{file}: not a config of reid; expected architecture and preprocessing"
         ) from None

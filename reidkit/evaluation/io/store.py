@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 from reidkit.data.split import Trial
-from reidkit.errors import UserError
+from reidkit.errors import WRONG_CONTENT, UserError
 from reidkit.evaluation.labelled import LabelledEmbeddings, Labels
 from reidkit.structures import Embedding
 from reidkit.utils.checksums import checksums, content_digest, verify
@@ -120,7 +120,7 @@ def read_store(folder: str | Path) -> TestSet:
     try:
         sides = {name: _read_side(folder, name, meta["files"]) for name in meta["sides"]}
         return TestSet(sides, meta["protocol"], _read_trials(folder, meta["trials"]), meta)
-    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, zipfile.BadZipFile, *WRONG_CONTENT) as error:
         raise UserError(f"{folder}: damaged ({error}); {_ADVICE}") from None
 
 
@@ -139,7 +139,7 @@ def read_meta(folder: Path) -> dict[str, Any]:
     try:
         meta = json.loads(file.read_text(encoding="utf-8"))
         known = meta.get("format")
-    except (OSError, ValueError, AttributeError, RecursionError):
+    except (OSError, *WRONG_CONTENT):
         raise UserError(f"{file}: not readable as JSON; {_ADVICE}") from None
     if known != FORMAT:
         raise UserError(

@@ -283,6 +283,7 @@ def test_weight_of_the_gradient_penalty(net):
     assert (with_penalty - without).item() == pytest.approx(0.02 * penalty.item(), rel=0.02)
 
 
+@pytest.mark.slow
 def test_recomputing_gives_the_same_step(net):
     """``checkpoint`` trades time for memory and changes no number."""
     logs = []

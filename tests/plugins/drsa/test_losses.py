@@ -119,6 +119,7 @@ def minimised(power, steps=1500):
     return statistics(maps)["map_size"].item(), overlap(maps).item()
 
 
+@pytest.mark.slow
 def test_q_alone_lets_maps_be_large_and_q_prime_makes_them_one_cell():
     size, left = minimised(0.5)
     assert left < 1e-3 and size > 3.5

@@ -187,6 +187,7 @@ def test_protocol_of_mars_on_tables_of_the_real_shape(tmp_path):
     assert found["minus_queries"].n_valid == QUERIES - UNMATCHED
 
 
+@pytest.mark.slow
 def test_a_query_never_finds_itself(tmp_path):
     """The gallery holds it at distance 0; its own row is left out, so the next one decides."""
     real_shape(tmp_path / "mars")

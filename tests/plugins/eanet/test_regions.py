@@ -284,6 +284,7 @@ def slow_masks(keypoints, height, width):
     return masks
 
 
+@pytest.mark.slow
 def test_slow_reference_on_random_poses():
     random = np.random.default_rng(0)
     count = 4000

@@ -253,6 +253,7 @@ TREES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(values=st.dictionaries(st.from_regex(r"k[a-z]{1,3}", fullmatch=True), TREES, max_size=4))
 def test_what_is_rendered_reads_back_as_literals(tmp_path_factory, values):

@@ -158,6 +158,7 @@ def with_bounds(tree) -> list[tuple[str, ...]]:
     return patterns
 
 
+@pytest.mark.slow
 def test_every_number_of_every_shipped_config_has_bounds():
     """A number may be of any size only where ``ANY`` says so."""
     without, seen = set(), 0

@@ -6,7 +6,7 @@ import pytest
 from yacs.config import CfgNode
 
 from reidkit.config import resolve_settings
-from reidkit.config.settings import CORE, settings_problems
+from reidkit.config.settings import CORE, known_settings, settings_problems
 
 
 def test_every_setting_is_explained():
@@ -42,10 +42,10 @@ def test_what_does_not_fit_is_listed_and_left_at_its_default():
     ],
 )
 def test_refusals(given, said):
-    (problem,) = settings_problems(given, ["eanet"])
+    (problem,) = settings_problems(given, known_settings(["eanet"]))
     assert str(problem).startswith(said)
 
 
 def test_settings_of_a_plugin_that_is_not_loaded():
-    (problem,) = settings_problems(dict(eanet=dict(confidence=1)), [])
+    (problem,) = settings_problems(dict(eanet=dict(confidence=1)), known_settings([]))
     assert str(problem).startswith("settings.eanet: no setting named 'eanet'")

@@ -162,6 +162,7 @@ def test_batches_carry_their_domain(crops):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("done", "workers"), [(0, 0), (1, 0), (2, 1), (3, 0), (4, 0), (5, 0)])
 def test_resuming_after_any_step_gives_what_was_left(crops, done, workers):
     made = domains(crops, workers)

@@ -141,7 +141,8 @@ def test_a_box_without_area_is_named_by_its_number(box, words):
 
 
 @pytest.mark.parametrize(
-    "boxes", [[], [1, 2, 3, 4], [[1, 2, 3]], "abcd", [["a", 1, 2, 3]], 5, [[]]]
+    "boxes",
+    [[], [1, 2, 3, 4], [[1, 2, 3]], "abcd", [["a", 1, 2, 3]], 5, [[]], [[1, 2, 3, 10**400]]],
 )
 def test_what_is_no_list_of_boxes(boxes):
     with pytest.raises(ValueError, match="one or more rows of x1, y1, x2, y2"):

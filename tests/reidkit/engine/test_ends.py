@@ -24,6 +24,7 @@ from tests.reidkit.engine.conftest import TINY, on_a_small_disk
 ROOT = Path(__file__).parents[3]
 
 
+@pytest.mark.slow
 def test_a_file_name_that_is_no_utf8(own_crops, tmp_path):
     folder = os.fsencode(tmp_path / "data" / "own" / "query" / "0501")
     os.rename(folder + b"/c1_0.jpg", folder + b"/c1_0\xe9.jpg")
@@ -43,6 +44,7 @@ def test_a_damaged_test_image_is_known_before_training(own_crops, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_plain_data(tiny_run):
     file = tiny_run("eanet/pcb").folder / CHECKPOINT
     content = torch.load(file, weights_only=True)  # as any other program reads it
@@ -67,6 +69,7 @@ def test_a_changed_byte_of_a_checkpoint_is_noticed_at_every_door(tiny_run):
             door()
 
 
+@pytest.mark.slow
 def test_the_table_is_printed_whatever_becomes_of_the_files(tiny_run, monkeypatch, capsys):
     def full(path, columns):
         raise DiskError(f"{path}: the disk is full", 28)
@@ -90,6 +93,7 @@ def test_a_disk_without_room_for_a_checkpoint_is_refused_before_the_first_epoch(
     assert "epoch 1" not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_numbers_are_compared_where_the_data_is_the_same(tiny_run, tiny_data, tmp_path, capsys):
     folder = tiny_run("eanet/pcb").folder
     (tmp_path / "moved").symlink_to(tiny_data)

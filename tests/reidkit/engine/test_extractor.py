@@ -63,6 +63,7 @@ def test_equal_to_the_runs_own_embeddings(tiny_run, config, labeller, resize):
     assert CornersLabeller.built == (labeller == "CornersLabeller")
 
 
+@pytest.mark.slow
 def test_every_form_of_a_crop_gives_its_embedding(tiny_run):
     run = tiny_run("eanet/pcb", 'data.tests=["source"]')
     extractor = reidkit.load(run.folder)
@@ -86,6 +87,7 @@ def test_every_form_of_a_crop_gives_its_embedding(tiny_run):
         assert torch.allclose(embedding.vectors, vectors, atol=1e-6), name
 
 
+@pytest.mark.slow
 def test_what_cannot_be_embedded(tiny_run):
     extractor = reidkit.load(tiny_run().folder)
     image = np.zeros((8, 4, 3), np.uint8)

@@ -1,5 +1,8 @@
 """A run folder of a stranger is data: no door executes anything that lies in it."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -16,17 +19,24 @@ from reidkit.errors import UserError
 SMALL = ["model.backbone.depth=10", "model.backbone.width=8", "settings.device=cpu"]
 
 
-@pytest.fixture
-def hostile(tmp_path):
-    """A run folder with a finished run, code that leaves a mark, and the mark's place."""
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run folder with a finished run."""
     cfg = prepare_config("eanet/pcb", SMALL)
-    folder = tmp_path / "run"
+    folder = tmp_path_factory.mktemp("finished") / "run"
     (folder / CHECKPOINT).parent.mkdir(parents=True)
     (folder / "config.py").write_text(render(cfg))
     (folder / "metrics.json").write_text("{}")
     meta = dict(epoch=1, training_set=dict(num_identities=5, cameras=[]))
     state = build_model(cfg, TrainingSet(5)).state_dict()
     torch.save(dict(state_dict=state, meta=meta), folder / CHECKPOINT)
+    return folder
+
+
+@pytest.fixture
+def hostile(finished, tmp_path):
+    """A copy of that folder, code that leaves a mark, and the mark's place."""
+    folder = Path(shutil.copytree(finished, tmp_path / "run"))
     code = f"open({str(tmp_path / 'mark')!r}, 'w')\n"
     return folder, code, tmp_path / "mark"
 

@@ -132,6 +132,7 @@ def test_a_trial_optimiser_has_the_groups_of_the_real_one(net, name):
     assert light.state_dict() == real.state_dict()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ResNet", "TimmBackbone", "OSNet"])
 def test_the_first_layers_are_frozen_in_any_backbone(name):
     options = dict(

@@ -45,6 +45,7 @@ class Recorder(BaseVisBackend):
         self.calls.append(("close",))
 
 
+@pytest.mark.slow
 def test_trackers_get_the_whole_config_and_the_final_numbers(tiny_run, monkeypatch):
     monkeypatch.setattr(Recorder, "calls", [])
     run = tiny_run("eanet/pcb", "visualizers=[dict(type='Recorder')]")

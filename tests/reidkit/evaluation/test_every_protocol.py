@@ -75,6 +75,7 @@ class Numbered(PrecomputedMatcher):
     """The table's entry of two numbered images, whichever side they are on."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @settings(max_examples=150, deadline=None)
 @given(worlds(), st.sampled_from(["drop", "zero"]))

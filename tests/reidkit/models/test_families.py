@@ -71,6 +71,7 @@ def test_fastreids_resnest_by_timm(tmp_path):
         TimmBackbone("resnet18", path, input_size=SIZE)
 
 
+@pytest.mark.slow
 def test_transreids_transformer_with_its_positions_resized(tmp_path):
     whole = network("vit_tiny_patch16_224", img_size=(256, 128))
     body = {n: v for n, v in whole.state_dict().items() if not n.startswith("head.")}
@@ -184,6 +185,7 @@ def test_a_merging_of_patches_is_torchs_unfold():
     torch.testing.assert_close(merging(image).flatten(1, 2), wanted)
 
 
+@pytest.mark.slow
 def test_equal_order_and_shapes_do_where_names_do_not(tmp_path):
     whole = network("tf_efficientnet_lite0")
     rest = {"classifier.weight": torch.zeros(1000, 1280), "classifier.bias": torch.zeros(1000)}

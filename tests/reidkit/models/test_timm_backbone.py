@@ -126,6 +126,7 @@ def test_sizes_that_are_no_multiples_of_the_patch(size, rows, columns):
     assert features["tokens"].shape == (2, rows * columns, 192)
 
 
+@pytest.mark.slow
 def test_position_embeddings_of_weights_are_resized(tmp_path):
     torch.manual_seed(0)
     whole = timm.create_model(VIT, num_classes=7)

@@ -30,6 +30,7 @@ def one_by_one(images, flip):
     return np.stack(rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flip", [False, True])
 def test_batches_give_what_inference_topdown_gives(people, flip):
     images = [crop.image for crop in people]

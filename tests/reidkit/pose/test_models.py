@@ -140,6 +140,7 @@ def test_a_checkpoint_that_runs_code_is_refused(tmp_path, monkeypatch, writer, e
     assert not (tmp_path / "evil_was_here").exists()
 
 
+@pytest.mark.slow
 def test_mmengine_checkpoints_with_history_and_arrays_are_read(tmp_path):
     from mmengine.logging import HistoryBuffer
 

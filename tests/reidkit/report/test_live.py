@@ -32,7 +32,7 @@ def server(tiny_data, tmp_path):
         title="x<script>alert(1)</script>",
     )  # fmt: skip
     server = Server(catalogue)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield server
     server.shutdown()

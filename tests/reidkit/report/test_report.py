@@ -177,8 +177,12 @@ def test_numbers_that_the_features_do_not_give_are_said(make_run, tmp_path, tiny
 
 
 @pytest.mark.parametrize(
-    "content", ["[]", '{"tests": {"a": {}}}', '{"tests": {"a": {"metrics": {"mAP": NaN}}}}']
-)
+    "content",
+    [
+        "[]", '{"tests": {"a": {}}}', '{"tests": {"a": {"metrics": {"mAP": NaN}}}}',
+        '{"tests": {"a": {"metrics": {"mAP": 1%s}}}}' % (400 * "0"),
+    ],
+)  # fmt: skip
 def test_metrics_that_are_none(content, run_folder, tmp_path):
     from reidkit.report.run_files import read_metrics
 

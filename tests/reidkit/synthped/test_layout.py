@@ -20,6 +20,7 @@ from reidkit.synthped import layout, plan, shards
 from reidkit.synthped.reader import SynthPed
 from reidkit.synthped.world import render
 
+pytestmark = pytest.mark.slow  # they render
 REPO = Path(__file__).parents[3]
 
 
@@ -134,7 +135,6 @@ def test_a_second_call_does_nothing(root):
     assert complete(folder, plan.plan("easy", "A"), thorough=True)
 
 
-@pytest.mark.slow
 def test_killed_and_started_again_ends_with_the_same_bytes(root, tmp_path):
     command = [sys.executable, str(REPO / "tools/synthped.py"), "--preset", "easy"]
     command += ["--domains", "P", "--root", str(tmp_path), "--workers", "1"]
@@ -164,7 +164,6 @@ def test_killed_and_started_again_ends_with_the_same_bytes(root, tmp_path):
     assert files == {p.name for p in (whole / plan.TRAIN).iterdir()}
 
 
-@pytest.mark.slow
 def test_a_lost_or_cut_file_is_noticed_and_rendered_again(root, tmp_path):
     source = layout.domain_folder(root, "easy", "P")
     folder = layout.domain_folder(tmp_path, "easy", "P")

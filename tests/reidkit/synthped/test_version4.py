@@ -42,6 +42,7 @@ def pivots(preset: str) -> float:
     return per_camera * (1 + companions(preset))
 
 
+@pytest.mark.slow
 def test_queries_have_companions_within_tau_when_people_come_in_crowds():
     assert companions("standard") < 1.2 < 2.5 < companions("crowds")
     assert pivots("standard") < 5 < pivots("crowds")

@@ -110,6 +110,7 @@ def test_too_much_memory_is_a_traceback(tmp_path):
     assert found.kind == "traceback" and "MemoryError" in found.text
 
 
+@pytest.mark.slow
 def test_writes(tmp_path):
     def writes(name):
         def run(place):

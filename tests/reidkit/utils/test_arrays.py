@@ -96,6 +96,7 @@ def test_numbers_of_every_kind_come_back(tmp_path, code):
         assert back["f"].flags.f_contiguous and back["c"].flags.writeable
 
 
+@pytest.mark.slow
 def test_a_container_that_holds_itself_and_one_too_deep(tmp_path):
     ring = {"a": np.ones(2)}
     ring["self"] = [ring]

@@ -109,10 +109,11 @@ def rewritten(coco, change):
     return CocoPersons(str(coco))
 
 
-def test_ids_of_text_are_numbered(coco):
+@pytest.mark.parametrize("new", [lambda one: f"ann_{one}", lambda one: one + 10**30])
+def test_ids_that_no_whole_number_holds_are_numbered(coco, new):
     def change(content):
         for one in content["annotations"]:
-            one["id"] = f"ann_{one['id']}"
+            one["id"] = new(one["id"])
 
     assert rewritten(coco, change).splits()["train"].identities.tolist() == [1, 3, 5]
 

@@ -56,6 +56,7 @@ def test_tracks_are_identities_of_their_video_or_of_all(tmp_path, write_images):
         (dict(bbox=[0, 0, 1]), r"has bbox \[0, 0, 1\]"),
         (dict(bbox=[0, 0, float("nan"), 9]), "has bbox"),
         (dict(image_id=77), "KeyError"),
+        (dict(bbox=[0, 0, 10**400, 9]), "OverflowError"),
     ],
 )
 def test_entries_that_say_nothing_are_refused(tmp_path, write_images, change, reason):

@@ -77,6 +77,7 @@ def test_grid_at_full_size_ranks_900(tmp_path, people):
     assert len(reader.splits()["gallery"]) == 900 and len(reader.splits()["query"]) == 125
 
 
+@pytest.mark.slow
 def test_grid_refuses_what_would_spoil_it(tmp_path, people):
     root = tmp_path / "grid"
     write_grid(root, people, pairs=4, distractors=1)

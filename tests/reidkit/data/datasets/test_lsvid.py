@@ -5,6 +5,7 @@ from reidkit.data import LSVID
 from reidkit.errors import UserError
 
 
+@pytest.mark.slow
 def test_lsvid(tmp_path, write_images):
     import h5py
 

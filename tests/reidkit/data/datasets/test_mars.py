@@ -56,6 +56,7 @@ def test_mars(mars):
     )
 
 
+@pytest.mark.slow
 def test_mars_without_queries_in_the_gallery(mars):
     gallery = MARS(str(mars), gallery="minus_queries").splits()["gallery"]
     assert gallery.identities.tolist() == [-1, 0, 4]
@@ -63,6 +64,7 @@ def test_mars_without_queries_in_the_gallery(mars):
         MARS(str(mars), gallery="some")
 
 
+@pytest.mark.slow
 def test_mars_tables_of_another_archive_are_refused(mars):
     info = mars / "mars/info"
     names = (info / "train_name.txt").read_text().split()

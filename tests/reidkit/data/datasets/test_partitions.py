@@ -39,6 +39,9 @@ def test_stored_partitions_come_first_and_must_fit(tmp_path, people):
     save(tmp_path / "viper/cam_b/010_45.bmp", people[next(iter(people))][0])
     with pytest.raises(UserError, match=r"partitions of 4 people, but the data set has others \(5"):
         VIPeR(str(tmp_path)).prepare()
+    file.write_text(json.dumps({"people": [2, 3, 6, 8, 10], "test": [[10**30]]}))
+    with pytest.raises(UserError, match="no stored partitions .*OverflowError"):
+        VIPeR(str(tmp_path)).prepare()
     file.write_text("{}")
     with pytest.raises(UserError, match="no stored partitions"):
         VIPeR(str(tmp_path)).prepare()

@@ -62,6 +62,7 @@ def cases(draw):
     return row, Labels(ints(-1, 3), ints(0, 2))
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(cases())
 def test_the_closed_form_equals_every_gallery(case):

@@ -106,6 +106,7 @@ def check_against_obvious(case, protocol):
         np.testing.assert_allclose([result.bounds[n][side] for n in names], limit, rtol=1e-12)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(cases())
 def test_market_equals_sorting_and_walking(case):
@@ -161,6 +162,7 @@ def test_results_do_not_depend_on_the_block_size(case, rows):
         np.testing.assert_array_equal(getattr(wanted, name), getattr(found, name))
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(cases(), st.randoms(use_true_random=False))
 def test_bounds_and_untied_results_do_not_depend_on_the_order_of_files(case, random):
