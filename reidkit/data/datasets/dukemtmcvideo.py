@@ -12,7 +12,7 @@ from reidkit.data.tracklets import TrackletSplit, frames_in
 from reidkit.errors import UserError
 from reidkit.registry import DATASETS
 
-NAME = re.compile(r"(\d{4})_?C(\d+)_?F(\d+)_?[XD]\d+")
+NAME = re.compile(r"(\d{4})_?C(\d{1,18})_?F(\d+)_?[XD]\d+")
 FRAME = re.compile(r"F(\d+)")
 
 

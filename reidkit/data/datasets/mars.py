@@ -17,7 +17,7 @@ from reidkit.data.tracklets import TrackletSplit, in_time
 from reidkit.errors import UserError
 from reidkit.registry import DATASETS
 
-NAME = re.compile(r"(00-1|\d{4})C(\d+)T(\d{4})F(\d{3,})\.\w+$")
+NAME = re.compile(r"(00-1|\d{4})C(\d{1,18})T(\d{4})F(\d{3,})\.\w+$")
 FRAME = re.compile(r"F(\d+)$")
 
 

@@ -72,7 +72,7 @@ class TwoCameraVideo(Reader):
         return self._trials
 
     def _tracklets(self, folder: Path, name: str, rows: list[tuple[str, int]]) -> TrackletSplit:
-        frames = []
+        frames, digits = [], []
         for person, camera in rows:
             place = f"{self.cameras[camera]}/{person}"
             if not (folder / place).is_dir():
@@ -81,8 +81,14 @@ class TwoCameraVideo(Reader):
                     f"{folder.as_posix()}; unpack the archive again"
                 )
             frames.append(frames_in(folder, place))
-        people = [int(re.sub(r"[^0-9]", "", person)) for person, _ in rows]
+            digits.append(re.sub(r"[^0-9]", "", person))
+            if len(digits[-1]) > 18:  # more than int64 holds
+                raise UserError(
+                    f"{self.title}: {place}: expected a number of a person in the name of the "
+                    "folder, such as person_0001; rename or remove it"
+                )
         cameras = [camera + 1 for _, camera in rows]
+        people = [int(one) for one in digits]
         key = f"{self.name}/{'all' if self.split is None else f'split{self.split}'}/{name}"
         return TrackletSplit.of(self.name, name, folder, frames, people, cameras, key)
 

@@ -13,7 +13,7 @@ from reidkit.data.split import Split
 from reidkit.errors import UserError
 from reidkit.registry import DATASETS
 
-NAME = re.compile(r"(-?\d+)_s(\d+)_c(\d+)_f(\d+)")
+NAME = re.compile(r"(-?\d{1,18})_s(\d{1,18})_c(\d{1,18})_f(\d{1,18})(?!\d)")
 RATE = 24.0  # frames per second
 # RandPerson: where the frames of each scene and its cameras begin
 FRAMES = (0, 160_000, 340_000, 490_000, 640_000, 1_070_000, 1_330_000, 1_590_000, 1_890_000,

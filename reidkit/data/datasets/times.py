@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from reidkit.data.split import Split
 
-MARKET = re.compile(r"-?\d+_c(\d+)s(\d+)_(-?\d+)")
+MARKET = re.compile(r"-?\d+_c(\d{1,18})s(\d{1,18})_(-?\d{1,18})(?!\d)")
 MARKET_RATE = 25.0  # frames per second
-DUKE = re.compile(r"-?\d+_c(\d+)_f(\d+)")
+DUKE = re.compile(r"-?\d+_c(\d{1,18})_f(\d{1,18})(?!\d)")
 DUKE_RATE = 59.94
 # frame at which each camera of DukeMTMC started, on a common count
 DUKE_STARTS = (5542, 3606, 27243, 31181, 0, 22401, 18967, 46765)

@@ -13,7 +13,7 @@ from reidkit.data.split import Split
 from reidkit.errors import UserError
 from reidkit.registry import DATASETS
 
-NAME = re.compile(r"(\d+)_(\d+)\.")
+NAME = re.compile(r"(\d{1,18})_(\d+)\.")
 
 
 @DATASETS.register_module()

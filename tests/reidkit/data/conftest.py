@@ -68,9 +68,9 @@ def crops(tmp_path_factory: pytest.TempPathFactory) -> Split:
 
 
 @pytest.fixture(scope="session")
-def people(easy_data: Path) -> dict[int, list[np.ndarray]]:
+def people(tiny_data: Path) -> dict[int, list[np.ndarray]]:
     """Identity -> RGB crops of SynthPed, at least four of each, for sets of other layouts."""
-    split = SynthPed(str(easy_data), preset="easy").splits()["train"]
+    split = SynthPed(str(tiny_data), preset="tiny").splits()["train"]
     found: dict[int, list[np.ndarray]] = {}
     for row, identity in enumerate(split.identities.tolist()):
         pixels = cv2.cvtColor(cv2.imread(str(split.file(row))), cv2.COLOR_BGR2RGB)
