@@ -105,13 +105,8 @@ class Graph(nn.Module):
         if self.pixels != "uint8":
             pixels = pixels * 255.0
         if self.any_size:
-            wide = self.resize == "pil"
-            across = weights(images.shape[3], self.size[1], wide, images.device)
-            down = weights(images.shape[2], self.size[0], wide, images.device)
-            pixels = pixels @ across.T
-            if wide:  # PIL rounds after each direction
-                pixels = whole(pixels)
-            pixels = down @ pixels
+            resized = as_pil if self.resize == "pil" else as_opencv
+            pixels = resized(whole(pixels), self.size)
         return whole(pixels).clamp(0, 255)
 
 
@@ -120,29 +115,74 @@ def whole(values: Tensor) -> Tensor:
     return (values + HALF).floor()
 
 
-def weights(old: int, new: int, wide: bool, device: Any = "cpu") -> Tensor:
-    """Weights of bilinear resizing along one direction: (new, old), rows sum to 1.
+def as_pil(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resized as PIL's ``Image.resize(BILINEAR)`` does: the filter grows where pixels become fewer.
 
     Args:
-        old, new: numbers of pixels.
-        wide: the filter grows where pixels become fewer (PIL's way); else it is two pixels wide
-            (OpenCV's).
+        images: (N, 3, H, W) float32 of whole values.
+        size: height and width in pixels.
+    """
+    across = triangles(images.shape[3], size[1], images.device)
+    down = triangles(images.shape[2], size[0], images.device)
+    return down @ whole(images @ across.T)  # PIL rounds after each direction
+
+
+def as_opencv(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resized as ``cv2.resize(INTER_LINEAR)`` does with bytes: weights in 1/2048, sums cut short.
+
+    Of the pixels of 60 random crops 0.2 % differ from those of OpenCV; with real weights 13 %.
+
+    Args:
+        images: (N, 3, H, W) float32 of whole values.
+        size: height and width in pixels.
+    """
+    first, second = steps(images.shape[3], size[1], images.device)
+    rows = (images @ (first + second).T / 16).floor()
+    first, second = steps(images.shape[2], size[0], images.device)
+    sums = (first @ rows / 65536).floor() + (second @ rows / 65536).floor()
+    return ((sums + 2) / 4).floor()
+
+
+def _places(old: int, new: int, device: Any) -> Tensor:
+    """Where the centres of the new pixels lie among the old ones."""
+    return (torch.arange(new, device=device) + 0.5) * (old / new) - 0.5
+
+
+def steps(old: int, new: int, device: Any = "cpu") -> tuple[Tensor, Tensor]:
+    """Weights of the two pixels that a new one lies between, in 1/2048: each (new, old).
+
+    Args:
+        old, new: numbers of pixels in one direction.
         device: of the weights.
 
     Example:
-        >>> weights(4, 2, wide=False)
-        tensor([[0.5000, 0.5000, 0.0000, 0.0000],
-                [0.0000, 0.0000, 0.5000, 0.5000]])
-        >>> weights(4, 2, wide=True)
+        >>> first, second = steps(4, 2)
+        >>> first[0].tolist(), second[0].tolist()
+        ([1024.0, 0.0, 0.0, 0.0], [0.0, 1024.0, 0.0, 0.0])
+    """
+    pixel = torch.arange(old, device=device)
+    place = _places(old, new, device).clamp(min=0).minimum(pixel[-1:].float())
+    left = place.floor()
+    share = ((place - left) * 2048).round()
+    first = (pixel == left[:, None]) * (2048 - share)[:, None]
+    return first, (pixel == left[:, None] + 1) * share[:, None]
+
+
+def triangles(old: int, new: int, device: Any = "cpu") -> Tensor:
+    """Weights of PIL's bilinear filter along one direction: (new, old), rows sum to 1.
+
+    Args:
+        old, new: numbers of pixels.
+        device: of the weights.
+
+    Example:
+        >>> triangles(4, 2)
         tensor([[0.4286, 0.4286, 0.1429, 0.0000],
                 [0.0000, 0.1429, 0.4286, 0.4286]])
     """
-    step = old / new
-    place = (torch.arange(new, device=device) + 0.5) * step - 0.5
+    place = _places(old, new, device)
+    reach = torch.sym_max(old / new, 1.0)
     pixel = torch.arange(old, device=device)
-    if not wide:
-        place = place.clamp(min=0).minimum(pixel[-1:].float())
-    reach = torch.sym_max(step, 1.0) if wide else 1.0
     out = (1 - (pixel - place[:, None]).abs() / reach).clamp(min=0)
     return out / out.sum(1, keepdim=True)
 
