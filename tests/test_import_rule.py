@@ -23,7 +23,7 @@ LEVELS = {
     "plugin": 1,
     "config": 2,
     "data": 4, "synthped": 5,
-    "models": 6, "evaluation": 6, "pose": 6, "viz": 7, "gallery": 7,
+    "models": 6, "evaluation": 6, "pose": 6, "viz": 7, "gallery": 7, "tracks": 7,
     "engine": 8,
     "export": 9, "testing": 9, "report": 9,
     "bench": 10,

@@ -27,6 +27,7 @@ COMMANDS = {
     "report": "show and explain a run, or two, as one HTML file",
     "doctor": "examine a data set or this installation",
     "crops": "cut crops out of sequences or videos",
+    "link": "give tracks of several cameras common identities",
     "plugins": "list, show, find, check and start plugins",
     "docs": "make the pages that are generated",
     "show-correspondences": "draw the local matches behind a ranking",

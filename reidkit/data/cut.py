@@ -81,19 +81,14 @@ def video_recording(file: Path, boxes: Path, camera: int, every: int, height: fl
     Raises:
         UserError: a video or table that cannot be read, or boxes of frames beyond its end.
     """
-    reader = _opened(file)
-    rate = reader.get(cv2.CAP_PROP_FPS)
-    size = reader.get(cv2.CAP_PROP_FRAME_HEIGHT), reader.get(cv2.CAP_PROP_FRAME_WIDTH)
-    reader.release()
-    if not rate > 0 or min(size) < 1:
-        raise UserError(f"{file}: no video with frames that OpenCV reads")
+    rate, size = video_facts(file)
     names: tuple[str, ...] = ()
     if boxes.suffix == ".txt":
         listed = read_boxes(boxes)
     else:
         listed, names = table_boxes(boxes)
     listed = listed.select((listed.frames - 1) % every == 0)
-    clipped = clip_boxes(listed.boxes, int(size[0]), int(size[1]))
+    clipped = clip_boxes(listed.boxes, *size)
     kept = (clipped[:, 3] >= max(height, 1)) & (clipped[:, 2] >= 1) & listed.considered
     whole = Boxes(*(clipped if name == "boxes" else getattr(listed, name) for name in _FIELDS))
     return Recording(file.stem, camera, whole.select(kept), rate, {}, file, names)
@@ -129,6 +124,22 @@ def table_boxes(file: Path) -> tuple[Boxes, tuple[str, ...]]:
     count = len(frames)
     ones = np.ones(count)
     return Boxes(frames, people.numbers, boxes, ones > 0, np.full(count, -1), ones), people.names
+
+
+def video_facts(file: Path) -> tuple[float, tuple[int, int]]:
+    """Frames per second, and (height, width) in pixels.
+
+    Raises:
+        UserError: no video that can be read.
+    """
+    reader = _opened(file)
+    rate = float(reader.get(cv2.CAP_PROP_FPS))
+    names = cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FRAME_WIDTH
+    height, width = (int(reader.get(name)) for name in names)
+    reader.release()
+    if not rate > 0 or min(height, width) < 1:
+        raise UserError(f"{file}: no video with frames that OpenCV reads")
+    return rate, (height, width)
 
 
 def video_frames(file: Path, wanted: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:

@@ -72,9 +72,7 @@ class MOTSequence:
             UserError: no frames; no boxes, or boxes without tracks; a line of another form; boxes
                 of frames that are not there.
         """
-        info = _info(folder / "seqinfo.ini")
-        place = info.get("imdir", "img1")
-        images = _frames(folder, place)
+        images, rate, size = sequence_frames(folder)
         file = folder / "gt/gt.txt"
         if not file.is_file():
             raise UserError(
@@ -86,20 +84,7 @@ class MOTSequence:
                 )
             )
         boxes = read_boxes(file)
-        missing = np.setdiff1d(boxes.frames, list(images))
-        if len(missing):
-            raise UserError(
-                f"{file.as_posix()}: boxes of frame {missing[0]}, which is not in "
-                f"{place}/ ({len(missing)} such frames); unpack the archive again"
-            )
-        try:
-            size = int(info["imheight"]), int(info["imwidth"])
-            rate = float(info["framerate"])
-        except (KeyError, ValueError):  # as in exports of annotation tools
-            size = _size(folder / next(iter(images.values())))
-            rate = 25.0
-        if not rate > 0 or min(size) < 1:
-            raise UserError(f"{folder.as_posix()}/seqinfo.ini: rate {rate}, size {size}")
+        refuse_missing(boxes, images, file)
         return cls(folder.name, folder, images, rate, size, boxes)
 
     def crops(
@@ -124,6 +109,47 @@ class MOTSequence:
             own.frames[rows], own.tracks[rows], clipped[rows], own.considered[rows],
             own.classes[rows], own.visibility[rows],
         )  # fmt: skip
+
+
+def sequence_frames(folder: Path) -> tuple[dict[int, str], float, tuple[int, int]]:
+    """Frame number -> path relative to a sequence's folder, frames per second, (height, width).
+
+    What ``seqinfo.ini`` does not say is taken from the frames; the rate is then 25.
+
+    Raises:
+        UserError: no frames, or sizes and rates that cannot be.
+    """
+    info = _info(folder / "seqinfo.ini")
+    images = _frames(folder, info.get("imdir", "img1"))
+    try:
+        size = int(info["imheight"]), int(info["imwidth"])
+        rate = float(info["framerate"])
+    except (KeyError, ValueError):  # as in exports of annotation tools
+        size = _size(folder / next(iter(images.values())))
+        rate = 25.0
+    if not rate > 0 or min(size) < 1:
+        raise UserError(f"{folder.as_posix()}/seqinfo.ini: rate {rate}, size {size}")
+    return images, rate, size
+
+
+def refuse_missing(boxes: Boxes, images: dict[int, str], file: Path) -> None:
+    """Refuse boxes of frames that are not there.
+
+    Args:
+        boxes: of a file.
+        images: frame number -> path.
+        file: for the text.
+
+    Raises:
+        UserError: the first such frame.
+    """
+    missing = np.setdiff1d(boxes.frames, list(images))
+    if len(missing):
+        place = next(iter(images.values())).rpartition("/")[0]
+        raise UserError(
+            f"{file.as_posix()}: boxes of frame {missing[0]}, which is not in "
+            f"{place}/ ({len(missing)} such frames); unpack the archive again"
+        )
 
 
 def find_sequences(root: Path) -> tuple[list[Path], list[str]]:
