@@ -29,6 +29,7 @@ def test_every_command_has_a_tool_of_its_name_and_nothing_else_is_one():
         "fuzz",
         "gallery-kills",
         "gallery-rates",
+        "link-rates",
     }  # of this repository alone
     assert tools - campaigns == set(COMMANDS)
 
