@@ -65,7 +65,8 @@ recipes = dict(
                 pretrained="imagenet",
                 options=dict(stages=4, images="imagenet"),  # stride 16: a map of 12 x 6
             ),
-            head=dict(dim=512),
+            # without a norm, the small step of a finetuning does not move the classifiers
+            head=dict(dim=512, fc_bn_relu=True),
             transforms=dict(
                 train=dict(
                     flip=dict(type="RandomFlip", p=0.5),  # mirrors stripes in place

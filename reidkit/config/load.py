@@ -35,7 +35,7 @@ from reidkit.config.override import Override, apply_overrides, parse_override
 from reidkit.config.places import TOP_LEVEL
 from reidkit.config.problems import ConfigError, Problem, suggest
 from reidkit.config.recipes import recipe_names, ruled_out, with_recipe
-from reidkit.config.saved import is_saved, read_saved
+from reidkit.config.saved import beyond_64_bits, is_saved, read_saved
 from reidkit.config.settings import resolve_settings
 from reidkit.errors import UserError
 from reidkit.plugin.errors import display_path
@@ -133,6 +133,9 @@ def _resolve(file: Path, overrides: Sequence[str], run: bool) -> Resolved:
     layers, groups, rest = _saved(file, parsed, run) if saved else _layered(file, parsed)
     tree = without_none({k: v for k, v in join(layers).items() if k != "recipes"})
     tree["groups"] = groups
+    for path, value in beyond_64_bits(tree):
+        what = f"a number of {value.bit_length()} bits; 64 is the most"
+        raise UserError(f"{display_path(file)}: {'.'.join(path)}: {what}")
     applied = apply_overrides(tree, rest)
     reserved = [key for key in RESERVED_KEYS if tree.pop(key, None) is not None]  # by mmengine
     plugins = tree.get("plugins", [])

@@ -175,9 +175,29 @@ def literal(node: ast.expr) -> Any:
     """The value of a literal; ``dict(a=1)`` and ``float("nan")`` count as literals.
 
     Raises:
-        ValueError: code.
+        ValueError: code, or a whole number of more than 64 bits.
     """
-    return ast.literal_eval(_Calls().visit(node))
+    value = ast.literal_eval(_Calls().visit(node))
+    if too_large := list(beyond_64_bits(value)):
+        raise ValueError(f"a number of {too_large[0][1].bit_length()} bits; 64 is the most")
+    return value
+
+
+def beyond_64_bits(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], int]]:
+    """Where whole numbers stand that no float or integer of a computer holds, and which.
+
+    Example:
+        >>> [path for path, _ in beyond_64_bits(dict(a=1, b=[0, 10**30]))]
+        [('b', '1')]
+    """
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from beyond_64_bits(item, (*path, str(key)))
+    elif isinstance(value, (list, tuple)):
+        for number, item in enumerate(value):
+            yield from beyond_64_bits(item, (*path, str(number)))
+    elif type(value) is int and not -(2**63) <= value < 2**63:
+        yield path, value
 
 
 class _Calls(ast.NodeTransformer):

@@ -239,7 +239,11 @@ def test_refused_overrides_are_listed_together(tree):
 
 
 LEAVES = st.one_of(
-    st.integers(), st.floats(allow_nan=False), st.booleans(), st.none(), st.text(max_size=8)
+    st.integers(-(2**63), 2**63 - 1),
+    st.floats(allow_nan=False),
+    st.booleans(),
+    st.none(),
+    st.text(max_size=8),
 )
 KEYS = st.one_of(st.from_regex(r"[a-z]{1,4}", fullmatch=True), st.sampled_from(["x/y", "for", "1"]))
 TREES = st.recursive(
@@ -362,3 +366,10 @@ def test_files_that_are_no_config_are_refused_with_their_line(tree, components, 
 def test_a_byte_order_mark_is_no_syntax_error(tree, components):
     tree.write(foo__own="\ufeff_base_ = 'method.py'\n")
     assert load_config("foo/own").train.epochs == load_config("foo/method").train.epochs
+
+
+@pytest.mark.parametrize("number", ["1" + 400 * "0", "-(2**63) - 1", "10**5000"])
+def test_a_number_of_more_than_64_bits(tree, components, number):
+    tree.write(foo__big=f'_base_ = "method.py"\ntrain = dict(epochs=[{number}])\n')
+    with pytest.raises(UserError, match=r"big.py: train.epochs.0: a number of \d+ bits; 64 is"):
+        load_config("foo/big")
