@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # on a machine that has the packages and cannot set up, whatever python3 is there is used
 GPU_PY = $(if $(wildcard $(PY)),$(PY),$(PYTHON))
 
-.PHONY: train test check bench gpu docs site browser setup weights lock release clean
+.PHONY: train test check bench peers peers-lock gpu docs site browser setup weights lock release clean
 .DEFAULT_GOAL := train
 
 train: setup
@@ -30,6 +30,16 @@ check: setup
 
 bench: setup
 	$(PY) tools/bench.py $(ARGS)
+
+# other people's packages, in an environment of their own, for: tools/bench.py peers
+peers: setup
+	$(PYTHON) -m venv .peers
+	VIRTUAL_ENV=.peers $(VENV)/bin/uv pip install --no-deps -r requirements/peers.txt
+
+peers-lock: setup
+	$(VENV)/bin/uv pip compile requirements/peers.in --override requirements/peers_overrides.txt \
+	  --python-version 3.11 --no-annotate --no-emit-index-url \
+	  --custom-compile-command "make peers-lock" -o requirements/peers.txt
 
 gpu:
 	$(GPU_PY) tools/gpu.py $(ARGS)

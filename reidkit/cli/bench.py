@@ -16,6 +16,7 @@ TASKS = {
     "train": "the training step against a plain float32 loop",
     "labels": "part labels against a loop of mmpose.apis.inference_topdown",
     "gallery": "searching a gallery against vector libraries",
+    "peers": "installed packages of others, on the same features and images (make peers)",
     "export": "exported files against the model in PyTorch",
     "evaluation": "ranking, re-ranking and verification against the usual ways",
 }

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reidkit.evaluation import CosineMatcher, PrecomputedMatcher, RowIds
+from reidkit.evaluation.ranking import prefilter
 from reidkit.evaluation.rerank import nearest_lists
 from reidkit.evaluation.rerank.neighbours import _Merged, nearest, nearest_distinct
 from reidkit.evaluation.rerank.reference import reference_neighbours
@@ -91,3 +92,26 @@ def test_tiles_on_the_diagonal_are_made_in_steps():
     index, distance = reference_neighbours(CosineMatcher()(images, images).numpy(), 4)
     np.testing.assert_allclose(found.distance.numpy(), distance, atol=1e-6)
     assert (found.index.numpy() == index).mean() > 0.999  # rounding may swap two
+
+
+@pytest.mark.parametrize("fewest", [4096, 1])
+def test_lists_are_those_of_float64_wherever_float32_decides(fewest, monkeypatch):
+    monkeypatch.setattr(prefilter, "MIN_IMAGES", fewest)  # 1: bfloat16 first where there are units
+    rng = np.random.default_rng(3)
+    count, dims, k = 600, 64, 21
+    vectors = rng.standard_normal((count, dims))
+    # near twins: their distances to others are often apart by less than float32 rounds
+    vectors[:10] = vectors[10:20] + 1e-7 * rng.standard_normal((10, dims))
+    images = torch.from_numpy(vectors).float()
+    unit = images.double() / images.double().norm(dim=1, keepdim=True)
+    table = 1 - (unit @ unit.T).numpy()
+    # of a product of unit vectors in float32, and of their lengths: (D + 4) roundings of 2^-24
+    bound = (dims + 4) * 2.0**-24
+    found = nearest(Embedding(images[:, None]), CosineMatcher(), k).index.numpy()
+    index, distance = reference_neighbours(table, k + 1)
+    assert (np.sort(found, 1)[:, 1:] > np.sort(found, 1)[:, :-1]).all()
+    apart = np.abs(np.take_along_axis(table, found, 1) - distance[:, :k])
+    assert apart.max() <= 2 * bound
+    decided = (np.diff(distance, axis=1) > 2 * bound).all(1)
+    np.testing.assert_array_equal(found[decided], index[decided, :k])
+    assert (found != index[:, :k]).any()  # some were not decided
