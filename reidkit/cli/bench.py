@@ -16,6 +16,7 @@ TASKS = {
     "train": "the training step against a plain float32 loop",
     "labels": "part labels against a loop of mmpose.apis.inference_topdown",
     "gallery": "searching a gallery against vector libraries",
+    "growth": "time and memory at 1x, 4x and 16x of a size",
     "peers": "installed packages of others, on the same features and images (make peers)",
     "export": "exported files against the model in PyTorch",
     "evaluation": "ranking, re-ranking and verification against the usual ways",

@@ -83,7 +83,7 @@ def write_images(folder: Path, count: int, weights: str | None) -> None:
     torch.save(torchvision.models.resnet50().state_dict(), folder / "resnet.pth")
     if weights is None:
         net = OSNet("osnet_x0_25")
-        head = FCHead(net.features, num_identities=1)
+        head = FCHead(net.specs, num_identities=1, feature=net.default)
         torch.save(net.state_dict() | head.state_dict(), folder / "osnet.pth")
     else:
         shutil.copy(weights, folder / "osnet.pth")
