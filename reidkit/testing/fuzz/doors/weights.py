@@ -64,7 +64,8 @@ def _same(rng: Random, content: dict[str, Tensor], path: Path) -> str:
 
 def _unfit(rng: Random, content: dict[str, Any], mark: Path, path: Path) -> str:
     """What must be refused."""
-    name = rng.choice(sorted(n for n in content if content[n].ndim > 1 and len(content[n]) > 1))
+    used = {n: v for n, v in content.items() if not n.startswith("classifier.")}
+    name = rng.choice(sorted(n for n in used if used[n].ndim > 1 and len(used[n]) > 1))
     how = rng.choice(("executes", "crafted", "a tensor too few", "another shape", "not finite",
                       "no tensors", "another network"))  # fmt: skip
     if how in ("executes", "crafted"):
