@@ -3,7 +3,7 @@
 # The weights: make weights, or timm, or pretrained=FILE. Another backbone, such as one trained on
 # people already: model.backbone=torchreid/osnet_x0_25 model.backbone.pretrained=FILE, 12 to 24
 # epochs and a quarter of the rate: train.epochs=12 train.optimizer.lr=1e-3.
-# Better, in the same time on two cores: input.size=(256,128) train.epochs=24 train.optimizer.lr=8e-3
+# Better, in 32 minutes of one core: input.size=(256,128) train.epochs=24 train.optimizer.lr=8e-3
 # A transformer (not measured): model.backbone=timm/vit_small_patch16_224.augreg_in21k
 #     model.backbone.pretrained=imagenet model.backbone.images=imagenet train.freeze_layers=0
 #     train.layer_decay=0.75 train.optimizer.lr=1e-3
