@@ -57,7 +57,8 @@ def as_crops(images: Given | Sequence[Given], boxes: Any = None) -> list[Crop]:
         images: one image or a list of them, each a path, a PIL image or an (H, W, 3) uint8 RGB
             array; or an (N, H, W, 3) array. With ``boxes`` one image, the frame.
         boxes: x1, y1, x2, y2 in pixels of the frame (x2 and y2 exclusive), one row per crop;
-            rounded to whole pixels and clipped to the frame.
+            rounded to whole pixels and clipped to the frame. Or what has such as its ``xyxy``:
+            ``Detections`` of supervision, ``Boxes`` of ultralytics.
 
     Raises:
         ValueError: no images or boxes; one that is empty, grey, transparent or not of bytes, by
@@ -147,7 +148,7 @@ def _cut(frame: Any, boxes: Any) -> list[Crop]:
         raise ValueError("boxes are cut out of one frame; give one image, not several")
     pixels = _crop(frame, "the frame").pixels
     try:
-        rows = np.asarray(boxes, dtype=np.float64)
+        rows = np.asarray(getattr(boxes, "xyxy", boxes), dtype=np.float64)
     except (RuntimeError, *WRONG_CONTENT):  # the last: a tensor with gradients
         rows = np.empty(0)
     if rows.ndim != 2 or rows.shape[1] != 4 or not len(rows):

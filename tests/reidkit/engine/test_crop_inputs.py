@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import types
 from pathlib import Path
 
 import cv2
@@ -35,6 +36,13 @@ def test_one_image_or_many(tmp_path):
     assert equal((CROP, CROP[:50]), CROP, CROP[:50])
     assert equal(np.stack([CROP, CROP // 2]), CROP, CROP // 2)
     assert equal(CROP[:, ::-1], CROP[:, ::-1]), "views are copied"
+
+
+def test_boxes_are_rows_or_detections():
+    rows = np.array([[0, 0, 20, 30], [10, 5, 40, 90]])
+    detections = types.SimpleNamespace(xyxy=torch.tensor(rows))
+    for own, other in zip(pixels(CROP, rows), pixels(CROP, detections), strict=True):
+        assert np.array_equal(own, other)
 
 
 def test_a_file_is_read_when_its_batch_is_made(tmp_path):
