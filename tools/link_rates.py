@@ -3,7 +3,6 @@
 
   python tools/link_rates.py render FOLDER --walks 0 1 2 3 4
   python tools/link_rates.py link FOLDER --model RUN [key=value ...] [options of reidkit link]
-  python tools/link_rates.py chance FOLDER --name chance    joined by chance, under the same rules
   python tools/link_rates.py score FOLDER
 
 `score` imports nothing of reidkit: it runs in any environment with trackeval and reid-hota. Every
@@ -34,14 +33,14 @@ def main() -> int:
     command = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    command.add_argument("step", choices=("render", "link", "chance", "score"))
+    command.add_argument("step", choices=("render", "link", "score"))
     command.add_argument("folder", type=Path)
     command.add_argument("--walks", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     command.add_argument("--preset", default="standard")
     command.add_argument("--seed", type=int, default=0, help="of the world: people and cameras")
     command.add_argument("--name", default="linked", help="folder in each walk's")
     args, rest = command.parse_known_args()
-    return dict(render=_render, link=_link, chance=_chance, score=_score)[args.step](args, rest)
+    return dict(render=_render, link=_link, score=_score)[args.step](args, rest)
 
 
 def _render(args: argparse.Namespace, rest: list[str]) -> int:
@@ -67,31 +66,6 @@ def _link(args: argparse.Namespace, rest: list[str]) -> int:
         done = subprocess.run([*tool, *tracks, *more, *out, *rest])
         if done.returncode:
             return done.returncode
-    return 0
-
-
-def _chance(args: argparse.Namespace, rest: list[str]) -> int:
-    """Embeddings that say nothing; whoever may be joined is."""
-    import torch
-
-    from reidkit.evaluation import CosineMatcher
-    from reidkit.structures import Embedding
-    from reidkit.synthped.footage import Footage
-    from reidkit.tracks.cameras import read_cameras
-    from reidkit.tracks.linking import link
-
-    class Chance:
-        matcher, open_set, name = CosineMatcher(), None, "chance"
-
-        def __call__(self, images, batch_size=64):  # type: ignore[no-untyped-def]
-            return Embedding(torch.randn(len(images), 1, 64))
-
-    for number, folder in enumerate(_walks(args.folder)):
-        torch.manual_seed(number)
-        places = [folder / f"cam{camera}" for camera in CAMERAS]
-        starts = [Footage(camera).start for camera in CAMERAS]
-        cameras = read_cameras([place / "tracks.txt" for place in places], places, starts)
-        link(cameras, Chance(), threshold=2.0).write(folder / args.name)
     return 0
 
 
