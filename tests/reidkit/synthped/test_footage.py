@@ -10,6 +10,7 @@ from reidkit.synthped.footage import SECONDS, SIZE, Footage
 from reidkit.synthped.footage_files import PATIENCE, broken_tracks, write_footage
 
 
+@pytest.mark.slow
 def test_a_frame_is_the_same_always_and_shows_several_people():
     image, people = Footage(camera=2, people=8).frame(120)
     again, _ = Footage(camera=2, people=8).frame(120)
@@ -22,6 +23,7 @@ def test_a_frame_is_the_same_always_and_shows_several_people():
     assert not np.array_equal(image, other)
 
 
+@pytest.mark.slow
 def test_who_walks_behind_is_hidden():
     """Shares are of what is painted: without the others and the pillars everything is seen."""
     one = Footage(camera=1, people=1)
@@ -56,6 +58,7 @@ def test_a_track_breaks_after_it_was_hidden_for_longer_than_the_patience():
     assert abs(long[0][2] - box).max() < 10 and not np.array_equal(long[0][2], box)
 
 
+@pytest.mark.slow
 def test_what_is_written_is_a_sequence(tmp_path, monkeypatch):
     monkeypatch.setattr(Footage, "frames", 8)
     write_footage(tmp_path / "w", [Footage(camera=3, walk=4, people=8)], show=False)
