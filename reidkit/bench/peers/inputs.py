@@ -62,8 +62,9 @@ def write_features(folder: Path, sizes: dict[str, Any]) -> None:
     data = make_features(**sizes)
     np.save(folder / "query.npy", data.query)
     np.save(folder / "gallery.npy", data.gallery)
-    names = dict(q=data.q.identities, g=data.g.identities, qc=data.q.cameras, gc=data.g.cameras)
-    np.savez(folder / "labels.npz", **names)
+    q, g = data.q, data.g
+    sides = dict(q=q.identities, g=g.identities, qc=q.cameras, gc=g.cameras)
+    np.savez(folder / "labels.npz", **sides)  # type: ignore[arg-type]
     _write_facts(folder)
 
 
@@ -135,7 +136,9 @@ def write_training(folder: Path, steps: int, batch: int) -> None:
         os.link(file, train / f"{number // 8 + 1:04d}_c{number % 6 + 1}s1_{number:06d}_00.jpg")
     for place, camera in ((query, 1), (gallery, 2)):
         shutil.copy(file, place / f"9999_c{camera}s1_000000_00.jpg")
-    base = str(configs_folder() / "_base_" / "default.py")
+    shipped = configs_folder()
+    assert shipped is not None, "no shipped configs"
+    base = str(shipped / "_base_" / "default.py")
     config = TRAINING.format(batch=batch, root=str(folder), base=base)
     (folder / "training.py").write_text(config)
     _write_facts(folder, training=dict(steps=steps, batch=batch))

@@ -169,8 +169,8 @@ def _rows(task: Task, peer: str, turns: list[tuple[dict, dict]]) -> list[Row]:
         images = task.images
         rows = [Row(task.title, peer, images / base, images / value, "images/CPU s")]
     if task.memory:
-        most = (max(one["mb"] for one in side) for side in zip(*turns, strict=True))
-        rows.append(Row(f"{task.title}, memory", peer, *most, "MB", higher_is_better=False))
+        one, own = (max(turn["mb"] for turn in side) for side in zip(*turns, strict=True))
+        rows.append(Row(f"{task.title}, memory", peer, one, own, "MB", higher_is_better=False))
     return rows
 
 

@@ -75,7 +75,13 @@ def _extraction(given: Any, name: str, network: str) -> Callable:
     from reidkit.engine.extractor import Extractor
 
     extractor = Extractor(name, weights=given.folder / f"{network}.pth")
-    return lambda: extractor(given.files, batch_size=64).vectors[:4, 0].tolist()
+
+    def work() -> list:
+        vectors = extractor(given.files, batch_size=64).vectors
+        assert vectors is not None
+        return vectors[:4, 0].tolist()
+
+    return work
 
 
 def extraction_osnet(given: Any) -> Callable:
