@@ -29,8 +29,8 @@ def kept_apart(tracklets: Sequence[Tracklet], min_travel: float | None = None) -
     apart = np.zeros((len(tracklets), len(tracklets)), bool)
     for camera in np.unique(cameras):
         own = np.flatnonzero(cameras == camera)
-        columns = np.concatenate([tracklets[row].frames for row in own])
-        ends = np.cumsum([0, *(len(tracklets[row].frames) for row in own)])
+        columns = np.concatenate([tracklets[row].frames for row in own.tolist()])
+        ends = np.cumsum([0, *(len(tracklets[row].frames) for row in own.tolist())])
         seen = csr_array((np.ones(len(columns), np.int32), columns, ends))
         apart[np.ix_(own, own)] = (seen @ seen.T).toarray() > 0
     if min_travel is not None:
@@ -95,9 +95,9 @@ def divided_by_gaps(
     out = np.array(labels)
     for label in np.unique(labels):
         own = np.flatnonzero(labels == label)
-        own = own[np.argsort([tracklets[row].start for row in own], kind="stable")]
-        reach = np.maximum.accumulate([tracklets[row].end for row in own])
-        starts = np.array([tracklets[row].start for row in own])
+        own = own[np.argsort([tracklets[row].start for row in own.tolist()], kind="stable")]
+        reach = np.maximum.accumulate([tracklets[row].end for row in own.tolist()])
+        starts = np.array([tracklets[row].start for row in own.tolist()])
         part = np.concatenate([[0], np.cumsum(starts[1:] - reach[:-1] > max_gap)])
         out[own] = np.where(part > 0, part + out.max(), label)
     return out
