@@ -47,12 +47,20 @@ def test_market_keeps_junk_on_request(market):
     assert Market1501(str(market)).counts["gallery"] == (15913, 751)
 
 
-def test_a_name_without_identity_is_refused(market, write_images):
-    write_images(market / "market1501", ["query/holiday.jpg"])
+def test_a_negative_identity_is_junk(market, write_images):
+    write_images(market / "market1501", ["bounding_box_test/-0003_c1s1_000401_03.jpg"])
+    assert ids(Market1501(str(market)).splits()["gallery"]) == [0, 1, 3]
+
+
+@pytest.mark.parametrize(
+    "name", ["holiday", "0003_C3S1_000401_03", "x0003_c3s1_000401_03", "0003a_c3s1_000401_03"]
+)
+def test_a_name_without_identity_is_refused(market, write_images, name):
+    write_images(market / "market1501", [f"query/{name}.jpg"])
     with pytest.raises(UserError) as error:
         Market1501(str(market)).prepare()
     assert str(error.value) == (
-        "query/holiday.jpg: the name does not tell identity and camera; expected something like "
+        f"query/{name}.jpg: the name does not tell identity and camera; expected something like "
         "0002_c1s1_000451_03.jpg. Rename or remove the file"
     )
 
