@@ -9,8 +9,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import torch
@@ -25,14 +23,14 @@ from reidkit.engine.extractor import Extractor
 from reidkit.evaluation import CosineMatcher, KReciprocal, RowIds, match_labels, score
 from reidkit.evaluation.ranking.blocks import blocks
 from reidkit.evaluation.ranking.ranks import rank_positives
-from reidkit.plugin import load_plugins
+from reidkit.plugin.extend import Extension, extensions
 from reidkit.pose.crops import crop_batches
 from reidkit.pose.labeller import TopdownLabeller
-from reidkit.registry import SAMPLERS
 from reidkit.structures import Embedding
 from reidkit.synthped.layout import Contents, contents, write_contents
 
 TIMES = (1, 4, 16)
+POINT, SIZE = "growth", 128  # what plugins add, and its 1x
 Work = Callable[[], object]
 
 
@@ -91,18 +89,6 @@ def reranking(count: int, folder: Path) -> Work:
     return work
 
 
-def graph_sampling(count: int, folder: Path) -> Work:
-    """The graph of an epoch and its batches: all classes compared, of eight crops each."""
-    load_plugins(["qaconv"])
-    vectors = torch.randn(8 * count, 1, 128, generator=torch.Generator().manual_seed(0))
-    model: Any = SimpleNamespace(
-        embed=lambda rows: Embedding(vectors[torch.from_numpy(rows)]), matcher=CosineMatcher()
-    )
-    options = dict(type="qaconv/GraphSampler", batch_size=64, k=4, distance="cosine")
-    identities = np.repeat(np.arange(count), 8)
-    return lambda: SAMPLERS.build(dict(options, identities=identities)).refresh(model)
-
-
 def rendering(count: int, folder: Path) -> Work:
     """Crops of SynthPed, written."""
     whole = contents("easy", "A")
@@ -127,35 +113,43 @@ WORKS: dict[str, tuple[Callable[[int, Path], Work], int]] = {
     "extraction, images": (extraction, 16),
     "evaluation, gallery images": (evaluation, 1024),
     "re-ranking, gallery images": (reranking, 512),
-    "graph sampling, people": (graph_sampling, 128),
     "rendering, crops": (rendering, 24),
     "labels, crops": (labels, 24),
 }
+
+
+def works() -> dict[str, tuple[Callable[[int, Path], Work], int]]:
+    """Name -> (a function of size and an empty folder that gives the work, 1x), plugins' too."""
+
+    def added(one: Extension) -> Callable[[int, Path], Work]:
+        return lambda count, folder: one.load()(count, folder)
+
+    return WORKS | {name: (added(one), SIZE) for name, one in extensions(POINT).items()}
 
 
 def measure(name: str, size: int, times: Sequence[int] = TIMES) -> list[Row]:
     """Time and memory of one work at every size; prints all of them with the exponents.
 
     Args:
-        name: of ``WORKS``.
+        name: of ``works``.
         size: that is called 1x.
         times: multiples of it, ascending.
     """
-    make, _ = WORKS[name]
+    make, _ = works()[name]
     seconds, memory = [], []
     with tempfile.TemporaryDirectory() as place:
-        works = {n: make(size * n, Path(place, str(n))) for n in times}
-        works[times[0]]()  # the first use of libraries is no growth
-        for work in works.values():
+        sizes = {n: make(size * n, Path(place, str(n))) for n in times}
+        sizes[times[0]]()  # the first use of libraries is no growth
+        for work in sizes.values():
             best, _ = cpu_seconds({"work": work}, 2)
             seconds.append(max(best["work"], 1e-6))
             memory.append(max(extra_mb(work), 0.1))
     slopes = [exponent(times, values) for values in (seconds, memory)]
-    told = "; ".join(
+    text = "; ".join(
         f"{size * n:,}: {second:.3g} s {extra:.3g} MB"
         for n, second, extra in zip(times, seconds, memory, strict=True)
     )
-    print(f"{name}: {told}; exponents {slopes[0]:.2f} and {slopes[1]:.2f}", flush=True)
+    print(f"{name}: {text}; exponents {slopes[0]:.2f} and {slopes[1]:.2f}", flush=True)
     factor = times[-1] / times[0]
     against = f"{factor:g} x that of {size:,}"
     return [
@@ -169,6 +163,6 @@ def run() -> list[Row]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return [row for name, (_, size) in WORKS.items() for row in measure(name, size)]
+        return [row for name, (_, size) in works().items() for row in measure(name, size)]
     finally:
         torch.set_num_threads(before)

@@ -6,6 +6,7 @@ extends:                                          # the first two: `reidkit gene
   label_formats: {pickle: published_labels.read}  # for --import-format mypaper/pickle
   label_scores: {regions: region_score.score}     # further columns of --score
   gpu_stages: {attention: gpu.attention}          # for `reidkit gpu`: a list of Measurement
+  growth: {attention: growth.attention}           # (size, folder) -> work of `reidkit bench growth`
 ```
 A command lists what there is from manifests alone; the plugin is loaded, checks and all, when one
 of its functions is called for.

@@ -46,6 +46,7 @@ EXTENSION_POINTS = (
     "label_formats",
     "label_scores",
     "gpu_stages",
+    "growth",
 )  # what they are: reidkit/plugin/extend.py
 # names that no plugin may have
 RESERVED = {

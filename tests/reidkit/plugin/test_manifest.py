@@ -73,7 +73,7 @@ bench: [a]
         "settings.d.low: expected a finite number, got '0'",
         "settings.e.default: expected a finite number of at least 0 and at most 1, got 2",
         "extends.label_format: unknown extension point; did you mean 'label_formats'? known: "
-        "label_formats, label_scores, gpu_stages",
+        "label_formats, label_scores, gpu_stages, growth",
         "extends.label_scores: expected names with <module>.<function>, got {'all': 'score'}",
         "bench: expected one line that says what is compared, got ['a']",
     ]
