@@ -175,7 +175,8 @@ def test_keys_that_every_config_has(key):
 
 
 def test_a_key_without_which_nothing_is_meant():
-    load("eanet/pcb", "~train.lr_mult", "~train.stages", "~train.load_from", "~train.clip_grad")
+    cfg = load("eanet/pcb", "~train.lr_mult", "~train.stages", "~train.load_from")
+    assert not {"lr_mult", "stages", "load_from"} & set(cfg.train)
 
 
 @pytest.mark.parametrize("path", PLANS, ids=lambda path: path.parent.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import keyword
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -154,21 +154,29 @@ def _is_name(value: Any) -> bool:
     return isinstance(value, str) and not set(value) & set("/\\:")
 
 
-def python_files(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """(path, value) of everything in a tree that is neither dict nor list."""
+    if isinstance(value, Mapping):
+        items: Iterable[tuple[Any, Any]] = value.items()
+    elif isinstance(value, (list, tuple)):
+        items = enumerate(value)
+    else:
+        yield path, value
+        return
+    for key, item in items:
+        yield from _leaves(item, (*path, str(key)))
+
+
+def python_files(value: Any) -> Iterator[tuple[tuple[str, ...], str]]:
     """(path, file) of every value of a tree that names a Python file.
 
     Example:
         >>> list(python_files(dict(data=dict(labeller=dict(config="pose.py", flip=True)))))
         [(('data', 'labeller', 'config'), 'pose.py')]
     """
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from python_files(item, (*path, str(key)))
-    elif isinstance(value, (list, tuple)):
-        for number, item in enumerate(value):
-            yield from python_files(item, (*path, str(number)))
-    elif isinstance(value, str) and Path(value).suffix == ".py":
-        yield path, value
+    for path, leaf in _leaves(value):
+        if isinstance(leaf, str) and Path(leaf).suffix == ".py":
+            yield path, leaf
 
 
 def literal(node: ast.expr) -> Any:
@@ -183,21 +191,16 @@ def literal(node: ast.expr) -> Any:
     return value
 
 
-def beyond_64_bits(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], int]]:
-    """Where whole numbers stand that no float or integer of a computer holds, and which.
+def beyond_64_bits(value: Any) -> Iterator[tuple[tuple[str, ...], int]]:
+    """(path, number) of every whole number of a tree that has more than 64 bits.
 
     Example:
         >>> [path for path, _ in beyond_64_bits(dict(a=1, b=[0, 10**30]))]
         [('b', '1')]
     """
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from beyond_64_bits(item, (*path, str(key)))
-    elif isinstance(value, (list, tuple)):
-        for number, item in enumerate(value):
-            yield from beyond_64_bits(item, (*path, str(number)))
-    elif type(value) is int and not -(2**63) <= value < 2**63:
-        yield path, value
+    for path, leaf in _leaves(value):
+        if type(leaf) is int and not -(2**63) <= leaf < 2**63:
+            yield path, leaf
 
 
 class _Calls(ast.NodeTransformer):

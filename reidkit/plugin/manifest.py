@@ -42,12 +42,8 @@ _SETTING_KEYS = ("default", "help", "choices", "low", "high")
 _DEFAULTS = (str, int, float, list, type(None))
 REQUIRED = ("name", "version", "api", "reidkit", "provides")
 OPTIONAL = ("paper", "requires", "settings", "description", "bench", "extends")
-EXTENSION_POINTS = (
-    "label_formats",
-    "label_scores",
-    "gpu_stages",
-    "growth",
-)  # what they are: reidkit/plugin/extend.py
+# what they are: reidkit/plugin/extend.py
+EXTENSION_POINTS = ("label_formats", "label_scores", "gpu_stages", "growth")
 # names that no plugin may have
 RESERVED = {
     "reidkit": "it is the framework's own",
@@ -289,8 +285,7 @@ def _settings_problems(settings: Any) -> Iterator[str]:
 
 
 def _is_bound(value: Any) -> bool:
-    """Whether it is a number, and neither too large for a float nor infinite nor not a number."""
-    largest = sys.float_info.max
+    largest = sys.float_info.max  # of what a float holds
     return type(value) in (int, float) and -largest <= value <= largest
 
 

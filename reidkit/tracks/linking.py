@@ -88,6 +88,31 @@ def link(
         >>> cameras = [CameraTracks.read(Path("a.txt"), Path("a.mp4"))]     # doctest: +SKIP
         >>> link(cameras, reidkit.load("runs/mine")).write("linked")        # doctest: +SKIP
     """
+    _check(fmr, frames, batch_size, max_gap, min_travel)
+    limit, source = link_threshold(model, threshold, fmr)
+    tracklets = tracklets_of(cameras)
+    embedding, owners = embed_tracklets(cameras, tracklets, model, frames, min_height, batch_size)
+    labels = np.arange(len(tracklets))
+    seen, groups = np.unique(owners, return_inverse=True)
+    pairs, near = 0, float("nan")
+    if embedding is not None:
+        distances = tracklet_distances(embedding, groups, model.matcher)
+        own = [tracklets[row] for row in seen]
+        together = np.triu(kept_apart(own))
+        pairs = int(together.sum())
+        near = float((distances[together] <= limit).mean()) if pairs else near
+        clustered = clusters(distances, kept_apart(own, min_travel), limit)
+        labels[seen] = len(tracklets) + clustered
+    if max_gap is not None:
+        labels = divided_by_gaps(labels, tracklets, max_gap)
+    identities = _numbered(labels, tracklets)
+    unseen = len(tracklets) - len(seen)
+    return Linked(cameras, tracklets, identities, limit, source, unseen, pairs, near)
+
+
+def _check(
+    fmr: float, frames: int, batch_size: int, max_gap: float | None, min_travel: float | None
+) -> None:
     if not 0 < fmr < 1 or frames < 1 or batch_size < 1:
         raise ValueError(
             f"fmr must lie in (0, 1), frames and batch_size be at least 1; got {fmr}, {frames}, "
@@ -95,25 +120,6 @@ def link(
         )
     if any(value is not None and not value >= 0 for value in (max_gap, min_travel)):
         raise ValueError(f"max_gap and min_travel are seconds from 0, got {max_gap}, {min_travel}")
-    limit, source = link_threshold(model, threshold, fmr)
-    tracklets = tracklets_of(cameras)
-    made, owners = embed_tracklets(cameras, tracklets, model, frames, min_height, batch_size)
-    labels = np.arange(len(tracklets))
-    seen, groups = np.unique(owners, return_inverse=True)
-    pairs, near = 0, float("nan")
-    if made is not None:
-        distances = tracklet_distances(made, groups, model.matcher)
-        own = [tracklets[row] for row in seen]
-        together = np.triu(kept_apart(own))
-        pairs = int(together.sum())
-        near = float((distances[together] <= limit).mean()) if pairs else near
-        found = clusters(distances, kept_apart(own, min_travel), limit)
-        labels[seen] = len(tracklets) + found
-    if max_gap is not None:
-        labels = divided_by_gaps(labels, tracklets, max_gap)
-    identities = _numbered(labels, tracklets)
-    unseen = len(tracklets) - len(seen)
-    return Linked(cameras, tracklets, identities, limit, source, unseen, pairs, near)
 
 
 def _numbered(labels: NDArray[np.int64], tracklets: Sequence[Tracklet]) -> NDArray[np.int64]:
