@@ -24,8 +24,8 @@ def at_once(monkeypatch):
 
 
 @pytest.fixture
-def made(monkeypatch):
-    """How many lists are made again, call by call."""
+def compared_again(monkeypatch):
+    """How many images are compared again with all, call by call."""
     counts, whole = [], prefilter.BF16Cosine.all
 
     def counted(self, rows):
@@ -75,7 +75,9 @@ def test_the_error_is_never_larger_than_said(seed, dims, noise, people, parts, l
 
 @pytest.mark.parametrize("n_visited", [0, 130])
 @pytest.mark.parametrize("noise", [0.02, 0.5, 3.0])
-def test_the_same_lists_whether_decided_or_made_again(at_once, made, noise, n_visited):
+def test_the_same_lists_whether_decided_or_compared_again(
+    at_once, compared_again, noise, n_visited
+):
     images, k = clusters(900, noise=noise), 7
     seen = torch.full((n_visited, 900 - n_visited), torch.nan)
 
@@ -86,17 +88,26 @@ def test_the_same_lists_whether_decided_or_made_again(at_once, made, noise, n_vi
     table = obvious(images)
     same(found, table, k)
     np.testing.assert_allclose(seen.numpy(), table[:n_visited, n_visited:], atol=2e-6)
-    assert (sum(made) > 800) == (noise == 0.02)  # there, hundreds lie within the error
+    assert (sum(compared_again) > 800) == (noise == 0.02)  # there, hundreds lie within the error
 
 
-def test_equal_images_stand_by_index(at_once, made):
+@pytest.mark.parametrize("seed", range(3))
+def test_images_closer_than_the_error_are_told_apart_in_float32(at_once, seed):
+    generator = torch.Generator().manual_seed(seed)
+    vectors = torch.randn(1, 1, 16, generator=generator)
+    images = Embedding(vectors + 0.1 * torch.randn(400, 1, 16, generator=generator))
+    # bfloat16 puts more images at one distance than there are candidates
+    same(nearest_distinct(images, CosineMatcher(), 9), obvious(images), 9)
+
+
+def test_equal_images_stand_by_index(at_once, compared_again):
     images = Embedding(clusters(90, noise=0.5).vectors.repeat(3, 1, 1))
     found = nearest(images, CosineMatcher(), 12, 4 * 100**2 / 2**20)
     for image, row in enumerate(found.index.tolist()):
         assert row[:3] == [image % 90, image % 90 + 90, image % 90 + 180]
         for first in range(0, 12, 3):
             assert [i - row[first] for i in row[first : first + 3]] == [0, 90, 180]
-    assert sum(made) == 0  # the 90 that differ are searched once
+    assert sum(compared_again) == 0  # the 90 that differ are searched once
 
 
 def test_used_only_where_it_is_faster_and_decides(monkeypatch):

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reidkit.evaluation import CosineMatcher, PrecomputedMatcher, RowIds
-from reidkit.evaluation.ranking import prefilter
 from reidkit.evaluation.rerank import nearest_lists
 from reidkit.evaluation.rerank.neighbours import _Merged, nearest, nearest_distinct
 from reidkit.evaluation.rerank.reference import reference_neighbours
@@ -94,9 +93,7 @@ def test_tiles_on_the_diagonal_are_made_in_steps():
     assert (found.index.numpy() == index).mean() > 0.999  # rounding may swap two
 
 
-@pytest.mark.parametrize("fewest", [4096, 1])
-def test_lists_are_those_of_float64_wherever_float32_decides(fewest, monkeypatch):
-    monkeypatch.setattr(prefilter, "MIN_IMAGES", fewest)  # 1: bfloat16 first where there are units
+def test_lists_are_those_of_float64_wherever_float32_decides():
     rng = np.random.default_rng(3)
     count, dims, k = 600, 64, 21
     vectors = rng.standard_normal((count, dims))
