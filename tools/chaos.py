@@ -35,6 +35,8 @@ from pathlib import Path
 
 from chaos_works import TRAIN, Work, run_result, stored_labels, works
 
+from reidkit.cli.common import entry_point
+
 COMMANDS = ("train", "extract", "synthped", "generate_part_labels")
 
 
@@ -244,7 +246,7 @@ def section(campaign: Campaign, command: str) -> str:
     return "\n".join(text)
 
 
-def main() -> int:
+def main(argv: list[str]) -> int:
     """Run the campaign that the command line asks for."""
     command = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -257,7 +259,7 @@ def main() -> int:
     add("--page", type=Path, help="Markdown page whose section is written anew")
     add("--json", type=Path, help="write every trial there")
     add("--work", type=Path, help="folder for everything, kept; default: one that is removed")
-    args = command.parse_args()
+    args = command.parse_args(argv)
     from reidkit.testing.pages import write_section
     from reidkit.utils.leftovers import scratch_folder
     from reidkit.utils.signals import signals_as_exceptions
@@ -286,7 +288,7 @@ def main() -> int:
         print("broken off")
         campaign.kills.end_all(campaign.processes)
     every_trial = [*campaign.trials, *campaign.pairs_done]
-    typed = " ".join(["python", "tools/chaos.py", *sys.argv[1:]])
+    typed = " ".join(["python", "tools/chaos.py", *argv])
     text = section(campaign, re.sub(r" --(page|json|work) \S+", "", typed))
     print(f"\n{text}")
     if args.json:
@@ -301,4 +303,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry_point(main)

@@ -16,15 +16,17 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+from reidkit.cli.common import entry_point
 
-def main() -> int:
+
+def main(argv: list[str]) -> int:
     """Run the campaign and print a table."""
     command = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     command.add_argument("--points", type=int, default=100, help="kills (default: 100)")
     command.add_argument("--seed", type=int, default=0, help="of their moments (default: 0)")
-    args = command.parse_args()
+    args = command.parse_args(argv)
     import torch
 
     from reidkit.testing.gallery_kills import WORKS, campaign
@@ -50,4 +52,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry_point(main)

@@ -11,17 +11,18 @@ of the people enrolled and of the others. Rates are stated with fpir=."""
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 import warnings
 from pathlib import Path
 
 import numpy as np
 
+from reidkit.cli.common import entry_point
+
 RATES = (0.01, 0.1)
 
 
-def main() -> int:
+def main(argv: list[str]) -> int:
     """Draw, search, print a table."""
     command = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -32,10 +33,11 @@ def main() -> int:
     command.add_argument("--calibrate", help="domain whose train split calibrates")
     command.add_argument("--galleries", type=int, default=20)
     command.add_argument("--images", type=int, default=2, help="enrolled of each person, at most")
-    args = command.parse_args()
+    args = command.parse_args(argv)
     import reidkit
     from reidkit.engine.calibrate import calibrate_open_set
     from reidkit.engine.evaluate import build_evaluator, embed_test
+    from reidkit.errors import UserError
     from reidkit.evaluation.open_set import threshold_table
     from reidkit.structures import Embedding
 
@@ -44,6 +46,12 @@ def main() -> int:
     if args.calibrate:
         known = calibrate_open_set(run.cfg, run.model, run.domains, args.calibrate)
         extractor.open_set = known  # in place of the run's own
+    elif extractor.open_set is None:
+        raise UserError(
+            f"{args.run} has no thresholds: it held nobody out, or is of an earlier version. Train "
+            "it with data=<set>_val, or name a domain whose training people it has not seen: "
+            "--calibrate target"
+        )
     print(threshold_table(extractor.open_set))
     head = ["domain", "curve", *(f"FPIR {rate:g}" for rate in RATES), "FNIR", "error"]
     print(f"| {' | '.join([*head, 'warned of another domain'])} |")
@@ -126,4 +134,4 @@ def _lines(domain, drawn):  # type: ignore[no-untyped-def]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry_point(main)
