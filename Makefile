@@ -31,7 +31,8 @@ check: setup
 bench: setup
 	$(PY) tools/bench.py $(ARGS)
 
-# other people's packages, in an environment of their own, for: tools/bench.py peers
+# other people's packages, in an environment of their own, for: tools/bench.py peers, and for the tests
+# that run docs/trackers.md
 peers: setup
 	$(PYTHON) -m venv .peers
 	VIRTUAL_ENV=.peers $(VENV)/bin/uv pip install --no-deps -r requirements/peers.txt

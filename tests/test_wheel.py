@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 import zipfile
@@ -11,6 +12,8 @@ from email import message_from_bytes
 from pathlib import Path
 
 import pytest
+
+from reidkit.version import __version__
 
 ROOT = Path(__file__).parents[1]
 
@@ -66,3 +69,17 @@ def test_the_demo_runs_from_the_wheel_in_an_empty_folder(wheel, tmp_path):
     env = {**os.environ, "PYTHONPATH": str(site)}
     used = subprocess.run(where, cwd=empty, env=env, capture_output=True, text=True).stdout
     assert used.startswith(str(site))  # the repository was not in the way
+
+
+def test_the_commands_of_the_page_are_those_that_the_campaign_runs():
+    """``tools/clean_install.py`` runs them in fresh environments, which takes gigabytes."""
+    shown = runpy.run_path(str(ROOT / "tools" / "clean_install.py"))["shown"]
+    blocks = shown((ROOT / "docs" / "install.md").read_text())
+    wheel = f"reidkit-{__version__}-py3-none-any.whl"
+    assert all(block.startswith("python -m pip install") for block in blocks.values())
+    assert all(wheel in block for block in blocks.values())
+    assert "mmpose==1.3.2 mmcv-lite==2.2.0\nreidkit generate-part-labels" in blocks["keypoints"]
+    with pytest.raises(ValueError, match="no ```sh block below '## Keypoints with mmpose'"):
+        shown(
+            (ROOT / "docs" / "install.md").read_text().replace("```sh\npython -m pip install '", "")
+        )

@@ -26,6 +26,7 @@ def test_every_command_has_a_tool_of_its_name_and_nothing_else_is_one():
     campaigns = {
         "chaos",
         "chaos-works",
+        "clean-install",
         "fuzz",
         "gallery-kills",
         "gallery-rates",
