@@ -50,6 +50,13 @@ EXTRAS = {
     "report": ["jinja2"],
     "parquet": ["pyarrow"],
     "cuhk03": ["h5py"],
+    "service": [
+        "fastapi>=0.115",
+        "uvicorn>=0.30",
+        "python-multipart",
+        "prometheus-client",
+        "limits>=4",
+    ],
     "quality": ["torchmetrics>=1.4", "torch-fidelity"],
 }
 DEV = ["pytest", "pytest-xdist", "hypothesis", "ruff", "mypy", "build", "twine"]

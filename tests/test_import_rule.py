@@ -25,7 +25,7 @@ LEVELS = {
     "data": 4, "synthped": 5,
     "models": 6, "evaluation": 6, "pose": 6, "viz": 7, "gallery": 7, "tracks": 7,
     "engine": 8,
-    "export": 9, "testing": 9, "report": 9,
+    "export": 9, "testing": 9, "report": 9, "service": 9,
     "bench": 10,
     "cli": 11,
 }  # fmt: skip

@@ -22,6 +22,7 @@ COMMANDS = {
     "pull": "copy a model from a hub",
     "evaluate": "score features from any source under a named protocol",
     "gallery": "enrol people, search for them, erase them",
+    "serve": "a gallery over HTTP: enrol, search, erase",
     "compare": "test whether two runs differ, query by query",
     "browse": "look through a data set, search it, correct labels; in the browser",
     "report": "show and explain a run, or two, as one HTML file",

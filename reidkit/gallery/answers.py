@@ -95,10 +95,13 @@ class Answers(Sequence[Answer]):
     Args:
         answers: in the order of the queries.
         threshold: distance up to which someone is answered; None where the nearest one always is.
+        warnings: why the stated rate may not hold.
     """
 
-    def __init__(self, answers: Sequence[Answer], threshold: float | None):
-        self._answers, self.threshold = list(answers), threshold
+    def __init__(
+        self, answers: Sequence[Answer], threshold: float | None, warnings: Sequence[str] = ()
+    ):
+        self._answers, self.threshold, self.warnings = list(answers), threshold, tuple(warnings)
 
     def __len__(self) -> int:
         return len(self._answers)

@@ -20,6 +20,7 @@ from reidkit.gallery.decision import Decision, said
 from reidkit.gallery.log import Log
 from reidkit.gallery.manifest import FILE, read_manifest
 from reidkit.gallery.model import EmbeddingModel, check_model, check_shapes, embedded, joined
+from reidkit.gallery.refusals import NotEnrolled
 from reidkit.gallery.rows import Stay, described, images_of, name_of, of_tracklets
 from reidkit.gallery.snapshot import Snapshot
 from reidkit.gallery.writing import Erasure, erase, save, writer
@@ -79,8 +80,7 @@ class Gallery:
         self._seen = self._state()
 
     def _state(self) -> tuple[int, int]:
-        found = os.stat(self.folder / FILE)
-        return found.st_ino, found.st_mtime_ns
+        return (found := os.stat(self.folder / FILE)).st_ino, found.st_mtime_ns
 
     @property
     def snapshot(self) -> Snapshot:
@@ -167,13 +167,13 @@ class Gallery:
         The same is done in the copies that ``save`` made, as far as they are where they were.
 
         Raises:
-            UserError: somebody who is not there (nobody is erased then); another writer.
+            NotEnrolled: somebody who is not there (nobody is erased then). Busy: another writer.
         """
         names = [name_of(one) for one in identities]
         there = set(self.snapshot.column("identities").tolist())
         lost = [name for name in names if name.encode() not in there]
         if lost or not names:
-            raise UserError(f"{self.folder}: nobody is called {', '.join(map(repr, lost)) or '?'}")
+            raise NotEnrolled(self.folder, lost)
         return erase(self.folder, names)
 
     def purge(self) -> Erasure:
@@ -286,7 +286,8 @@ class Gallery:
         for text in decision.warnings:
             warnings.warn(text, stacklevel=2)
         found = nearest_people(query, snapshot, matcher, k, snapshot.hidden(now))
-        answers = Answers([decision.answer(one) for one in found], decision.threshold)
+        given = [decision.answer(one) for one in found]
+        answers = Answers(given, decision.threshold, decision.warnings)
         if answers and may_write():
             event = dict(at=now, kind="search", threshold=decision.threshold, fpir=fpir, note=note)
             self.log.add([dict(event, **said(answer)) for answer in answers])
@@ -294,7 +295,6 @@ class Gallery:
 
     def _model(self) -> EmbeddingModel:
         if self.model is None:
-            raise UserError(
-                f"{self.folder}: opened without a model; Gallery(folder, reidkit.load(...)) has one"
-            )
+            text = "opened without a model; Gallery(folder, reidkit.load(...)) has one"
+            raise UserError(f"{self.folder}: {text}")
         return self.model

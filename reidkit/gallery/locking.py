@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from reidkit.errors import UserError
+from reidkit.gallery.refusals import Busy
 from reidkit.utils.locks import hold, let_go
 from reidkit.utils.permission import refuse_writing
 
@@ -22,13 +22,14 @@ def held(folder: Path, seconds: float, what: str) -> Iterator[None]:
         what: is refused, for the message ("a second writer").
 
     Raises:
-        UserError: another process holds it still; or nothing may be written here.
+        Busy: another process holds it still.
+        UserError: nothing may be written here.
     """
     refuse_writing(folder)
     deadline = time.monotonic() + seconds
     while (handle := hold(folder)) is None:
         if time.monotonic() > deadline:
-            raise UserError(
+            raise Busy(
                 f"{folder}: another process is writing, and was after {seconds:g} seconds; {what} "
                 "is refused: try again when it has ended. Searching is possible meanwhile"
             )

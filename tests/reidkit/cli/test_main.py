@@ -31,6 +31,7 @@ def test_every_command_has_a_tool_of_its_name_and_nothing_else_is_one():
         "gallery-kills",
         "gallery-rates",
         "link-rates",
+        "service-load",
     }  # of this repository alone
     assert tools - campaigns == set(COMMANDS)
 
