@@ -77,7 +77,7 @@ def seen(weights, scene, tmp_path_factory) -> dict:
     """What the blocks gave, run once by the interpreter that has the packages."""
     folder = tmp_path_factory.mktemp("page")
     saved, exports = folder / "mine", folder / "exports"
-    assert main(["save", "osnet_x0_25", str(saved), "--weights", str(weights)]) == 0
+    assert main(["save", "osnet_x0_25", str(saved), f"weights={weights}"]) == 0
     export = ["export", str(saved), "--to", "onnx", "--size", "input", "--out"]
     assert main([*export, str(exports / "mine")]) == 0
     assert main([*export, str(exports / "boxmot"), "--input", "imagenet"]) == 0
