@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reidkit.cli.common import parser, split_overrides
+from reidkit.cli.common import parser, split_overrides, take_weights
 from reidkit.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ EXAMPLES = """examples:
   python tools/browse.py mine                                  a file of configs/_base_/data
   python tools/browse.py runs/eanet-pap-synthped-quick-s0      with search by picture
   python tools/browse.py RUN --test target --out fixes.csv
+  python tools/browse.py people --model osnet_x0_25 weights=FILE   a gallery, searched by picture
 The page is for this machine alone: open the address that is printed, which holds a password."""
 
 
@@ -28,24 +29,35 @@ def main(argv: list[str]) -> int:
     from reidkit.utils.io import ensure_writable
 
     import_core()
-    is_run = (Path(args.place) / "config.py").is_file()
+    from reidkit.gallery.manifest import FILE
+
+    is_run, is_gallery = ((Path(args.place) / name).is_file() for name in ("config.py", FILE))
     if args.test and not is_run:
         raise UserError("--test is of a run; a data set has no tests")
-    catalogue = _of_run(args, rest) if is_run else _of_data(args, rest)
-    ensure_writable(catalogue.out)
+    if args.model and not is_gallery:
+        raise UserError("--model is for a gallery; a run has its own, a data set is not searched")
+    if args.out and is_gallery:
+        raise UserError(
+            "--out is for corrections of a data set; a gallery is changed by reidkit gallery"
+        )
+    catalogue = (_of_run if is_run else _of_gallery if is_gallery else _of_data)(args, rest)
+    if catalogue.out:
+        ensure_writable(catalogue.out)
     from reidkit.report.live import serve
 
-    print(f"{catalogue.title}: {len(catalogue):,} images; corrections go to {catalogue.out}")
+    more = f"; corrections go to {catalogue.out}" if catalogue.out else ""
+    print(f"{catalogue.title}: {len(catalogue):,} images{more}")
     serve(catalogue, args.port, lambda address: print(f"open {address}", flush=True))
     return 0
 
 
 def _parsed(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
-    about = "Look through a data set in the browser, search it, correct its labels."
+    about = "Look through images in the browser, search them, correct labels."
     command = parser("reidkit browse", about, EXAMPLES)
-    command.add_argument("place", help="run folder, folder of a data set, or name of a data group")
+    command.add_argument("place", help="folder of a run, gallery or data set, or a data group")
     command.add_argument("--test", metavar="DOMAIN", help="of a run; default: its first test")
     command.add_argument("--out", type=Path, metavar="CSV", help="default: corrections.csv there")
+    command.add_argument("--model", help="of a gallery: run folder or network, to search with")
     command.add_argument("--port", type=int, default=0, help="default: any that is free")
     overrides, others = split_overrides(argv)
     args = command.parse_args(others)
@@ -66,6 +78,16 @@ def _of_data(args: argparse.Namespace, typed: Sequence[str]) -> Catalogue:
     else:
         reader, _ = group_reader(args.place, options)
     return _catalogue(reader, args.out, args.place)
+
+
+def _of_gallery(args: argparse.Namespace, overrides: list[str]) -> Catalogue:
+    """The images that a gallery keeps; with its model, other pictures can be searched for."""
+    import reidkit
+    from reidkit.cli.browse_gallery import gallery_catalogue
+
+    others, weights = take_weights(overrides)
+    model = reidkit.load(args.model, others, weights) if args.model else None
+    return gallery_catalogue(Path(args.place), model)
 
 
 def _of_run(args: argparse.Namespace, overrides: Sequence[str]) -> Catalogue:

@@ -32,9 +32,11 @@ class Entry:
         split, file: where it is.
         identity: as corrected so far.
         labelled: as the data set says.
-        camera: of the image.
+        camera: of the image; -1 where it is not known.
         suspected: identity that it looks like; None where nothing is suspected.
         similarity: cosine to what was searched for; None where nothing was.
+        name: of the identity, for people.
+        suspected_name: of the identity that it looks like.
     """
 
     number: int
@@ -45,6 +47,8 @@ class Entry:
     camera: int
     suspected: int | None = None
     similarity: float | None = None
+    name: str = ""
+    suspected_name: str = ""
 
 
 class Catalogue:
@@ -52,25 +56,28 @@ class Catalogue:
 
     Args:
         splits: of a reader, without the corrections that are edited here.
-        out: CSV that corrections are written to.
+        out: CSV that corrections are written to; None: nothing can be corrected.
         corrections: made before.
         vectors: split -> (M, D) vectors of length 1, of those splits that have features.
         suspects: (split, row) -> what is suspected of the label.
         embed: vector (D,) of a picture that is not in the data; None: such cannot be searched for.
         title: of the data.
+        names: what identities are called; None: by their numbers.
     """
 
     def __init__(
         self,
         splits: Mapping[str, Split],
-        out: Path,
+        out: Path | None = None,
         corrections: Sequence[Correction] = (),
         vectors: Mapping[str, NDArray[np.float32]] | None = None,
         suspects: Mapping[tuple[str, int], Suspect] | None = None,
         embed: Embed | None = None,
         title: str = "",
+        names: Mapping[int, str] | None = None,
     ):
         self.splits, self.out, self.title, self.embed = dict(splits), out, title, embed
+        self.names = dict(names or {})
         self.suspects = dict(suspects or {})
         self._corrections = list(corrections)
         self._lock = threading.Lock()
@@ -116,10 +123,29 @@ class Catalogue:
         name, row = self._places[number]
         split, suspect = self.splits[name], self.suspects.get((name, row))
         identity = int(self._current[name].identities[row])
+        other = None if suspect is None else suspect.other
         return Entry(
             number, name, split.paths[row], identity, int(split.identities[row]),
-            int(split.cameras[row]), None if suspect is None else suspect.other, similarity,
+            int(split.cameras[row]), other, similarity, self.named(identity),
+            "" if other is None else self.named(other),
         )  # fmt: skip
+
+    def named(self, identity: int) -> str:
+        """What an identity is called."""
+        return self.names.get(identity, str(identity))
+
+    def identity(self, text: str) -> int:
+        """The identity of that name or number.
+
+        Raises:
+            UserError: there is none.
+        """
+        if self.names:
+            found = [number for number, name in self.names.items() if name == text]
+            if not found:
+                raise UserError(f"nobody is called {text!r}")
+            return found[0]
+        return int(text)
 
     def page(
         self,
@@ -182,7 +208,10 @@ class Catalogue:
             UserError: there is no model to search with.
         """
         if self.embed is None or not self.searchable:
-            raise UserError("a picture can be searched for with a run: reidkit browse RUN")
+            raise UserError(
+                "a picture can be searched for with a model: reidkit browse RUN, or "
+                "reidkit browse GALLERY --model MODEL"
+            )
         return self._nearest(self.embed(pixels), count)
 
     def _nearest(self, vector: NDArray[np.float32], count: int) -> list[Entry]:
@@ -240,6 +269,8 @@ class Catalogue:
 
         Without any there is no table.
         """
+        if self.out is None:
+            raise UserError(f"{self.title}: is not corrected here; reidkit gallery --help")
         current = apply_corrections(self.splits, corrections, str(self.out))
         if corrections:
             write_corrections(self.out, corrections)
@@ -252,7 +283,8 @@ class Catalogue:
         cameras = sorted({int(c) for s in self.splits.values() for c in np.unique(s.cameras)})
         return dict(
             title=self.title, splits={n: len(s) for n, s in self.splits.items()}, cameras=cameras,
-            suspects=len(self.suspects), corrections=self.corrections, out=str(self.out),
+            suspects=len(self.suspects), corrections=self.corrections, named=bool(self.names),
+            out=None if self.out is None else str(self.out),
             searchable=self.searchable, pictures=self.embed is not None,
         )  # fmt: skip
 

@@ -91,12 +91,11 @@ class Handler(BaseHTTPRequestHandler):
         if path:
             return self._send("no such page", HTTPStatus.NOT_FOUND)
         start = max(0, int(fields.get("start") or 0))
-        numbers = {
-            name: int(fields[name]) if fields.get(name) else None for name in ("identity", "camera")
-        }
-        split, kind = fields.get("split", ""), fields.get("kind", "")
-        entries, total = catalogue.page(split, numbers["identity"], numbers["camera"], kind, start)
-        chosen = dict(numbers, split=split, kind=kind)
+        split, kind, who = (fields.get(name, "") for name in ("split", "kind", "identity"))
+        camera = int(fields["camera"]) if fields.get("camera") else None
+        identity = catalogue.identity(who) if who else None
+        entries, total = catalogue.page(split, identity, camera, kind, start)
+        chosen = dict(split=split, kind=kind, identity=who, camera=camera)
         self._page("browse.html", entries=entries, total=total, start=start, chosen=chosen)
 
     def _post(self, path: str, _: dict[str, str]) -> None:
@@ -129,7 +128,7 @@ class Handler(BaseHTTPRequestHandler):
     def _page(self, name: str, status: HTTPStatus = HTTPStatus.OK, **values: Any) -> None:
         known = dict(
             facts=self.server.catalogue.facts(), base=f"/{self.server.token}/", size=PAGE, start=0,
-            chosen=dict(split="", kind="", identity=None, camera=None), query=None, here=self.path,
+            chosen=dict(split="", kind="", identity="", camera=None), query=None, here=self.path,
         )  # fmt: skip
         self._send(environment().get_template(name).render({**known, **values}), status)
 
