@@ -125,7 +125,7 @@ def _warnings(known: OpenSet, limit: Threshold, images: float) -> list[str]:
     if limit.beyond:
         said.append(
             f"the gallery has {limit.size} identities, {known.people} people were calibrated on: "
-            "the threshold is extrapolated, as if false answers did not depend on each other"
+            "the threshold is extrapolated, as if it were several galleries of so many"
         )
     if not limit.resolved:
         said.append(

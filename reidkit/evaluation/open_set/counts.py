@@ -13,22 +13,18 @@ from numpy.typing import ArrayLike, NDArray
 from reidkit.evaluation.calibration import fit_calibration
 
 CURVES = ("isotonic", "logistic")
+Answers = tuple[NDArray, NDArray, NDArray]  # distances, 1 for the right person, how often
 
 
 def left_out(others: int, size: int) -> NDArray[np.float64]:
-    """Chance (M + 1,) that none of the nearest k = 0..M of M people is among N drawn.
-
-    Up to half of them are drawn at once; a larger gallery is taken for several such draws, which
-    do not depend on each other.
-    """
-    drawn = min(size, max(1, others // 2))
+    """Chance (M + 1,) that none of the nearest k = 0..M of M people is among N <= M drawn."""
     k = np.arange(others + 1)
     logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, others + 1)))])  # of factorials
-    fits = k <= others - drawn
+    fits = k <= others - size
     out = np.zeros(others + 1)
-    share = logs[others - k[fits]] - logs[others - k[fits] - drawn]
-    out[fits] = np.exp(share - (logs[others] - logs[others - drawn]))
-    return out ** (size / drawn)
+    share = logs[others - k[fits]] - logs[others - k[fits] - size]
+    out[fits] = np.exp(share - (logs[others] - logs[others - size]))
+    return out
 
 
 def strangers_of(table: NDArray, owner: NDArray) -> NDArray:
@@ -38,13 +34,25 @@ def strangers_of(table: NDArray, owner: NDArray) -> NDArray:
 
 
 def false_answers(table: NDArray, owner: NDArray, size: int) -> tuple[NDArray, NDArray]:
-    """Distances at which a search for someone absent answers, ascending; the share up to each."""
+    """Distances at which a search for someone absent answers, ascending; the share up to each.
+
+    More than M people are taken for several galleries of M of which none knows the other: the
+    chance that all stay silent is the product of theirs. A probe's own distances to M people say
+    nothing of those nearer than the nearest, so the product is taken over all probes together.
+    """
     strangers = strangers_of(table, owner)
-    weights = np.broadcast_to(-np.diff(left_out(strangers.shape[1], size)), strangers.shape)
+    others = strangers.shape[1]
+    weights = np.broadcast_to(-np.diff(left_out(others, min(size, others))), strangers.shape)
     kept = (weights > 1e-9) & np.isfinite(strangers)
     values, weights = strangers[kept], weights[kept]
     order = np.argsort(values, kind="stable")
-    return values[order], np.cumsum(weights[order]) / len(table)
+    reached = np.cumsum(weights[order]) / len(table)
+    return values[order], _of_several(reached, size / others) if size > others else reached
+
+
+def _of_several(reached: NDArray, galleries: float) -> NDArray:
+    """Share of searches that one of several galleries answers, of the share that one does."""
+    return 1 - (1 - np.minimum(reached, 1.0)) ** galleries
 
 
 def distance_at(table: NDArray, owner: NDArray, size: int, rate: float) -> float:
@@ -56,29 +64,52 @@ def distance_at(table: NDArray, owner: NDArray, size: int, rate: float) -> float
     return float(np.interp(rate, middle, values))
 
 
-def answers(
-    table: NDArray, owner: NDArray, size: int, mated: float
-) -> tuple[NDArray, NDArray, NDArray]:
+def answers(table: NDArray, owner: NDArray, size: int, mated: float) -> Answers:
     """What searches answer: distances, whether it is the right person, and how often."""
     strangers = strangers_of(table, owner)
-    own = table[np.arange(len(table)), owner]
+    others, own = strangers.shape[1], table[np.arange(len(table)), owner]
     there = np.isfinite(own)
-    absent = np.broadcast_to(-np.diff(left_out(strangers.shape[1], size)), strangers.shape)
-    parts = [(strangers, np.zeros(strangers.shape), absent * (1 - mated) / len(table))]
-    if size == 1:  # the one who is enrolled is the one
-        left = np.ones(strangers.shape[1] + 1)
-    else:
-        left = left_out(strangers.shape[1], size - 1)
+    values, reached = false_answers(table, owner, size)
+    absent = np.diff(reached, prepend=0.0) * (1 - mated)
+    rest = size - 1  # beside the one who is searched for
+    left = left_out(others, min(rest, others))
     before = strangers[there] < own[there, None]
     share = mated / max(1, there.sum())
     wrong = np.where(before, -np.diff(left), 0.0) * share
-    parts.append((strangers[there], np.zeros(wrong.shape), wrong))
-    parts.append((own[there], np.ones(there.sum()), left[before.sum(1)] * share))
-    distances, right, weights = (
-        np.concatenate([part[i].ravel() for part in parts]) for i in range(3)
+    right = left[before.sum(1)] * share
+    present = _joined(
+        (strangers[there].ravel(), np.zeros(wrong.size), wrong.ravel()),
+        (own[there], np.ones(right.size), right),
     )
+    if rest > others:
+        whole = false_answers(table, owner, others)
+        present = _among_more(present, *whole, (rest - others) / others)
+    distances, correct, weights = _joined((values, np.zeros(len(values)), absent), present)
     kept = (weights > 1e-12) & np.isfinite(distances)
-    return distances[kept], right[kept] > 0, weights[kept]
+    return distances[kept], correct[kept] > 0, weights[kept]
+
+
+def _among_more(found: Answers, values: NDArray, reached: NDArray, galleries: float) -> Answers:
+    """Answers where some more galleries hold strangers, who may be nearer: wrong ones then.
+
+    Args:
+        found: answers of a gallery of M.
+        values, reached: what another M strangers answer; see `false_answers`.
+        galleries: how many times M strangers there are beyond the first.
+    """
+    distances, right, weights = found
+    nearer = _of_several(reached, galleries)
+    upto = np.concatenate([[0.0], nearer])[np.searchsorted(values, distances, "right")]
+    order = np.argsort(distances, kind="stable")
+    sums = np.concatenate([[0.0], np.cumsum(weights[order])])
+    beyond = sums[-1] - sums[np.searchsorted(distances[order], values, "left")]
+    wrong = np.diff(nearer, prepend=0.0) * beyond
+    return _joined((distances, right, weights * (1 - upto)), (values, np.zeros(len(values)), wrong))
+
+
+def _joined(one: Answers, other: Answers) -> Answers:
+    distances, right, weights = (np.concatenate(pair) for pair in zip(one, other, strict=True))
+    return distances, right, weights
 
 
 def fitted(

@@ -41,8 +41,8 @@ class Threshold:
         size: identities of the gallery.
         resolved: the people calibrated on are enough to tell this rate: at least one of them would
             be expected to be answered wrongly.
-        beyond: the gallery has more identities than people were calibrated on; false answers are
-            then taken to be independent, which says too few of them.
+        beyond: the gallery has more identities than people were calibrated on; it is then taken
+            for several galleries that do not depend on each other.
     """
 
     value: float

@@ -7,7 +7,7 @@ import torch
 from reidkit.errors import UserError
 from reidkit.evaluation import CosineMatcher
 from reidkit.evaluation.open_set import OpenSet, open_set
-from reidkit.evaluation.open_set.counts import left_out
+from reidkit.evaluation.open_set.counts import answers, distance_at, left_out, strangers_of
 from reidkit.structures import Embedding
 
 
@@ -39,7 +39,7 @@ def drawn_galleries(known, size, count=400, table=0, mated=False):
 
 def test_the_chance_that_the_nearest_are_left_out_is_counted():
     assert left_out(4, 2).round(6).tolist() == [1.0, 0.5, round(1 / 6, 6), 0.0, 0.0]
-    assert left_out(4, 6).round(6).tolist() == [1.0, 0.125, round(1 / 216, 6), 0.0, 0.0]
+    assert left_out(4, 4).tolist() == [1.0, 0.0, 0.0, 0.0, 0.0]
 
 
 @pytest.mark.parametrize("size", [5, 30])
@@ -56,6 +56,43 @@ def test_the_rate_holds_for_other_people(known):
     threshold = known.threshold(0.1, 30)
     distances, _ = drawn_galleries(other, 30, 4000)
     assert (distances <= threshold.value).mean() == pytest.approx(0.1, rel=0.5)
+
+
+def distances_of(count, seed, probes=2):
+    """Distances (n, P) of probes to one image of each person, and whose probes they are."""
+    random = np.random.default_rng(seed)
+    centres, owner = random.normal(size=(count, 8)), np.repeat(np.arange(count), probes)
+    asked = centres[owner] + 0.5 * random.normal(size=(len(owner), 8))
+    enrolled = centres + 0.5 * random.normal(size=centres.shape)
+    asked, enrolled = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (asked, enrolled))
+    return 1 - asked @ enrolled.T, owner
+
+
+@pytest.mark.parametrize("size", [60, 79, 200, 500])
+def test_the_rate_holds_for_galleries_as_large_as_the_people_calibrated_on_and_larger(size):
+    rates, rate = [], 0.05
+    for seed in range(12):
+        threshold = distance_at(*distances_of(80, seed), size, rate)
+        table, owner = distances_of(size + 1, seed + 100)
+        rates.append((strangers_of(table, owner)[:, 0] <= threshold).mean())
+    # twice to six times as many if a probe's own distances told what lies nearer than the nearest
+    assert np.mean(rates) == pytest.approx(rate, rel=0.3)
+
+
+@pytest.mark.parametrize("size", [30, 79, 200])
+def test_answers_are_all_searches_and_as_often_right(size):
+    values, rights = [], []
+    for seed in range(8):
+        distances, right, weights = answers(*distances_of(80, seed), size, mated=0.4)
+        assert weights.sum() == pytest.approx(1.0)
+        values.append(weights[distances <= 0.1].sum())
+        rights.append(weights[right].sum())
+    table, owner = distances_of(size + 1, 99, probes=20)
+    own, strangers = table[np.arange(len(table)), owner], strangers_of(table, owner)
+    nearest = np.minimum(own, strangers[:, 0])
+    assert np.mean(rights) == pytest.approx(0.4 * (own < strangers[:, 0]).mean(), rel=0.15)
+    drawn = 0.4 * (nearest <= 0.1).mean() + 0.6 * (strangers[:, 0] <= 0.1).mean()
+    assert np.mean(values) == pytest.approx(drawn, rel=0.15)
 
 
 @pytest.mark.parametrize("curve", ["isotonic", "logistic"])
