@@ -20,6 +20,7 @@ from reidkit.evaluation.label_errors import Suspect
 from reidkit.viz.nearest import read_crop
 
 PAGE = 60  # images of a page
+SUGGESTED = 500  # names, while one is typed
 Embed = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
@@ -283,7 +284,8 @@ class Catalogue:
         cameras = sorted({int(c) for s in self.splits.values() for c in np.unique(s.cameras)})
         return dict(
             title=self.title, splits={n: len(s) for n, s in self.splits.items()}, cameras=cameras,
-            suspects=len(self.suspects), corrections=self.corrections, named=bool(self.names),
+            suspects=len(self.suspects), corrections=self.corrections,
+            names=list(self.names.values())[:SUGGESTED],
             out=None if self.out is None else str(self.out),
             searchable=self.searchable, pictures=self.embed is not None,
         )  # fmt: skip
