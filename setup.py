@@ -10,6 +10,7 @@ VERSION = re.search(r'__version__ = "(.+?)"', (ROOT / "reidkit/version.py").read
 
 # package name -> folder; every folder below plugins/ and configs/ travels, manifests and all
 RENAMED = {"reidkit_plugins": "plugins", "reidkit_configs": "configs"}
+PAGES = ["*.md", "start/*.md", "results/*.md"]  # of docs/, that commands refer to
 
 
 def folders(package: str, folder: str) -> list[str]:
@@ -78,8 +79,9 @@ setup(
     ],
     python_requires=">=3.11",
     packages=find_packages(include=["reidkit", "reidkit.*"])
-    + [name for package, folder in RENAMED.items() for name in folders(package, folder)],
-    package_dir=RENAMED,
+    + [name for package, folder in RENAMED.items() for name in folders(package, folder)]
+    + ["reidkit_docs"],
+    package_dir={**RENAMED, "reidkit_docs": "docs"},
     package_data={
         "reidkit": [
             "pose/weights/*",
@@ -89,6 +91,7 @@ setup(
             "plugin/template/.github/**/*",
         ],
         **{package: ["*", "**/*"] for package in RENAMED},
+        "reidkit_docs": PAGES,
     },
     install_requires=CORE,
     extras_require={**EXTRAS, "dev": DEV},

@@ -25,7 +25,7 @@ def wheel(tmp_path_factory) -> Path:
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     files = subprocess.run(listed, cwd=ROOT, capture_output=True, check=True).stdout.split(b"\0")
     for name in filter(None, map(os.fsdecode, files)):
-        if (ROOT / name).is_file() and not name.startswith(("tests/", "docs/")):
+        if (ROOT / name).is_file() and not name.startswith("tests/"):
             (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / "source" / name).write_bytes((ROOT / name).read_bytes())
     build = ["-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(folder)]
@@ -67,6 +67,8 @@ def test_the_demo_runs_from_the_wheel_in_an_empty_folder(wheel, tmp_path):
     assert list(run.glob("ranks_*.png"))
     where = [sys.executable, "-c", "import reidkit; print(reidkit.__file__)"]
     env = {**os.environ, "PYTHONPATH": str(site)}
+    page = re.search(r"Next: reidkit train --help, (.+)", done.stdout)
+    assert page and Path(page[1]).is_file() and page[1].startswith(str(site))
     used = subprocess.run(where, cwd=empty, env=env, capture_output=True, text=True).stdout
     assert used.startswith(str(site))  # the repository was not in the way
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 from reidkit.errors import UserError
-from reidkit.utils.commands import examples
+from reidkit.utils.commands import examples, pages
 from reidkit.utils.signals import Stopped, signals_as_exceptions
 from reidkit.utils.threads import limit_spinning
 from reidkit.utils.trouble import MachineError, machine_error
@@ -70,7 +70,8 @@ def run_cli(main: Main, argv: Sequence[str] | None = None) -> int:
 def _tell(text: str, error: BaseException) -> None:
     """Say what happened and what the exception's notes advise; a lost terminal hears nothing."""
     with suppress(OSError):
-        print("\n".join([text, *getattr(error, "__notes__", [])]), file=sys.stderr, flush=True)
+        message = pages("\n".join([text, *getattr(error, "__notes__", [])]))
+        print(message, file=sys.stderr, flush=True)
 
 
 @contextmanager

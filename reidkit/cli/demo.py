@@ -7,6 +7,7 @@ from pathlib import Path
 
 from reidkit.cli.common import parser
 from reidkit.errors import UserError
+from reidkit.utils.commands import pages
 
 CONFIG = "_base_/demo"
 
@@ -37,7 +38,8 @@ def main(argv: list[str]) -> int:
     if report := _report(run.folder, root):
         lines.append(f"report  {report}")
     print("\n".join(lines))
-    print(f"it works; {time.time() - began:.0f} s. Next: reidkit train --help, docs/data.md")
+    further = pages("docs/start/photographs.md")
+    print(f"it works; {time.time() - began:.0f} s. Next: reidkit train --help, {further}")
     return 0
 
 

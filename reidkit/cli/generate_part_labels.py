@@ -10,6 +10,7 @@ from typing import Any
 
 from reidkit.cli.common import parser, split_overrides
 from reidkit.errors import UserError
+from reidkit.utils.commands import pages
 
 StoreOf = Callable[[Any, Path], Any]  # split, folder -> label store
 
@@ -139,7 +140,7 @@ def _label(reader: Any, args: argparse.Namespace) -> Iterator[tuple[Any, Any]]:
         quality = Quality.stored(store.meta)
         print(f"{folder}: {len(store)} crops, {store.meta['pose']['config']}; {quality}")
         if quality.poor and splits[name].pictures == "photographs":
-            print("  that is poor: 'Part labels' in docs/data.md says what does better")
+            print(pages("  that is poor: 'Part labels' in docs/data.md says what does better"))
         yield splits[name], store
 
 

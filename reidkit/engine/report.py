@@ -12,7 +12,7 @@ from mmengine.config import Config
 from reidkit.config import stage_configs
 from reidkit.config.load import has_recipe
 from reidkit.engine.evaluate import TestRun
-from reidkit.utils.commands import cli_command
+from reidkit.utils.commands import cli_command, pages
 from reidkit.utils.progress import clock
 from reidkit.utils.threads import busy_machine
 
@@ -53,7 +53,7 @@ def closing(cfg: Config, folder: Path, seconds: Mapping[str, float]) -> str:
         lines.append(
             f"paper   {cli_command('train')} {cfg.source} recipe=paper "
             f"data={cfg.data.get('real', cfg.groups.data)}   "
-            "(needs a GPU and the real data: docs/data.md)"
+            + pages("(needs a GPU and the real data: docs/data.md)")
         )
     return "\n".join(lines)
 

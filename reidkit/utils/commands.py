@@ -1,10 +1,12 @@
-"""How to type a command again: as a tool of the repository, or as ``reidkit``."""
+"""What can be typed and read here: commands and pages, of the repository or as installed."""
 
 from __future__ import annotations
 
 import re
 import sys
 from pathlib import Path
+
+PAGES = Path(__file__).parents[2] / "reidkit_docs"  # beside an installed reidkit
 
 
 def cli_command(command: str) -> str:
@@ -49,7 +51,22 @@ def examples(text: str) -> str:
         return f"{start} {match[2].replace('_', '-')}"
 
     text = re.sub(r"(python )?\btools/(\w+)\.py", command, text)
-    return re.sub(r"\bconfigs/(\S+)\.py", r"\1", text)
+    return pages(re.sub(r"\bconfigs/(\S+)\.py", r"\1", text))
+
+
+def pages(text: str) -> str:
+    """A text whose pages of the documentation are where the user of this process finds them.
+
+    Args:
+        text: any text with "docs/<page>.md" in it.
+
+    Example:
+        >>> pages("more: docs/data.md") == "more: docs/data.md" or PAGES.is_dir()
+        True
+    """
+    if not PAGES.is_dir():
+        return text
+    return re.sub(r"(?<![\w/])docs/([\w/]+\.md)", lambda match: str(PAGES / match[1]), text)
 
 
 def _in_repository() -> bool:
