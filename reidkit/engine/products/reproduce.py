@@ -110,8 +110,16 @@ def run_all(
     ]
     print(f"{len(train)} runs to train, {jobs} at a time, in {folder}", flush=True)
     _execute(train, folder, jobs)
+    machine = [
+        o for o in overrides if o.lstrip("+").startswith("settings.")
+    ]  # where data lies, ...
     retest = [
-        (f"{row}, {name}", seed, _retest_command(spec, folder / _slug(row, seed), out), None)
+        (
+            f"{row}, {name}",
+            seed,
+            _retest_command(spec, folder / _slug(row, seed), out, machine),
+            None,
+        )
         for seed in plan.seeds
         for name, spec in plan.retests.items()
         for row in spec["of"]
@@ -155,9 +163,17 @@ def _train_command(spec: dict, seed: int, out: Path, overrides: Sequence[str]) -
     return [*base, *seeded, "--work-dir", str(out), *resume]
 
 
-def _retest_command(spec: dict, run: Path, out: Path) -> list[str]:
+def _retest_command(spec: dict, run: Path, out: Path, machine: list[str]) -> list[str]:
     base = [sys.executable, "-m", "reidkit.cli.main", "test", str(run)]
-    return [*base, *spec["overrides"], "--out", str(out), "--queries", str(out.with_suffix(""))]
+    return [
+        *base,
+        *machine,
+        *spec["overrides"],
+        "--out",
+        str(out),
+        "--queries",
+        str(out.with_suffix("")),
+    ]
 
 
 def _slug(name: str, seed: int | None = None) -> str:

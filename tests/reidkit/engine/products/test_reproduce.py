@@ -143,3 +143,16 @@ def test_unknown_plans_keys_and_rows(tmp_path, finished):
     plan, folder = finished
     with pytest.raises(UserError, match="no row named 'Frist'; rows: First, Second, Third"):
         run_all(plan, folder, [], 1, only=["Frist"])
+
+
+def test_tests_are_repeated_where_the_person_says_that_data_lies(finished, monkeypatch):
+    plan, folder = finished
+    (folder / "first-s1" / "retest_cut.json").unlink()
+    commands = []
+    monkeypatch.setattr(reproduce, "_execute", lambda work, folder, jobs: commands.extend(work))
+    run_all(plan, folder, ["settings.data_root=/data", "recipe=paper"], 1, only=["First"])
+    (row, seed, command, _), = commands  # fmt: skip
+    assert (row, seed) == ("First, cut", 1) and "recipe=paper" not in command
+    assert command[2:7] == [
+        "reidkit.cli.main", "test", str(folder / "first-s1"), "settings.data_root=/data", "x=1",
+    ]  # fmt: skip
