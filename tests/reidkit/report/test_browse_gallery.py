@@ -92,6 +92,13 @@ def test_who_was_erased_is_not_there(people):
     assert len(gallery_catalogue(people.folder)) == 0
 
 
+def test_whose_time_is_over_is_not_there(people):
+    past = Gallery(people.folder, ColourModel(), clock=lambda: 0.0)
+    past.enrol("eve", np.full((1, 40, 20, 3), 77, np.uint8), retention_days=1)
+    catalogue = gallery_catalogue(people.folder)
+    assert len(catalogue) == 7 and "eve" not in catalogue.names.values()
+
+
 def test_the_command_knows_a_gallery(people, monkeypatch, capsys):
     given = []
     monkeypatch.setattr("reidkit.report.live.serve", lambda *args: given.append(args[0]))
