@@ -67,6 +67,8 @@ def test_the_demo_runs_from_the_wheel_in_an_empty_folder(wheel, tmp_path):
     run = empty / "reidkit-demo/run"
     assert (run / "metrics.json").is_file() and (run / "report.html").stat().st_size > 10_000
     assert list(run.glob("ranks_*.png"))
+    report = (run / "report.html").read_text()
+    assert "reidkit_configs/_base_/demo.py" in report and str(site) not in report
     where = [sys.executable, "-c", "import reidkit; print(reidkit.__file__)"]
     env = {**os.environ, "PYTHONPATH": str(site)}
     page = re.search(r"Next: reidkit train --help, (.+)", done.stdout)

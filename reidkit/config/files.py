@@ -30,6 +30,7 @@ from reidkit.plugin.manifest import Manifest
 
 PACKAGE = "reidkit_configs"
 DEFAULT = Path("_base_", "default.py")
+_BESIDE = Path(__file__).resolve().parents[2]  # where reidkit is installed
 _PLAIN = (str, int, float, bool, type(None))
 
 
@@ -43,8 +44,10 @@ class Layer:
 
     @property
     def label(self) -> str:
-        """The file, as shown to people."""
-        return " ".join(filter(None, (display_path(self.path), self.part)))
+        """The file, as shown to people; a shipped one without the folder of the installation."""
+        shipped = self.path.is_relative_to(_BESIDE / PACKAGE)
+        place = str(self.path.relative_to(_BESIDE)) if shipped else display_path(self.path)
+        return " ".join(filter(None, (place, self.part)))
 
 
 def configs_folder() -> Path | None:

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from reidkit.report.axes import Axis, Series
 
 WIDTH, HEIGHT = 400, 270
-LEFT, RIGHT, TOP, BOTTOM = 48, 12, 14, 42
+LEFT, RIGHT, TOP, BOTTOM = 60, 12, 14, 42  # left: the label, and numbers of six characters
 DASHES = ("", "6 4", "2 3", "8 3 2 3")
 
 
