@@ -59,6 +59,7 @@ EXTRAS = {
         "prometheus-client",
         "limits>=4",
     ],
+    "milvus": ["pymilvus>=2.6", "milvus-lite>=3"],
     "quality": ["torchmetrics>=1.4", "torch-fidelity"],
 }
 DEV = ["pytest", "pytest-xdist", "hypothesis", "ruff", "mypy", "build", "twine"]

@@ -1,4 +1,4 @@
-"""``reidkit gallery``: enrol, search, erase, merge, save, purge, calibrate, info and log."""
+"""``reidkit gallery``: enrol, search, erase, merge, save, purge, calibrate, recall, info, log."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from reidkit.errors import UserError
 
 if TYPE_CHECKING:
     from reidkit.gallery import Answer, Gallery
+    from reidkit.gallery.milvus import Recall
 
 EXAMPLES = """examples:
   python tools/gallery.py enrol people RUN --id anna a1.jpg a2.jpg --source "signed 3 May"
@@ -23,7 +24,8 @@ EXAMPLES = """examples:
   python tools/gallery.py merge people other
   python tools/gallery.py save people /backup/people               erasures reach the copy
   python tools/gallery.py info people --verify
-  python tools/gallery.py log people --last 20"""
+  python tools/gallery.py log people --last 20
+  python tools/gallery.py recall people RUN --database people/vectors.db     what Milvus misses"""
 IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
 
 
@@ -33,7 +35,7 @@ def main(argv: list[str]) -> int:
     args = _parser().parse_args(rest)
     others, weights = take_weights(overrides)
     if overrides and not hasattr(args, "model"):
-        raise UserError(f"{overrides[0]!r}: only enrol, search and calibrate open a model")
+        raise UserError(f"{overrides[0]!r}: only enrol, search, calibrate and recall open a model")
     from reidkit.gallery import Gallery
 
     model: Any = None
@@ -44,7 +46,9 @@ def main(argv: list[str]) -> int:
     days = getattr(args, "retention_days", None)
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always", UserWarning)
-        status = args.work(Gallery(args.gallery, model, days), args)
+        gallery = Gallery(args.gallery, model, days, database=args.database)
+        status = args.work(gallery, args)
+        gallery.close()
     for text in dict.fromkeys(str(one.message) for one in heard):
         print(f"warning: {text}")
     return int(status or 0)
@@ -60,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         one = commands.add_parser(name, help=text, description=text)
         one.set_defaults(work=work)
         one.add_argument("gallery", type=Path, help="folder of the gallery")
+        one.add_argument("--database", help="of Milvus: FILE.db or http://host:19530")
         if model:
             one.add_argument("model", help="run folder or network; weights=FILE, key=value")
         return one.add_argument
@@ -81,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
         "calibrate", _calibrate, "thresholds from people that the model has not seen", True
     )
     _images(option)
+    option = add("recall", _recall, "what the database's shortlists miss of exact search", True)
+    option("-k", type=int, default=10, help="nearest images looked for (default: 10)")
+    option("--queries", type=int, default=256, help="enrolled images (default: 256)")
     option = add("erase", _erase, "take people away, from copies and the log as well")
     option("identities", nargs="+", help="names")
     option = add("merge", _merge, "take over the images of another gallery of the same model")
@@ -128,6 +136,8 @@ def _search(gallery: Gallery, args: argparse.Namespace) -> None:
     files, _ = _crops(args)
     options = dict(fpir=args.fpir, threshold=args.threshold, note=args.note)
     answers = gallery.search(files, args.k, **options)
+    if answers.recall is not None:
+        print(_recalled(answers.recall))
     if answers.threshold is not None:
         print(f"someone is answered up to distance {answers.threshold:.4f}")
     for file, answer in zip(files, answers, strict=True):
@@ -156,6 +166,18 @@ def _calibrate(gallery: Gallery, args: argparse.Namespace) -> None:
     numbers = {name: number for number, name in enumerate(sorted(set(names)), 1)}
     known = gallery.calibrate([numbers[name] for name in names], files)
     print(threshold_table(known))
+
+
+def _recall(gallery: Gallery, args: argparse.Namespace) -> None:
+    print(_recalled(gallery.measure_recall(args.k, args.queries)))
+
+
+def _recalled(known: Recall) -> str:
+    return (
+        f"shortlists of {known.candidates} images hold the nearest image in {known.nearest:.2%} of "
+        f"{known.queries} searches, {known.listed:.2%} of the {known.k} nearest; measured with "
+        f"{known.images} images"
+    )
 
 
 def _erase(gallery: Gallery, args: argparse.Namespace) -> int:

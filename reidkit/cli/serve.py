@@ -44,7 +44,7 @@ def main(argv: list[str]) -> int:
     from reidkit.service.serving import serve
 
     model = reidkit.load(args.model, others, weights)
-    gallery = Gallery(args.gallery, model, args.retention_days)
+    gallery = Gallery(args.gallery, model, args.retention_days, database=args.database)
     app = application(gallery, tokens, limits, (*LOCAL, args.host, *args.allow))
     print(f"{gallery.folder}: {len(gallery)} images of {len(gallery.identities)} people")
     serve(
@@ -67,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     option("--allow", nargs="+", default=[], metavar="HOST", help="names it is asked under, too")
     option("--certificate", type=Path, help="PEM file, for TLS")
     option("--key", type=Path, help="PEM file of its key")
+    option("--database", help="of Milvus: FILE.db or http://host:19530")
     option("--retention-days", type=float, help="of a new gallery")
     option("--bytes", type=int, default=32 << 20, help="of a request (default: 32 MB)")
     option("--pixels", type=int, default=16_000_000, help="of an image (default: 16 million)")

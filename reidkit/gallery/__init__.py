@@ -2,8 +2,9 @@
 
 In reading order: `refusals`, `segments` (images on disk), `manifest` (which of them count),
 `locking`, `log`, `snapshot` (what a reader sees), `writing` (what a writer changes, and what a
-kill leaves), `rows` (columns of images), `model`, `creation`, `answers` (identities from nearest
-images), `decision` (whether the nearest is meant), `gallery` (all of it as one class).
+kill leaves), `milvus` (a vector database that lists candidates), `rows` (columns of images),
+`model`, `creation`, `answers` (identities from nearest images), `decision` (whether the nearest is
+meant), `opened` (what can be asked), `gallery` (all of it as one class).
 """
 
 from reidkit.gallery.answers import UNKNOWN, Answer, Answers, Candidate, EnrolledImage

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reidkit.evaluation.matchers.base import Matcher
-from reidkit.evaluation.ranking.nearest import nearest
+from reidkit.evaluation.ranking.nearest import SearchedImages, nearest
 from reidkit.gallery.snapshot import Snapshot
 from reidkit.structures import Embedding
 
@@ -96,12 +97,19 @@ class Answers(Sequence[Answer]):
         answers: in the order of the queries.
         threshold: distance up to which someone is answered; None where the nearest one always is.
         warnings: why the stated rate may not hold.
+        recall: of the shortlists, as measured (`reidkit.gallery.milvus.Recall`); None where every
+            image was compared.
     """
 
     def __init__(
-        self, answers: Sequence[Answer], threshold: float | None, warnings: Sequence[str] = ()
+        self,
+        answers: Sequence[Answer],
+        threshold: float | None,
+        warnings: Sequence[str] = (),
+        recall: Any = None,
     ):
-        self._answers, self.threshold, self.warnings = list(answers), threshold, tuple(warnings)
+        self._answers, self.threshold = list(answers), threshold
+        self.warnings, self.recall = tuple(warnings), recall
 
     def __len__(self) -> int:
         return len(self._answers)
@@ -117,14 +125,28 @@ class Answers(Sequence[Answer]):
         return f"<Answers: {said}{', ...' if len(self) > 5 else ''}>"
 
 
+class Shortlist(Protocol):
+    """What says which images a query is to be compared with.
+
+    Attributes:
+        candidates: images of a list.
+    """
+
+    candidates: int
+
+    def rows(self, query: Embedding, snapshot: Snapshot, count: int) -> list[NDArray[np.int64]]:
+        """Rows of a snapshot for each query, ascending."""
+
+
 def nearest_people(
     query: Embedding,
     snapshot: Snapshot,
     matcher: Matcher,
     k: int,
     hidden: NDArray[np.bool_] | None,
+    shortlist: Shortlist | None = None,
 ) -> list[tuple[Candidate, ...]]:
-    """The k nearest identities of each query, exactly.
+    """The k nearest identities of each query: of all images, or of those of a shortlist.
 
     So many images are asked for as k identities have on average; queries that get fewer identities
     out of them ask again for twice as many.
@@ -135,12 +157,15 @@ def nearest_people(
         matcher: that of the model.
         k: identities, >= 1.
         hidden: images that are not to be found.
+        shortlist: of the gallery; None: every image is compared.
     """
     there = len(snapshot) - (0 if hidden is None else int(hidden.sum()))
     if not there:
         return [() for _ in range(len(query))]
     names, numbers = snapshot.people
     groups = len(names) if hidden is None else len(np.unique(numbers[~hidden]))
+    if shortlist is not None:
+        return _people_of_shortlists(query, snapshot, matcher, min(k, groups), hidden, shortlist)
     parts = snapshot.searched(matcher)
     found: list[tuple[Candidate, ...]] = [() for _ in range(len(query))]
     left, count = np.arange(len(query)), min(there, k * -(-there // groups))
@@ -157,6 +182,38 @@ def nearest_people(
             )
         left, count = np.array(short, np.int64), min(there, 2 * count)
     return found
+
+
+def _people_of_shortlists(
+    query: Embedding, snapshot: Snapshot, matcher: Matcher, k: int,
+    hidden: NDArray[np.bool_] | None, shortlist: Shortlist,
+) -> list[tuple[Candidate, ...]]:  # fmt: skip
+    """As ``nearest_people``, among listed images; lists of fewer than k people are doubled."""
+    numbers = snapshot.people[1]
+    found: list[tuple[Candidate, ...]] = [() for _ in range(len(query))]
+    left, count = np.arange(len(query)), min(shortlist.candidates, len(snapshot))
+    while len(left):
+        short = []
+        lists = shortlist.rows(query[left.tolist()], snapshot, count)
+        for place, rows in zip(left, lists, strict=True):
+            kept = rows if hidden is None else rows[~hidden[rows]]
+            if len(np.unique(numbers[kept])) < k and len(rows) >= count < len(snapshot):
+                short.append(place)
+            elif len(kept):
+                found[place] = _people_among(query[[place]], snapshot, matcher, k, kept)
+        left, count = np.array(short, np.int64), min(len(snapshot), 2 * count)
+    return found
+
+
+def _people_among(
+    query: Embedding, snapshot: Snapshot, matcher: Matcher, k: int, rows: NDArray[np.int64]
+) -> tuple[Candidate, ...]:
+    """The k nearest identities of one query among some images, ascending rows."""
+    part = SearchedImages(snapshot.rows(rows), matcher)
+    order, distances = nearest(query, [part], matcher, len(rows))
+    images, numbers = rows[order[0]], snapshot.people[1]
+    owners = list(dict.fromkeys(numbers[images].tolist()))[:k]
+    return tuple(_candidate(snapshot, images, distances[0], numbers, owner) for owner in owners)
 
 
 def _candidate(

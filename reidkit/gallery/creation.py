@@ -7,6 +7,7 @@ from pathlib import Path
 
 from reidkit.errors import UserError
 from reidkit.gallery.manifest import SEGMENTS, Manifest, write_manifest
+from reidkit.gallery.milvus import Milvus, recorded
 from reidkit.gallery.model import EmbeddingModel
 from reidkit.gallery.writing import needs_tidying, writer
 from reidkit.utils.io import atomic_folder
@@ -46,12 +47,38 @@ def check_days(days: float | None) -> None:
         raise ValueError(f"retention_days must be a number above 0, or None; got {days!r}")
 
 
-def tidy(folder: Path, manifest: Manifest) -> None:
+def tidy(folder: Path, manifest: Manifest, database: Milvus | None) -> None:
     """Clear away what a kill has left, unless a writer is at work or nothing may be written."""
-    if not needs_tidying(folder, manifest) or not may_write():
+    behind = bool(manifest.database and database and not database.holds(manifest.opened(folder)))
+    if not (behind or needs_tidying(folder, manifest)) or not may_write():
         return
     try:
-        with writer(folder, wait=0.0):
+        with writer(folder, wait=0.0, database=database):
             pass
     except (UserError, PermissionError):  # a writer does it, or whoever may
         pass
+
+
+def attach(folder: Path, manifest: Manifest, address: str) -> Milvus:
+    """The database of a gallery, which is filled if the gallery had none.
+
+    Args:
+        folder: of the gallery.
+        manifest: of it.
+        address: see `Milvus`.
+
+    Raises:
+        UserError: the gallery has another one, or this one cannot be reached.
+    """
+    database, name = Milvus(address, manifest.id), recorded(folder, address)
+    known = manifest.database.get("address", name)
+    if known != name:
+        raise UserError(
+            f"{folder}: its vectors are in {known}, not in {name}; a copy (`save`) has no database "
+            "and may get another"
+        )
+    if not manifest.database:
+        database.client  # noqa: B018 what cannot be reached is not noted
+        with writer(folder, database=database) as work:
+            work.change(database=dict(address=name))
+    return database

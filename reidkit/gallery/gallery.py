@@ -6,6 +6,8 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +17,21 @@ from numpy.typing import ArrayLike
 from reidkit.errors import UserError
 from reidkit.evaluation.open_set import OpenSet, open_set
 from reidkit.gallery.answers import Answers, nearest_people
-from reidkit.gallery.creation import check_days, create, tidy
+from reidkit.gallery.creation import attach, check_days, create, tidy
 from reidkit.gallery.decision import Decision, said
-from reidkit.gallery.log import Log
 from reidkit.gallery.manifest import FILE, read_manifest
+from reidkit.gallery.milvus import Recall, known_recall
 from reidkit.gallery.model import EmbeddingModel, check_model, check_shapes, embedded, joined
+from reidkit.gallery.opened import OpenedGallery
 from reidkit.gallery.refusals import NotEnrolled
-from reidkit.gallery.rows import Stay, described, images_of, name_of, of_tracklets
-from reidkit.gallery.snapshot import Snapshot
-from reidkit.gallery.writing import Erasure, erase, save, writer
+from reidkit.gallery.rows import Stay, images_of, name_of, of_tracklets
+from reidkit.gallery.writing import Erasure, Writer, erase, save, writer
 from reidkit.utils.permission import may_write
 
 DAY = 86400.0
 
 
-class Gallery:
+class Gallery(OpenedGallery):
     """People in one folder, embedded by one model.
 
     What a method returned counts and is on the disk: a kill loses nothing of it, and leaves nothing
@@ -42,9 +44,13 @@ class Gallery:
             searched for. A new gallery takes over its open set, if it has one.
         retention_days: of a new gallery, for which images are kept; None: until they are erased.
         clock: seconds since 1970.
+        database: of Milvus, which lists the images that are compared: a file that ends in ".db"
+            or "http://host:19530" (`reidkit.gallery.milvus`). Once given it must be given for
+            every change; a search without it compares every image.
 
     Raises:
-        UserError: no gallery and no model; another model's gallery; a damaged one.
+        UserError: no gallery and no model; another model's gallery; a damaged one; a database that
+            is not the gallery's, or not reached.
 
     Example:
         >>> import tempfile, torch
@@ -67,52 +73,17 @@ class Gallery:
         model: EmbeddingModel | None = None,
         retention_days: float | None = None,
         clock: Callable[[], float] = time.time,
+        database: str | os.PathLike[str] | None = None,
     ):
-        self.folder, self.model, self.clock = Path(folder), model, clock
-        if model is not None and not (self.folder / FILE).exists():
-            create(self.folder, model, retention_days)
-        manifest = read_manifest(self.folder)
+        self.model, place = model, Path(folder)
+        if model is not None and not (place / FILE).exists():
+            create(place, model, retention_days)
+        manifest = read_manifest(place)
         if model is not None:
             check_model(manifest, model.fingerprint, model.name)
-        tidy(self.folder, manifest)
-        self.log = Log(self.folder)
-        self._snapshot = Snapshot.open(self.folder)
-        self._seen = self._state()
-
-    def _state(self) -> tuple[int, int]:
-        return (found := os.stat(self.folder / FILE)).st_ino, found.st_mtime_ns
-
-    @property
-    def snapshot(self) -> Snapshot:
-        """The present state: opened anew where a writer has changed it."""
-        if (now := self._state()) != self._seen:
-            self._snapshot, self._seen = Snapshot.open(self.folder), now
-        return self._snapshot
-
-    def __len__(self) -> int:
-        return len(self.snapshot.visible(self.clock()))
-
-    @property
-    def identities(self) -> list[str]:
-        """Names of the people who can be found, sorted."""
-        return [name.decode() for name in np.unique(self.snapshot.visible(self.clock()))]
-
-    def images(self, identity: str) -> list[dict[str, Any]]:
-        """Provenance of a person's images: path, camera, time, source, enrolled, expires."""
-        rows = np.flatnonzero(self.snapshot.column("identities") == identity.encode())
-        return [described(self.snapshot, int(row)) for row in rows]
-
-    def verify(self) -> int:
-        """Compare every file with its checksum and every line of the log with its chain.
-
-        Returns:
-            Bytes of the images' files; about a second per GB.
-
-        Raises:
-            UserError: the first that differs.
-        """
-        self.log.verify()
-        return self.snapshot.verify()
+        self.database = attach(place, manifest, os.fspath(database)) if database else None
+        tidy(place, manifest, self.database)
+        super().__init__(place, clock)
 
     def enrol(
         self,
@@ -155,7 +126,7 @@ class Gallery:
         rows = images_of(embedding, ids, crops, cameras, times, stay)
         if tracklets is not None:
             rows = of_tracklets(rows, *joined(embedding, tracklets), tracklets)
-        with writer(self.folder) as work:
+        with self._writer() as work:
             shapes = check_shapes(work.manifest, embedding)
             work.add(rows, shapes=shapes)
         self.purge()
@@ -174,12 +145,13 @@ class Gallery:
         lost = [name for name in names if name.encode() not in there]
         if lost or not names:
             raise NotEnrolled(self.folder, lost)
-        return erase(self.folder, names)
+        return erase(self.folder, names, database=self.database)
 
     def purge(self) -> Erasure:
         """Erase what has expired; every enrolment does so, too."""
         now = self.clock()
-        return erase(self.folder, (), now) if self.snapshot.earliest <= now else Erasure()
+        expired = self.snapshot.earliest <= now
+        return erase(self.folder, (), now, self.database) if expired else Erasure()
 
     def merge(self, other: str | os.PathLike[str] | Gallery) -> int:
         """Take over the images of another gallery of the same model, with their provenance.
@@ -196,7 +168,7 @@ class Gallery:
         if (theirs := given.snapshot).manifest.pending:
             raise UserError(f"{given.folder}: an erasure is not finished there; open it first")
         theirs.verify()
-        with writer(self.folder) as work:
+        with self._writer() as work:
             check_model(work.manifest, theirs.manifest.model, theirs.manifest.model_name)
             if theirs.segments:
                 work.add(theirs.segments, shapes=theirs.manifest.shapes)
@@ -212,7 +184,7 @@ class Gallery:
         Raises:
             UserError: it holds something; a file of the gallery is damaged.
         """
-        save(self.folder, Path(folder))
+        save(self.folder, Path(folder), self.database)
 
     def calibrate(
         self, ids: ArrayLike, crops: Any, cameras: ArrayLike | None = None, *,
@@ -235,7 +207,7 @@ class Gallery:
         known = open_set(made, ids, places, self._model().matcher)
         if known is None:
             raise UserError("a calibration needs at least two people, and two images of one")
-        with writer(self.folder) as work:
+        with self._writer() as work:
             check_shapes(work.manifest, made)
             work.keep_calibration(known.to_bytes())
         return known
@@ -285,13 +257,41 @@ class Gallery:
         decision = Decision.of(snapshot, matcher, now, fpir, threshold)
         for text in decision.warnings:
             warnings.warn(text, stacklevel=2)
-        found = nearest_people(query, snapshot, matcher, k, snapshot.hidden(now))
+        hidden = snapshot.hidden(now)
+        found = nearest_people(query, snapshot, matcher, k, hidden, self.database)
+        recall = known_recall(snapshot.manifest) if self.database else None
         given = [decision.answer(one) for one in found]
-        answers = Answers(given, decision.threshold, decision.warnings)
+        answers = Answers(given, decision.threshold, decision.warnings, recall)
         if answers and may_write():
             event = dict(at=now, kind="search", threshold=decision.threshold, fpir=fpir, note=note)
             self.log.add([dict(event, **said(answer)) for answer in answers])
         return answers
+
+    def measure_recall(self, k: int = 10, queries: int = 256) -> Recall:
+        """How much of exact search the database's shortlists contain; later answers carry it.
+
+        Args:
+            k, queries: nearest images that are looked for, of so many enrolled ones; >= 1.
+
+        Raises:
+            UserError: no database, or fewer than two images. ValueError: k or queries below 1.
+        """
+        if k < 1 or queries < 1:
+            raise ValueError(f"k and queries must be at least 1, got {k} and {queries}")
+        if self.database is None or len(self.snapshot) < 2:
+            raise UserError(f"{self.folder}: recall needs a database, and two images")
+        result = self.database.recall(self.snapshot, self._model().matcher, k, queries)
+        with self._writer() as work:
+            work.change(database=dict(work.manifest.database, recall=asdict(result)))
+        return result
+
+    def close(self) -> None:
+        """Let go of the database, so that another process may open an embedded one."""
+        if self.database is not None:
+            self.database.close()
+
+    def _writer(self) -> AbstractContextManager[Writer]:
+        return writer(self.folder, database=self.database)
 
     def _model(self) -> EmbeddingModel:
         if self.model is None:

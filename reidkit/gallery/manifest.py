@@ -17,7 +17,7 @@ from reidkit.utils.io import atomic_write, read_regular
 
 FILE = "gallery.json"
 SEGMENTS = "segments"
-FORMAT = 1
+FORMAT = 2
 MOST_BYTES = 1 << 24
 
 
@@ -37,6 +37,8 @@ class Manifest:
         id: drawn at random; a copy has one of its own.
         copy_of: the id of what it was copied from: only that gallery's erasures reach it.
         pending: an erasure that has begun: token, identities, expired (a time, or None).
+        database: address of the vector database that lists its images, and the recall measured;
+            empty for none.
     """
 
     model: str
@@ -50,6 +52,7 @@ class Manifest:
     id: str = field(default_factory=lambda: secrets.token_hex(16))
     copy_of: str = ""
     pending: dict[str, Any] = field(default_factory=dict)
+    database: dict[str, Any] = field(default_factory=dict)
 
     def next(self, **changes: Any) -> Manifest:
         """The manifest after a change."""
@@ -118,5 +121,11 @@ def _check(manifest: Manifest) -> None:
             re.fullmatch(r"[\w-]+\.np[yz]", f) for f in below
         ):
             raise ValueError(f"{name!r} with {list(below)} names no segment")
+    known = manifest.database
+    numbers = known.get("recall", {}).values()
+    if not isinstance(known.get("address", ""), str) or not {*known} <= {"address", "recall"}:
+        raise ValueError("a database without an address")
+    if not all(isinstance(one, (int, float)) for one in numbers):
+        raise ValueError("a recall that is no number")
     if not all(type(one["rows"]) is int and one["rows"] >= 0 for one in manifest.segments):
         raise ValueError("rows of a segment that are no count")

@@ -24,6 +24,7 @@ from reidkit.errors import UserError
 from reidkit.gallery.locking import held
 from reidkit.gallery.log import FOLDER, Log
 from reidkit.gallery.manifest import FILE, SEGMENTS, Manifest, read_manifest, write_manifest
+from reidkit.gallery.milvus import Milvus
 from reidkit.gallery.segments import ADVICE, Images, Segment, write_segment
 from reidkit.utils.checksums import checksums
 from reidkit.utils.io import atomic_folder, atomic_write, sha256_file
@@ -54,18 +55,25 @@ class Erasure:
 
 
 @contextmanager
-def writer(folder: Path, wait: float = WAIT) -> Iterator[Writer]:
+def writer(folder: Path, wait: float = WAIT, database: Milvus | None = None) -> Iterator[Writer]:
     """The one process that may change a gallery, with everything in order that a kill has left.
 
     Args:
         folder: of the gallery.
         wait: seconds to wait for another one.
+        database: of the gallery, which is kept in step.
 
     Raises:
-        UserError: another process writes still.
+        Busy: another process writes still.
+        UserError: the gallery has a database, and it is not given.
     """
     with held(folder, wait, "a second writer"):
-        work = Writer(folder)
+        work = Writer(folder, database)
+        if work.manifest.database and database is None:
+            raise UserError(
+                f"{folder}: its vectors are in {work.manifest.database['address']} as well, which "
+                "must change with it: open it with database= (--database) and that address"
+            )
         work.tidy()
         if work.manifest.pending:
             work.finish_erasure()
@@ -81,15 +89,18 @@ def needs_tidying(folder: Path, manifest: Manifest) -> bool:
 class Writer:
     """A gallery that may be changed; see ``writer``."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, database: Milvus | None = None):
         self.folder, self.manifest = folder, read_manifest(folder)
+        self.database = database
         self.log = Log(folder)
 
     def tidy(self) -> None:
-        """Remove what no manifest names."""
+        """Remove what no manifest names, and bring the database in step."""
         clear_leftovers(self.folder, deep=True)
         for name in set(_own(self.folder)) - self.manifest.names:
             _remove(self.folder / name)
+        if self.database is not None and self.manifest.database:
+            self.database.sync(self.manifest.opened(self.folder))
 
     def add(self, images: Images | Sequence[Segment], **changes: Any) -> None:
         """Put images behind the others; they count when this returns.
@@ -174,17 +185,15 @@ class Writer:
         noted = (line.get("event", {}).get("token") for line in self.log.lines())
         if pending["token"] not in noted:
             event = dict(
-                at=time.time(),
-                kind="erasure",
-                token=pending["token"],
-                reason=ASKED if expired is None else EXPIRED,
-                images=images,
-                identities=len(names),
-                copies=len(done),
-                missing=len(missing),
-            )
+                at=time.time(), kind="erasure", token=pending["token"],
+                reason=ASKED if expired is None else EXPIRED, images=images,
+                identities=len(names), copies=len(done), missing=len(missing),
+            )  # fmt: skip
             self.log.add([event])
-        self._commit(self.manifest.next(segments=segments, pending={}))
+        cleaned = self.manifest.next(segments=segments, pending={})
+        if self.database is not None:  # before the erasure counts as finished
+            self.database.sync(cleaned.opened(self.folder))
+        self._commit(cleaned)
         return result
 
     def _is_copy(self, folder: Path) -> bool:
@@ -209,7 +218,12 @@ class Writer:
         return tuple(kept), count
 
 
-def erase(folder: Path, identities: Collection[str], expired: float | None = None) -> Erasure:
+def erase(
+    folder: Path,
+    identities: Collection[str],
+    expired: float | None = None,
+    database: Milvus | None = None,
+) -> Erasure:
     """Erase people, or what has expired, from a gallery, its log and its copies.
 
     Args:
@@ -217,8 +231,9 @@ def erase(folder: Path, identities: Collection[str], expired: float | None = Non
         identities: names that need not be there.
         expired: images that expire until this time go, too, and the names of people who have no
             other images.
+        database: of the gallery.
     """
-    with writer(folder) as work:
+    with writer(folder, database=database) as work:
         names = set(identities) | (_expired(work, expired) if expired is not None else set())
         work.begin_erasure(names, expired)
         return work.finish_erasure()
@@ -235,17 +250,18 @@ def _expired(work: Writer, until: float) -> set[str]:
     return {name.decode() for name in gone - left}
 
 
-def save(folder: Path, copy: Path) -> None:
+def save(folder: Path, copy: Path, database: Milvus | None = None) -> None:
     """Copy a gallery with its log; the copy is noted, so that erasures reach it.
 
     Args:
         folder: of the gallery.
-        copy: does not exist yet, or is empty.
+        copy: does not exist yet, or is empty; it has no database.
+        database: of the gallery.
 
     Raises:
         UserError: it holds something; a segment is damaged.
     """
-    with writer(folder) as work:
+    with writer(folder, database=database) as work:
         if copy.is_dir() and any(copy.iterdir()):
             raise UserError(f"{copy}: exists already and is not empty; choose another folder")
         name = str(copy.absolute())
@@ -265,7 +281,7 @@ def save(folder: Path, copy: Path) -> None:
             with held(work.log.folder, WAIT, "a copy of the log"):
                 if work.log.file.is_file():
                     shutil.copyfile(work.log.file, log.file)
-            own = dict(copies=(), id=secrets.token_hex(16), copy_of=work.manifest.id)
+            own = dict(copies=(), id=secrets.token_hex(16), copy_of=work.manifest.id, database={})
             write_manifest(new, work.manifest.next(**own))
 
 

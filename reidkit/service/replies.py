@@ -53,6 +53,9 @@ class SearchReply(BaseModel):
     answers: list[FoundAnswer]
     threshold: float | None = Field(description="distance up to which someone is answered")
     warnings: list[str] = Field(description="why the stated rate may not hold")
+    recall: float | None = Field(
+        description="share of searches whose nearest image a vector database lists, as measured"
+    )
 
     @staticmethod
     def of(answers: Answers) -> SearchReply:
@@ -61,6 +64,7 @@ class SearchReply(BaseModel):
             answers=[FoundAnswer.of(one) for one in answers],
             threshold=answers.threshold,
             warnings=list(answers.warnings),
+            recall=answers.recall.nearest if answers.recall else None,
         )
 
 
