@@ -98,7 +98,8 @@ def _drawn(extractor, rows, people, cameras, rng, images):  # type: ignore[no-un
             ]
             right = np.array(right) & there
             said.append((answered[~there].mean(), 1 - (answered & right)[there].mean()))
-        place = gallery.snapshot.notes.get("position", np.nan)
+        shift = gallery.snapshot.notes.get("shift")
+        place = shift.place if shift is not None else np.nan
         weight = np.where(there, 0.5 / there.sum(), 0.5 / (~there).sum())
         size, mean = len(np.unique(ids)), len(ids) / len(np.unique(ids))
         distances = np.array([one.distance for one in answers])

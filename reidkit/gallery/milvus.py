@@ -95,8 +95,12 @@ class Milvus:
         with self._words():
             if self.embedded:
                 Path(self.address).parent.mkdir(parents=True, exist_ok=True)
-                return MilvusClient(self.address)
-            return MilvusClient(self.address, token=os.environ.get(TOKEN, ""))
+                client = MilvusClient(self.address)
+            else:
+                client = MilvusClient(self.address, token=os.environ.get(TOKEN, ""))
+            if client.has_collection(self.collection):
+                client.load_collection(self.collection)
+            return client
 
     @contextmanager
     def _words(self) -> Iterator[None]:

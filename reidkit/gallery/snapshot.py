@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,7 +34,7 @@ class Snapshot:
 
     def __init__(self, folder: Path, manifest: Manifest, segments: list[Segment]):
         self.folder, self.manifest, self.segments = folder, manifest, segments
-        self.notes: dict[str, float] = {}  # what was worked out of it and holds for it
+        self.notes: dict[str, Any] = {}  # what was worked out of it and holds for it
         self._searched: dict[int, list[SearchedImages]] = {}
 
     @staticmethod

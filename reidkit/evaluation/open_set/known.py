@@ -21,7 +21,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reidkit.errors import UserError
-from reidkit.evaluation.open_set.counts import CURVES, answers, distance_at, false_answers, fitted
+from reidkit.evaluation.open_set.counts import (
+    CURVES,
+    answers,
+    distance_at,
+    false_answers,
+    fitted,
+    left_out,
+    strangers_of,
+)
 from reidkit.utils.io import atomic_write, read_regular
 
 FILE = "open_set.npz"
@@ -170,6 +178,21 @@ class OpenSet:
         values, cumulated = false_answers(self.distances[self._table(images)], self.owner, size)
         place = np.searchsorted(values, np.asarray(distances), "right")
         return np.concatenate([[0.0], cumulated])[place] / max(cumulated[-1], 1e-12)
+
+    def position_error(self, size: int) -> float:
+        """Standard error of a mean position (``position``), as far as the people here are few.
+
+        Args:
+            size: identities of the gallery.
+        """
+        table = self.distances[0]
+        strangers = strangers_of(table, self.owner)
+        size = min(size, strangers.shape[1])
+        weights = -np.diff(left_out(strangers.shape[1], size))
+        places = (self.position(strangers, size) * weights).sum(1)
+        counts = np.bincount(self.owner, minlength=self.people)
+        means = np.bincount(self.owner, places, self.people)[counts > 0] / counts[counts > 0]
+        return float(means.std() / np.sqrt(len(means)))
 
     def _table(self, images: float) -> int:
         """Number of the table whose number of enrolled images is nearest, by ratio."""

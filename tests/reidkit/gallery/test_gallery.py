@@ -213,12 +213,31 @@ def test_a_calibrated_gallery_answers_at_a_stated_rate(tmp_path, toy):
 
 @pytest.mark.slow
 def test_people_of_another_domain_are_warned_of(tmp_path, toy):
-    toy.open_set = open_set(*known_people(90), CosineMatcher())
-    gallery = Gallery(tmp_path / "g", toy)
-    rows, ids, cameras = known_people(30, seed=1, spread=0.3, noise=0.1)
-    gallery.enrol(ids, rows, cameras, model=MODEL)
-    with pytest.warns(UserWarning, match="closer together"):
-        gallery.search(rows[:1], fpir=0.1, model=MODEL)
+    usual, dense = (open_set(*known_people(60, spread=s), CosineMatcher()) for s in (1.0, 2.0))
+
+    def warnings_of(known, spread, cameras, **options):
+        toy.open_set = known
+        gallery = Gallery(tmp_path / f"g{len(list(tmp_path.iterdir()))}", toy)
+        rows, ids, places = known_people(30, seed=1, spread=spread)
+        some = np.flatnonzero(np.isin(places, cameras))
+        gallery.enrol(ids[some], rows[some], places[some], model=MODEL)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            said = gallery.search(rows[:1], model=MODEL, **options).warnings
+        return [text.partition(" than those")[0] for text in said]
+
+    closer, apart = (
+        f"people of this gallery are {w}" for w in ("closer together", "farther apart")
+    )
+    assert warnings_of(usual, 2.0, (0, 1), fpir=0.1) == [closer]  # rates several times too high
+    assert warnings_of(usual, 2.0, (0, 1)) == [closer]  # by probability: it comes from there, too
+    assert warnings_of(usual, 2.0, (0, 1), threshold=0.1) == []
+    assert warnings_of(usual, 1.0, (0, 1), fpir=0.1) == []
+    assert warnings_of(dense, 1.0, (0, 1), fpir=0.1) == [apart]
+    # strangers of one camera look closer than the calibrated ones of several: only the other
+    # direction says something
+    assert warnings_of(usual, 2.0, (0,), fpir=0.1) == []
+    assert warnings_of(dense, 1.0, (0,), fpir=0.1) == [apart]
 
 
 def test_a_rate_without_a_calibration_is_refused(people):
