@@ -200,7 +200,7 @@ def _people_of_shortlists(
             if len(np.unique(numbers[kept])) < k and len(rows) >= count < len(snapshot):
                 short.append(place)
             elif len(kept):
-                found[place] = _people_among(query[[place]], snapshot, matcher, k, kept)
+                found[place] = _people_among(query[[int(place)]], snapshot, matcher, k, kept)
         left, count = np.array(short, np.int64), min(len(snapshot), 2 * count)
     return found
 

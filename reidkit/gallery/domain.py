@@ -25,7 +25,7 @@ class Shift:
 
     Attributes:
         place: mean position, 0.5 if all is alike; less where they are closer together.
-        error: standard error of that, from the people on both sides.
+        error: standard error of that, from the people on both sides and the gallery's cameras.
         one_camera: all images are of one camera and the calibration compared different ones, so
             these strangers look too close.
     """
@@ -80,15 +80,23 @@ def _shift(snapshot: Snapshot, matcher: Matcher, known: OpenSet, now: float) -> 
         usable = there & (cameras != camera) if apart else there
         some = np.flatnonzero(cameras[rows] == camera)
         places[some] = _places(snapshot, matcher, known, rows[some], usable)
-    owners = snapshot.people[1][rows][np.isfinite(places)]
-    names, number = np.unique(owners, return_inverse=True)
-    if len(names) < FEWEST:
+    good = np.isfinite(places)
+    owners, places = snapshot.people[1][rows][good], places[good]
+    people = len(np.unique(owners))
+    if people < FEWEST:
         return None
-    means = np.bincount(number, places[np.isfinite(places)]) / np.bincount(number)
-    error = float(
-        np.hypot(means.std(ddof=1) / np.sqrt(len(names)), known.position_error(len(names)))
-    )
-    return Shift(float(means.mean()), error, bool(one_camera))
+    errors = _error(places, owners), _error(places, cameras[rows][good])
+    error = float(np.linalg.norm([*errors, known.position_error(people)]))
+    return Shift(float(places.mean()), error, bool(one_camera))
+
+
+def _error(places: NDArray[np.float64], groups: NDArray) -> float:
+    """Standard error of the mean, as far as groups of the probes differ; 0 for one group."""
+    _, number, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    if len(counts) < 2:
+        return 0.0
+    sums = np.bincount(number, places - places.mean())
+    return float(np.sqrt((sums**2).sum() * len(counts) / (len(counts) - 1)) / len(places))
 
 
 def _places(

@@ -229,7 +229,7 @@ def test_people_of_another_domain_are_warned_of(tmp_path, toy):
     closer, apart = (
         f"people of this gallery are {w}" for w in ("closer together", "farther apart")
     )
-    assert warnings_of(usual, 2.0, (0, 1), fpir=0.1) == [closer]  # rates several times too high
+    assert warnings_of(usual, 2.0, (0, 1), fpir=0.1) == [closer]
     assert warnings_of(usual, 2.0, (0, 1)) == [closer]  # by probability: it comes from there, too
     assert warnings_of(usual, 2.0, (0, 1), threshold=0.1) == []
     assert warnings_of(usual, 1.0, (0, 1), fpir=0.1) == []
