@@ -135,11 +135,17 @@ def _execute(work: list[tuple], folder: Path, jobs: int) -> None:
     if jobs > 1:
         environment.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
     make_folder(folder)
+    running: set[subprocess.Popen] = set()
 
     def one(row: str, seed: int, command: list[str], run: Path | None) -> str:
         log = folder / f"{_slug(row, seed)}.txt"
-        with open(log, "w") as file:
-            status = subprocess.run(command, stdout=file, stderr=file, env=environment).returncode
+        with (
+            open(log, "w") as file,
+            subprocess.Popen(command, stdout=file, stderr=file, env=environment) as process,
+        ):
+            running.add(process)
+            status = process.wait()
+        running.discard(process)
         if status:
             tail = "\n".join(log.read_text().splitlines()[-5:])
             raise UserError(f"{row}, seed {seed} failed; the end of {log}:\n{tail}")
@@ -149,11 +155,15 @@ def _execute(work: list[tuple], folder: Path, jobs: int) -> None:
 
     with ThreadPoolExecutor(jobs) as pool:
         pending = [pool.submit(one, *item) for item in work]
-        for number, future in enumerate(as_completed(pending), 1):
-            if future.exception():
-                for other in pending:
-                    other.cancel()
-            print(f"{number}/{len(pending)} {future.result()}", flush=True)
+        try:
+            for number, future in enumerate(as_completed(pending), 1):
+                print(f"{number}/{len(pending)} {future.result()}", flush=True)
+        except BaseException as error:
+            pool.shutdown(wait=False, cancel_futures=True)
+            if not isinstance(error, UserError):  # a signal; else what runs beside it is finished
+                for process in list(running):
+                    process.terminate()  # a training goes on from its checkpoint next time
+            raise
 
 
 def _train_command(spec: dict, seed: int, out: Path, overrides: Sequence[str]) -> list[str]:

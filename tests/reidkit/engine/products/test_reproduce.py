@@ -1,6 +1,9 @@
 """The results page: mean, spread, verdicts by a rule, rows that were not run, the front page."""
 
 import json
+import os
+import signal
+import sys
 
 import numpy as np
 import pytest
@@ -143,6 +146,33 @@ def test_unknown_plans_keys_and_rows(tmp_path, finished):
     plan, folder = finished
     with pytest.raises(UserError, match="no row named 'Frist'; rows: First, Second, Third"):
         run_all(plan, folder, [], 1, only=["Frist"])
+
+
+def test_ctrl_c_ends_what_runs_and_begins_nothing_more(finished, monkeypatch):
+    plan, folder = finished
+    waiting = [
+        sys.executable,
+        "-c",
+        "import os, time; print(os.getpid(), flush=True); time.sleep(99)",
+    ]
+    monkeypatch.setattr(reproduce, "_train_command", lambda *_: waiting)
+    for seed in (0, 1):
+        (folder / f"first-s{seed}" / "metrics.json").unlink()
+    log = folder / "first-s0.txt"
+
+    def interrupt(*_):
+        if log.exists() and log.read_text():
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.1, 0.1)
+    with pytest.raises(KeyboardInterrupt):
+        run_all(plan, folder, [], 1, only=["First"])
+    signal.signal(signal.SIGALRM, before)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(log.read_text()), 0)
+    assert not (folder / "first-s1.txt").exists()
 
 
 def test_tests_are_repeated_where_the_person_says_that_data_lies(finished, monkeypatch):
