@@ -136,7 +136,7 @@ def test_callers_wait_for_each_other_and_too_many_are_refused(service, gallery):
 
 
 def test_another_writer_is_a_conflict(client, gallery, monkeypatch):
-    monkeypatch.setattr("reidkit.gallery.writing.writer.__wrapped__.__defaults__", (0.0,))
+    monkeypatch.setattr("reidkit.gallery.writing.writer.__wrapped__.__defaults__", (0.0, None))
     with held(gallery.folder, 0.0, "nothing"):
         reply = enrol(client, 1)
     assert reply.status_code == 409 and reply.headers["Retry-After"] == "1"
