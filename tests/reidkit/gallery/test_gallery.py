@@ -71,7 +71,7 @@ def test_a_reader_sees_what_another_process_writes(people, toy):
 
 
 def test_a_second_writer_is_refused_in_words(people, monkeypatch):
-    monkeypatch.setattr("reidkit.gallery.writing.writer.__wrapped__.__defaults__", (0.1,))
+    monkeypatch.setattr("reidkit.gallery.writing.writer.__wrapped__.__defaults__", (0.1, None))
     code = (
         "import sys\nfrom pathlib import Path\nfrom reidkit.utils.locks import hold\n"
         "assert hold(Path(sys.argv[1])) is not None\nprint('held', flush=True)\ninput()"
