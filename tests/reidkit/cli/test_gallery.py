@@ -64,4 +64,4 @@ def test_what_cannot_be_is_said(tmp_path, capsys):
     assert main(["gallery", "info", str(tmp_path)]) == 2
     assert "no gallery" in capsys.readouterr().err
     assert main(["gallery", "info", str(tmp_path), "a.b=1"]) == 2
-    assert "only enrol, search and calibrate" in capsys.readouterr().err
+    assert "only enrol, search, calibrate and recall" in capsys.readouterr().err
