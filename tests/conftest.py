@@ -116,3 +116,20 @@ def crops(tmp_path: Path):
 def crop():
     """Makes one crop in memory; see ``smooth``."""
     return smooth
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory):
+    """A file of OSNet x0.25 and its layer after the pooling, with random weights."""
+    import torch
+
+    from reidkit.models.heads import FCHead
+    from reidkit.models.osnet import OSNet
+    from reidkit.structures import FeatureSpecs
+
+    torch.manual_seed(0)
+    network = OSNet("osnet_x0_25")
+    head = FCHead(FeatureSpecs(network.specs, network.default), 3)
+    file = tmp_path_factory.mktemp("weights") / "net.pth"
+    torch.save({**network.state_dict(), **head.state_dict()}, file)
+    return file

@@ -42,8 +42,7 @@ _SETTING_KEYS = ("default", "help", "choices", "low", "high")
 _DEFAULTS = (str, int, float, list, type(None))
 REQUIRED = ("name", "version", "api", "reidkit", "provides")
 OPTIONAL = ("paper", "requires", "settings", "description", "bench", "extends")
-# what they are: reidkit/plugin/extend.py
-EXTENSION_POINTS = ("label_formats", "label_scores", "gpu_stages", "growth")
+EXTENSION_POINTS = ("label_formats", "label_scores", "gpu_stages", "growth")  # plugin/extend.py
 # names that no plugin may have
 RESERVED = {
     "reidkit": "it is the framework's own",

@@ -5,26 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
-from reidkit.models.heads import FCHead
-from reidkit.models.osnet import OSNet
-from reidkit.structures import FeatureSpecs
 from reidkit.synthped.footage import Footage
 from reidkit.synthped.footage_files import write_footage
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    """A file of OSNet's."""
-    torch.manual_seed(0)
-    network = OSNet("osnet_x0_25")
-    head = FCHead(FeatureSpecs(network.specs, network.default), 3)
-    file = tmp_path_factory.mktemp("weights") / "net.pth"
-    torch.save({**network.state_dict(), **head.state_dict()}, file)
-    return file
 
 
 def run(example, *arguments):

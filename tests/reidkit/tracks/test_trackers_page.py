@@ -10,14 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 import reidkit
 from reidkit.cli.main import main
 from reidkit.export import tracing
-from reidkit.models.heads import FCHead
-from reidkit.models.osnet import OSNet
-from reidkit.structures import FeatureSpecs
 from reidkit.synthped.footage import Footage
 from reidkit.tracks import Appearance
 
@@ -43,17 +39,6 @@ def page_blocks() -> tuple[str, list[tuple[str, str]]]:
         else:
             found.append((package, block))
     return found[0][1], found[1:]
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory) -> Path:
-    """A file of OSNet's, random."""
-    torch.manual_seed(0)
-    network = OSNet("osnet_x0_25")
-    head = FCHead(FeatureSpecs(network.specs, network.default), 3)
-    file = tmp_path_factory.mktemp("weights") / "net.pth"
-    torch.save({**network.state_dict(), **head.state_dict()}, file)
-    return file
 
 
 @pytest.fixture(scope="module")

@@ -96,8 +96,11 @@ def test_images_closer_than_the_error_are_told_apart_in_float32(at_once, seed):
     generator = torch.Generator().manual_seed(seed)
     vectors = torch.randn(1, 1, 16, generator=generator)
     images = Embedding(vectors + 0.1 * torch.randn(400, 1, 16, generator=generator))
-    # bfloat16 puts more images at one distance than there are candidates
-    same(nearest_distinct(images, CosineMatcher(), 9), obvious(images), 9)
+    table, k = obvious(images), 9
+    same(nearest_distinct(images, CosineMatcher(), k), table, k)
+    # bfloat16 cannot tell more images from the k-th than there are candidates
+    near = np.sort(table, 1)[:, [k - 1]] + prefilter.BF16Cosine(images, CosineMatcher()).error
+    assert ((table <= near).sum(1) > k + prefilter.CANDIDATES).mean() > 0.5
 
 
 def test_equal_images_stand_by_index(at_once, compared_again):
