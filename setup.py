@@ -52,6 +52,7 @@ EXTRAS = {
     "report": ["jinja2"],
     "parquet": ["pyarrow"],
     "cuhk03": ["h5py"],
+    "video": ["av>=14"],
     "service": [
         "fastapi>=0.115",
         "uvicorn>=0.30",

@@ -7,7 +7,6 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -17,6 +16,7 @@ from reidkit.data.decode import decode_rgb, read_bytes
 from reidkit.data.identities import number_identities, whole_numbers
 from reidkit.data.tables.columns import cells, meanings, real_numbers
 from reidkit.data.tables.read import read_table
+from reidkit.data.video import video_facts, video_frames
 from reidkit.errors import UserError
 from reidkit.utils.io import atomic_folder
 from reidkit.utils.progress import track
@@ -124,62 +124,6 @@ def table_boxes(file: Path) -> tuple[Boxes, tuple[str, ...]]:
     count = len(frames)
     ones = np.ones(count)
     return Boxes(frames, people.numbers, boxes, ones > 0, np.full(count, -1), ones), people.names
-
-
-def video_facts(file: Path) -> tuple[float, tuple[int, int]]:
-    """Frames per second, and (height, width) in pixels.
-
-    Raises:
-        UserError: no video that can be read.
-    """
-    reader = _opened(file)
-    rate = float(reader.get(cv2.CAP_PROP_FPS))
-    names = cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FRAME_WIDTH
-    height, width = (int(reader.get(name)) for name in names)
-    reader.release()
-    if not rate > 0 or min(height, width) < 1:
-        raise UserError(f"{file}: no video with frames that OpenCV reads")
-    return rate, (height, width)
-
-
-def video_frames(file: Path, wanted: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
-    """Frames of a video, decoded one after the other, since seeking is inexact in many formats.
-
-    Args:
-        file: the video.
-        wanted: numbers from 1, ascending.
-
-    Yields:
-        Number and (H, W, 3) RGB of each.
-
-    Raises:
-        UserError: it cannot be read, or ends earlier.
-    """
-    reader, frame = _opened(file), 0
-    try:
-        for number in wanted:
-            while frame < number:
-                if not reader.grab():
-                    raise UserError(
-                        f"{file}: ends (or is damaged) after frame {frame}, and frame {number} has "
-                        "boxes; the table belongs to another video, or counts otherwise than from 1"
-                    )
-                frame += 1
-            done, image = reader.retrieve()
-            if not done:
-                raise UserError(f"{file}: frame {number} cannot be decoded")
-            yield number, cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-    finally:
-        reader.release()
-
-
-def _opened(file: Path) -> Any:
-    if not file.is_file():
-        raise UserError(f"{file}: no such file")
-    reader = cv2.VideoCapture(str(file))
-    if not reader.isOpened():
-        raise UserError(f"{file}: no video that OpenCV reads; convert it to MP4 with H.264")
-    return reader
 
 
 def cut(recordings: Sequence[Recording], out: Path, shared: bool = False) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from reidkit.data.cut import Recording, video_facts
+from reidkit.data.cut import Recording
 from reidkit.data.datasets.files import read_lines
 from reidkit.data.datasets.mot import (
     Boxes,
@@ -20,6 +20,7 @@ from reidkit.data.datasets.mot import (
     refuse_missing,
     sequence_frames,
 )
+from reidkit.data.video import video_facts
 from reidkit.errors import UserError
 
 PEOPLE = (-1, 1)  # classes: none, pedestrian
@@ -49,7 +50,7 @@ class CameraTracks:
 
         Args:
             tracks: text file, see ``reidkit.data.datasets.mot.read_boxes``.
-            video: that OpenCV reads; or a folder of frames, the sequence with ``img1/`` and
+            video: that PyAV reads; or a folder of frames, the sequence with ``img1/`` and
                 ``seqinfo.ini``, or its ``img1/``.
             camera: number from 1.
             start: of the first frame, seconds.

@@ -167,7 +167,7 @@ def test_videos_are_cut_by_a_table_of_boxes(tmp_path, capsys):
     run(capsys, *both, *common[2:], "--shared", "--out", tmp_path / "two")
     assert (tmp_path / "two/p0002_c2_f000001.jpg").is_file()  # bob is bob in both
     for text, reason in (
-        ("frame,identity,x1,y1,x2,y2\n91,ann,1,1,30,50\n", "ends .* after frame 12, and frame 91"),
+        ("frame,identity,x1,y1,x2,y2\n91,ann,1,1,30,50\n", "ends after frame 12, and frame 91"),
         ("frame,identity\n1,ann\n", "expected columns frame, identity, and x1"),
         ("frame,identity,x1,y1,x2,y2\n0,ann,1,1,30,50\n", "frames count from 1"),
     ):
@@ -180,4 +180,4 @@ def test_videos_are_cut_by_a_table_of_boxes(tmp_path, capsys):
     assert "each video needs one" in capsys.readouterr().err
     (tmp_path / "no.mp4").write_bytes(b"no video")
     assert main(["crops", str(tmp_path / "no.mp4"), "--boxes", str(boxes), "--out", "x"]) == 2
-    assert "no video that OpenCV reads" in capsys.readouterr().err
+    assert "no video that can be read" in capsys.readouterr().err
