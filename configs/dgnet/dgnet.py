@@ -7,6 +7,7 @@
 # Stripes of the body in place of the released code's channels: model.networks.slices=stripe
 _base_ = ["../_base_/default.py"]
 plugins = ["dgnet"]
+groups = dict(data="synthped_few_shot")  # few crops a person: what composites are for
 prerequisites = dict(teacher=dict(config="dgnet/teacher", run=None, overrides=[]))
 model = dict(
     type="dgnet/DGNet",

@@ -4,7 +4,6 @@
 # python tools/train.py configs/dgnet/oracle.py
 # Half the weight: model.losses.composites.weight=0.5
 _base_ = ["baseline.py"]
-groups = dict(data="synthped_few_shot")
 data = dict(
     domains=dict(composites=dict(type="SynthPedComposites", domain="A", preset="few_shot", each=4))
 )

@@ -4,6 +4,7 @@
 # A map twice as fine: model.backbone.last_stride=1
 _base_ = ["../_base_/default.py"]
 plugins = ["dgnet"]
+groups = dict(data="synthped_few_shot")  # few crops a person: what composites are for
 model = dict(
     type="ReIDModel",
     head=dict(type="dgnet/BottleneckHead", pool="avg"),
