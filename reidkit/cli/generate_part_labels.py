@@ -128,6 +128,7 @@ def _label(reader: Any, args: argparse.Namespace) -> Iterator[tuple[Any, Any]]:
 
     listed = reader.splits()
     splits = {n: s.crops() if isinstance(s, TrackletSplit) else s for n, s in listed.items()}
+    splits = {name: split.originals or split for name, split in splits.items()}
     unknown = [name for name in args.split or [] if name not in splits]
     if unknown:
         raise UserError(f"no split {unknown[0]!r}; {reader.name} has: {', '.join(splits)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -29,8 +29,9 @@ class Split:
         boxes: x, y, width, height in file pixels: the crop is this part of the file; a row of NaN:
             the whole file.
         labels: labels that the data set itself brings, one row per path each, by name.
-        label_key: name of its label store; default "<dataset>/<name>". A style-transferred copy
-            keeps the key of the original and is matched with it by base name.
+        label_key: name of its label store; default "<dataset>/<name>".
+        originals: crops of which these are style-transferred copies, with the same base names. The
+            labels are those of the originals, since style transfer keeps the geometry.
         pictures: what they are: "photographs", or "synthped" for SynthPed's renderings; pose models
             are made for the one or the other.
 
@@ -60,6 +61,7 @@ class Split:
     boxes: np.ndarray | None = None
     labels: Mapping[str, np.ndarray] = field(default_factory=dict)
     label_key: str = ""
+    originals: Split | None = None
     pictures: str = "photographs"
 
     def __post_init__(self) -> None:
@@ -105,6 +107,12 @@ class Split:
         if self.boxes is None or np.isnan(self.boxes[index]).any():
             return None
         return self.boxes[index]  # type: ignore[no-any-return]
+
+    def original_rows(self) -> np.ndarray:
+        """Rows (M,) int64 of ``originals``, by base name."""
+        assert self.originals is not None
+        rows = {PurePosixPath(path).stem: row for row, path in enumerate(self.originals.paths)}
+        return np.array([rows[PurePosixPath(path).stem] for path in self.paths], dtype=np.int64)
 
     def fingerprint(self) -> str:
         """sha256 over relative paths, identities, cameras and boxes: what a label store fits."""

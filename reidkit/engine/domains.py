@@ -131,6 +131,9 @@ class Domains:
             return LabelArrays.joined([self.labels(part, names, sizes) for part in parts])
         if (whole := getattr(split, "whole", None)) is not None:
             return LabelArrays.selected(self.labels(whole, names, sizes), split.rows)  # type: ignore[attr-defined]
+        if split.originals is not None:
+            store = self.labels(split.originals, names, sizes)
+            return LabelArrays.selected(store, split.original_rows())
         if not _inside(split.label_key):
             raise UserError(f"{split.label_key!r} cannot name a label store: it leads elsewhere")
         if split.label_key not in self._stores:

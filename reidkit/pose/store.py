@@ -56,8 +56,7 @@ class LabelStore:
     def open(cls, folder: Path | str, split: Split | None = None) -> LabelStore:
         """Open a complete store and see that it is whole and belongs to the split.
 
-        A split with the store's label key whose files have the same base names (a style-transferred
-        copy, a selection) gets the rows of its own files, in its own order.
+        A selection of the store's split gets the rows of its own files, in its own order.
 
         Args:
             folder: the store.

@@ -65,8 +65,7 @@ class SynthPed(Market1501):
         self.style = None if style == domain else style
         folder = layout.domain_folder(data_root, preset, domain, seed, self.style)
         super().__init__(data_root, folder.relative_to(data_root).as_posix())
-        plain = layout.domain_folder("", preset, domain, seed)
-        self.key = plain.as_posix()
+        self.plain = SynthPed(data_root, domain, preset, seed=seed) if self.style else None
         known = PRESETS[preset]
         sizes = known.pose_sizes if domain == "P" else known.sizes
         crops = sizes.train_tracks * sum(map(len, pl.train_views(preset, domain, seed)))
@@ -81,6 +80,8 @@ class SynthPed(Market1501):
     def prepare(self) -> None:
         """Render what is missing (progress bar, all CPUs, resumable), or see that all is there."""
         args = (self.preset, self.domain, self.seed, self.style)
+        if self.plain is not None:
+            self.plain.prepare()
         layout.write_domain(self.data_root, *args)
         super().prepare()
 
@@ -88,7 +89,11 @@ class SynthPed(Market1501):
         """See ``Reader.read``; adds times and, for domain P, keypoints and part labels."""
         truth = layout.load_truth(folder)
         rows = {path: row for row, path in enumerate(truth["paths"].tolist())}
-        return {key: self._complete(s, truth, rows) for key, s in super().read(folder).items()}
+        splits = {key: self._complete(s, truth, rows) for key, s in super().read(folder).items()}
+        if self.plain is None:
+            return splits
+        plain = self.plain.splits()
+        return {key: replace(split, originals=plain[key]) for key, split in splits.items()}
 
     def candidates(self) -> list[Path]:
         """Only its own folder."""
@@ -96,8 +101,7 @@ class SynthPed(Market1501):
 
     def _complete(self, split: Split, truth: dict[str, np.ndarray], rows: dict) -> Split:
         index = np.array([rows[path] for path in split.paths])
-        extra: dict = dict(label_key=f"{self.key}/{split.name}", times=truth["seconds"][index])
-        extra["pictures"] = self.pictures
+        extra: dict = dict(pictures=self.pictures, times=truth["seconds"][index])
         if self.domain == "P":
             extra["keypoints"] = truth["joints"][index]
             if split.name == "train":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +31,8 @@ class Market1501(Reader):
         data_root: the folder in which all data sets lie.
         root: the data set's own folder in it.
         train_dir: a folder of style-transferred copies of the training images to train on
-            instead ("bounding_box_train_duke_style"). Their labels are looked up under the
-            originals' key, by base name, since style transfer keeps the geometry.
+            instead ("bounding_box_train_duke_style"), with the base names of their originals,
+            whose labels they have.
         keep_junk: keep identity -1 (bad boxes) in the gallery, where the evaluation ignores it;
             default off, as EANet lists it (15,913 images).
         check_counts: see ``Reader``.
@@ -84,6 +85,9 @@ class Market1501(Reader):
             self._check_styled(folder)
         parts = {"train": self.train_dir, "query": self.query, "gallery": self.gallery}
         splits = {key: self.read_folder(folder, sub, key) for key, sub in parts.items()}
+        if self.train_dir != self.train:
+            originals = self.read_folder(folder, self.train, "train")
+            splits["train"] = replace(splits["train"], originals=originals)
         if (folder / self.boxes).is_dir():
             splits["multi_query"] = self._multi_query(folder, splits["query"])
         return with_times(splits, self.seconds)

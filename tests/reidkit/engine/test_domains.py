@@ -25,3 +25,16 @@ def test_data_to_train_on_alone_names_how_to_train_without_a_test(tmp_path):
         domains.split("source", "query")
     with pytest.raises(UserError, match="no domain 'target'; it has: source"):
         domains.split("target", "train")
+
+
+@pytest.mark.slow
+def test_labels_of_a_style_transferred_copy_are_those_of_its_originals(tmp_path):
+    names = [f"settings.data_root={tmp_path}", "data=synthped_tiny"]
+    domains = Domains(prepare_config("eanet/pap_s_ps_spgan", [*names, "settings.workers=0"]))
+    styled, plain = (domains.split(name, "train") for name in ("source_styled", "source"))
+    copied, own = (domains.labels(split, ["keypoints"]).keypoints for split in (styled, plain))
+    np.testing.assert_array_equal(copied, own)
+    stores = [meta.parent for meta in (tmp_path / "part_labels").rglob("meta.json")]
+    assert stores == [tmp_path / "part_labels" / plain.label_key]
+    part = domains.labels(styled.select([3, 1]), ["keypoints"])
+    np.testing.assert_array_equal(part.keypoints, own[[3, 1]])

@@ -117,13 +117,13 @@ def test_truth_and_files_are_those_of_the_world(root):
         )
 
 
-def test_styled_copy_has_the_names_and_the_label_key_of_the_original(root):
+def test_styled_copy_has_the_names_of_its_originals(root):
     plain, styled = (SynthPed(str(root), "A", "easy", style=s) for s in (None, "B"))
     names = [[i.path for i in plan.plan("easy", "A", style=s)] for s in (None, "B")]
     assert names[0] == names[1] and plain.folder != styled.folder
-    assert styled.key == plain.key and styled.name.endswith("A_style_B")
+    assert styled.plain.folder == plain.folder and styled.name.endswith("A_style_B")
     assert SynthPed(str(root), "A", "easy", style="A").folder == plain.folder
-    assert plain.splits()["train"].label_key == f"{plain.key}/train"
+    assert plain.splits()["train"].label_key == f"{plain.name}/train"
 
 
 def test_a_second_call_does_nothing(root):

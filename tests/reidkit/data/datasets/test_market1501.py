@@ -65,14 +65,16 @@ def test_a_name_without_identity_is_refused(market, write_images, name):
     )
 
 
-def test_style_transferred_training_images_keep_the_label_key(market, write_images):
+def test_style_transferred_training_images_know_their_originals(market, write_images):
     root = market / "market1501"
     names = [p.name for p in (root / "bounding_box_train").glob("0*.jpg")]
     write_images(root / "bounding_box_train_duke_style", names)
     reader = Market1501(str(market), train_dir="bounding_box_train_duke_style")
     train = reader.splits()["train"]
     assert train.paths[0] == "bounding_box_train_duke_style/0002_c1s1_000451_03.jpg"
-    assert train.label_key == "market1501/train" and len(train) == 3
+    assert train.originals.label_key == "market1501/train" and len(train) == 3
+    assert train.originals.paths == Market1501(str(market)).splits()["train"].paths
+    assert train.select([2, 0]).original_rows().tolist() == [2, 0]
     assert reader.describe()[0].endswith(", from bounding_box_train_duke_style")
 
 
