@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
+import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +17,7 @@ from torch import Tensor
 
 from reidkit.bench.evaluation import extra_mb
 from reidkit.bench.table import Row
+from reidkit.gallery import EmbeddingsOnly, Gallery
 from reidkit.plugin import load_plugins
 from reidkit.registry import MATCHERS
 from reidkit.structures import Embedding
@@ -74,8 +78,28 @@ def run(n_query: int = 64, n_gallery: int = 256, times: int = 3) -> list[Row]:
     if device.type == "cpu" and has_bf16_units():
         sizes = max(1, n_query // 4), 16 * n_gallery  # so many that comparing again is little
         rows.append(_bfloat16(rate["plain"], matcher, *sizes))
+    if device.type == "cpu":
+        rows.append(_gallery(matcher, query, gallery, times))
     _shortlists(matcher, query, gallery)
     return rows
+
+
+def _gallery(matcher: Any, query: Embedding, images: Embedding, times: int) -> Row:
+    """A search in a gallery of maps on the disk, against comparing the maps in memory alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        people = Gallery(Path(folder) / "gallery", EmbeddingsOnly("bench", matcher))
+        people.enrol([f"p{row}" for row in range(len(images))], images, model="bench")
+        works = {
+            "matcher": lambda: matcher(query, images).topk(10, largest=False),
+            "gallery": lambda: people.search(query, 10, model="bench"),
+        }
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # nothing is calibrated
+            seconds = _seconds(works, times, torch.device("cpu"))
+    pairs = len(query) * len(images)
+    rate = {name: pairs / value for name, value in seconds.items()}
+    name = f"search in a gallery of maps, {len(query)} x {len(images)}"
+    return Row(name, "its matcher in memory", rate["matcher"], rate["gallery"], "pairs/s")
 
 
 def _bfloat16(plain_rate: float, matcher: Any, n_query: int, n_gallery: int) -> Row:
