@@ -14,6 +14,8 @@ from reidkit.errors import UserError
 TASKS = {
     "data": "decoding and resizing against PIL + torchvision",
     "train": "the training step against a plain float32 loop",
+    "rendering": "SynthPed's crops a second of a core",
+    "commands": "memory and CPU seconds of whole commands; training on a busy machine",
     "labels": "part labels against a loop of mmpose.apis.inference_topdown",
     "gallery": "searching a gallery against vector libraries",
     "growth": "time and memory at 1x, 4x and 16x of a size",
