@@ -80,3 +80,34 @@ def browser():
     driver.set_page_load_timeout(300)
     yield driver
     driver.quit()
+
+
+@pytest.fixture(scope="session")
+def show(browser) -> Callable[..., None]:
+    """``show(address, width, scheme)``: open a page."""
+
+    def opened(address: str, width: int = 1280, scheme: str = "light") -> None:
+        size = dict(width=width, height=900, deviceScaleFactor=1, mobile=width < 500)
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        media = dict(features=[dict(name="prefers-color-scheme", value=scheme)])
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+        browser.get(address)
+
+    return opened
+
+
+@pytest.fixture(scope="session")
+def problems(browser, axe, show) -> Callable[..., list[str]]:
+    """``problems(address, width, scheme)``: rules of axe-core that a page breaks, and overflow."""
+
+    def found(address: str, width: int, scheme: str = "light") -> list[str]:
+        show(address, width, scheme)
+        browser.execute_script(axe)
+        broken = browser.execute_async_script(
+            "axe.run().then(r => arguments[arguments.length - 1](r.violations))"
+        )
+        texts = [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in broken]
+        across = browser.execute_script("return document.documentElement.scrollWidth")
+        return texts + [f"{across} pixels wide at {width}"] * (across > width)
+
+    return found

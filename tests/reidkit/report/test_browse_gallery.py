@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import Thread
+
 import cv2
 import numpy as np
 import pytest
@@ -109,3 +111,14 @@ def test_the_command_knows_a_gallery(people, monkeypatch, capsys):
         assert text in capsys.readouterr().err
     assert main(["browse", str(people.folder.parent), "--model", "x"]) == 2
     assert "--model is for a gallery" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [360, 1280])
+def test_no_rule_of_accessibility_is_broken(people, problems, width):
+    with Server(gallery_catalogue(people.folder, ColourModel())) as server:
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        base = f"http://127.0.0.1:{server.server_port}/{server.token}/"
+        for page in ("", "like?number=0", "?identity=ben%20%26%20co"):
+            assert problems(base + page, width) == []
+        server.shutdown()

@@ -148,3 +148,13 @@ def test_doctor_lists_labels_that_look_wrong(run_folder, tiny_data, tmp_path, ca
 
     path = SynthPed(str(tiny_data), domain="B", preset="tiny").splits()["query"].paths[2]
     assert read_corrections(table) == [Correction(1001, 1004, "query", path)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [360, 1280])
+def test_no_rule_of_accessibility_is_broken(server, problems, width):
+    base = f"http://127.0.0.1:{server.server_port}/{server.token}/"
+    one = server.catalogue.entry(0)
+    for page in ("", "like?number=3", f"?identity={one.identity}&split={one.split}"):
+        assert problems(base + page, width) == []
+    assert problems(base, width, "dark") == []
