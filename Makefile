@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # on a machine that has the packages and cannot set up, whatever python3 is there is used
 GPU_PY = $(if $(wildcard $(PY)),$(PY),$(PYTHON))
 
-.PHONY: train test check bench peers peers-lock gpu docs site browser setup weights lock release clean
+.PHONY: train test check bench peers peers-lock ray ray-lock gpu docs site browser setup weights lock release clean
 .DEFAULT_GOAL := train
 
 train: setup
@@ -41,6 +41,18 @@ peers-lock: setup
 	$(VENV)/bin/uv pip compile requirements/peers.in --override requirements/peers_overrides.txt \
 	  --python-version 3.11 --no-annotate --no-emit-index-url \
 	  --custom-compile-command "make peers-lock" -o requirements/peers.txt
+
+# the locked packages and Ray beside them, in an environment of their own, for the tests that need Ray:
+# OMP_NUM_THREADS=1 .ray/bin/python -m pytest tests/reidkit/engine/extraction/test_ray.py
+ray: setup
+	$(PYTHON) -m venv .ray
+	VIRTUAL_ENV=.ray $(VENV)/bin/uv pip install --no-deps -r requirements/lock.txt -r requirements/ray.txt
+	VIRTUAL_ENV=.ray $(VENV)/bin/uv pip install --no-deps --no-build-isolation -e .
+
+ray-lock: setup
+	$(VENV)/bin/uv pip compile requirements/ray.in -c requirements/lock.txt --universal \
+	  --python-version 3.11 --no-annotate --no-emit-index-url --custom-compile-command "make ray-lock" \
+	  -o requirements/ray.txt
 
 gpu:
 	$(GPU_PY) tools/gpu.py $(ARGS)

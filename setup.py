@@ -60,6 +60,7 @@ EXTRAS = {
         "prometheus-client",
         "limits>=4",
     ],
+    "ray": ["ray[data]>=2.60", "pyarrow"],
     "milvus": ["pymilvus>=2.6", "milvus-lite>=3"],
     "quality": ["torchmetrics>=1.4", "torch-fidelity"],
 }

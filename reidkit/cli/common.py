@@ -145,7 +145,10 @@ def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     overrides: list[str] = []
     others: list[str] = []
     for argument in arguments:
-        is_override = argument.startswith("~") or (not argument.startswith("-") and "=" in argument)
+        key, equals, _ = argument.partition("=")  # a path or address may have one, too
+        is_override = argument.startswith("~") or bool(
+            equals and key[0:1] != "-" and "/" not in key
+        )
         (overrides if is_override else others).append(argument)
     return overrides, others
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import warnings
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from reidkit.cli.common import parser, split_overrides, take_weights
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 EXAMPLES = """examples:
   python tools/gallery.py enrol people RUN --id anna a1.jpg a2.jpg --source "signed 3 May"
   python tools/gallery.py enrol people osnet_x0_25 weights=FILE --folders crops     one folder each
+  python tools/gallery.py enrol people RUN --extraction vectors    of: extract RUN --images crops
   python tools/gallery.py search people RUN unknown.jpg --fpir 0.01
   python tools/gallery.py calibrate people RUN --folders known    people the model has not seen
   python tools/gallery.py erase people anna
@@ -71,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
 
     option = add("enrol", _enrol, "add images of people; the gallery is made if missing", True)
     _images(option)
+    option("--extraction", type=Path, help="embeddings of: reidkit extract MODEL --images")
     option("--id", help="who the images show")
     option("--camera", type=int, help="number of the camera, from 0")
     option("--source", default="", help="where they come from, why they may be kept")
@@ -124,12 +126,36 @@ def _crops(args: argparse.Namespace) -> tuple[list[str], list[str]]:
 
 
 def _enrol(gallery: Gallery, args: argparse.Namespace) -> None:
-    files, names = _crops(args)
-    if "" in names:
-        raise UserError("whom do the images show? --id NAME, or --folders")
     more = dict(source=args.source, retention_days=args.retention_days)
-    count = gallery.enrol(names, files, args.camera, **more)
+    if args.extraction is not None:
+        count = _enrol_extraction(gallery, args, more)
+    else:
+        files, names = _crops(args)
+        if "" in names:
+            raise UserError("whom do the images show? --id NAME, or --folders")
+        count = gallery.enrol(names, files, args.camera, **more)
     print(f"{gallery.folder}: {count} images enrolled, {len(gallery.identities)} people")
+
+
+def _enrol_extraction(gallery: Gallery, args: argparse.Namespace, more: dict[str, Any]) -> int:
+    """Enrol embeddings by the identities of their source, else by the folders of the images."""
+    from reidkit.evaluation.io.extraction import Extraction
+
+    if args.images or args.folders:
+        raise UserError("--extraction takes the place of images and --folders; leave these out")
+    extraction = Extraction(args.extraction)
+    part = extraction.whole()
+    names = [
+        args.id or identity or PurePosixPath(file).parent.name
+        for identity, file in zip(part.identities, part.files, strict=True)
+    ]
+    lost = next((file for file, name in zip(part.files, names, strict=True) if not name), None)
+    if lost is not None:
+        raise UserError(f"{lost}: whom does it show? its source gives no identity; --id NAME")
+    cameras = args.camera if None in part.cameras else part.cameras
+    times = None if None in part.times else part.times
+    return gallery.enrol(names, part.embedding, cameras, times, model=extraction.plan.model,
+                         paths=part.files, **more)  # fmt: skip
 
 
 def _search(gallery: Gallery, args: argparse.Namespace) -> None:

@@ -14,7 +14,7 @@ from reidkit.data.decode import decode_rgb, load_into, read_bytes, resize_into
 from reidkit.data.orientation import TAG, upright
 from reidkit.errors import WRONG_CONTENT
 
-Given = str | os.PathLike[str] | Image.Image | np.ndarray
+Given = str | os.PathLike[str] | bytes | Image.Image | np.ndarray
 _ADVICE = "look at its path and permissions"
 DEEP = ("I", "F")  # PIL's modes of more than 8 bits begin so
 
@@ -47,15 +47,33 @@ class File:
         return load_into(out, read_bytes(self.address, _ADVICE), self.address, resize)
 
 
-Crop = Pixels | File
+@dataclass(frozen=True)
+class Encoded:
+    """A crop as the bytes of an image file, with a name for messages."""
+
+    data: bytes
+    name: str
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """As ``File.pixels``."""
+        return decode_rgb(self.data, self.name)
+
+    def into(self, out: np.ndarray, resize: str) -> tuple[int, int]:
+        """As ``File.into``."""
+        return load_into(out, self.data, self.name, resize)
+
+
+Crop = Pixels | File | Encoded
 
 
 def as_crops(images: Given | Sequence[Given], boxes: Any = None) -> list[Crop]:
     """The crops that an argument stands for; files are not read yet.
 
     Args:
-        images: one image or a list of them, each a path, a PIL image or an (H, W, 3) uint8 RGB
-            array; or an (N, H, W, 3) array. With ``boxes`` one image, the frame.
+        images: one image or a list of them, each a path, the bytes of an image file, a PIL image or
+            an (H, W, 3) uint8 RGB array; or an (N, H, W, 3) array. With ``boxes`` one image, the
+            frame.
         boxes: x1, y1, x2, y2 in pixels of the frame (x2 and y2 exclusive), one row per crop;
             rounded to whole pixels and clipped to the frame. Or what has such as its ``xyxy``:
             ``Detections`` of supervision, ``Boxes`` of ultralytics.
@@ -74,7 +92,7 @@ def as_crops(images: Given | Sequence[Given], boxes: Any = None) -> list[Crop]:
         return _cut(images, boxes)
     if isinstance(images, np.ndarray):
         images = [images] if images.ndim != 4 else list(images)
-    elif isinstance(images, (str, os.PathLike, Image.Image)):
+    elif isinstance(images, (str, os.PathLike, bytes, Image.Image)):
         images = [images]
     elif not isinstance(images, (list, tuple)):
         raise TypeError(f"expected an image or a list of images, {_hint(images)}")
@@ -86,6 +104,8 @@ def as_crops(images: Given | Sequence[Given], boxes: Any = None) -> list[Crop]:
 def _crop(image: Any, name: str) -> Crop:
     if isinstance(image, (str, os.PathLike)):
         return File(os.fspath(image))
+    if isinstance(image, bytes):
+        return Encoded(image, name)
     return Pixels(_from_pil(image, name) if isinstance(image, Image.Image) else _array(image, name))
 
 
@@ -109,7 +129,7 @@ def _array(image: Any, name: str) -> np.ndarray:
         TypeError: no array.
     """
     if not isinstance(image, np.ndarray):
-        raise TypeError(f"{name}: expected a path, a PIL image or an array, {_hint(image)}")
+        raise TypeError(f"{name}: expected a path, bytes, a PIL image or an array, {_hint(image)}")
     grey = image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 1)
     if image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8:
         return _not_empty(np.ascontiguousarray(image), name)

@@ -25,6 +25,7 @@ class Extractor:
         model: the run folder, of which nothing is executed, or a network (``open_model``).
         overrides: of its config, as on the command line.
         weights: file of a network.
+        launcher: "none", or as ``start_processes`` for several processes.
 
     Example:
         >>> extractor = Extractor("runs/eanet-pcb-synthped-quick-s0")  # doctest: +SKIP
@@ -37,8 +38,9 @@ class Extractor:
         model: str | Path,
         overrides: Sequence[str] = (),
         weights: str | Path | None = None,
+        launcher: str = "none",
     ):
-        self.run = open_model(model, overrides, weights)
+        self.run = open_model(model, overrides, weights, launcher)
         self.cfg, self.model, self.matcher = self.run.cfg, self.run.model, self.run.model.matcher
 
     @cached_property
@@ -73,10 +75,10 @@ class Extractor:
         Files are read, and crops resized, batch by batch.
 
         Args:
-            images: one crop or a list of them, each a path, a PIL image or an (H, W, 3) uint8 RGB
-                array of any size; or an (N, H, W, 3) array. They are resized as in the run's test
-                (``input.resize``), and files are decoded as there. OpenCV's arrays are BGR:
-                ``image[..., ::-1]`` is RGB.
+            images: one crop or a list of them, each a path, the bytes of an image file, a PIL
+                image or an (H, W, 3) uint8 RGB array of any size; or an (N, H, W, 3) array. They
+                are resized as in the run's test (``input.resize``), and files are decoded as there.
+                OpenCV's arrays are BGR: ``image[..., ::-1]`` is RGB.
             batch_size: crops in one forward pass, >= 1.
             cameras: of the images, for models that use them; one number is that of all.
             boxes: x1, y1, x2, y2 of each crop in pixels, (N, 4); ``images`` is then one frame, out

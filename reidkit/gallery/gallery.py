@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
@@ -97,6 +97,7 @@ class Gallery(OpenedGallery):
         tracklets: ArrayLike | None = None,
         model: str | None = None,
         batch_size: int = 64,
+        paths: Sequence[str] | None = None,
     ) -> int:
         """Add images of people; all of them count when this returns.
 
@@ -108,7 +109,7 @@ class Gallery(OpenedGallery):
             source: where the images come from, and why they may be kept, for people.
             retention_days: for which these images are kept; None: as the gallery says.
             tracklets: (N,) names of tracklets: crops of one are joined into one embedding.
-            model: fingerprint of the model that an `Embedding` comes from.
+            model, paths: fingerprint of the model that an `Embedding` comes from; (N,) its images.
             batch_size: crops in one forward pass.
 
         Returns:
@@ -123,7 +124,7 @@ class Gallery(OpenedGallery):
         days = self.snapshot.manifest.retention_days if retention_days is None else retention_days
         now = self.clock()
         stay = Stay(source, now, np.inf if days is None else now + days * DAY)
-        rows = images_of(embedding, ids, crops, cameras, times, stay)
+        rows = images_of(embedding, ids, paths or crops, cameras, times, stay)
         if tracklets is not None:
             rows = of_tracklets(rows, *joined(embedding, tracklets), tracklets)
         with self._writer() as work:
@@ -238,8 +239,7 @@ class Gallery(OpenedGallery):
             fpir: share of searches for absent people that may answer someone, in (0, 1).
             threshold: distance up to which someone is answered, instead.
             tracklets: (N,) names of tracklets: one answer for each, in the order of first crops.
-            model: fingerprint of the model that an `Embedding` comes from.
-            batch_size: crops in one forward pass.
+            model, batch_size: as for ``enrol``.
             note: for the log: who asks, and why.
 
         Raises:

@@ -1,4 +1,6 @@
-"""Features from anywhere as a test set: .npz, .npy or .parquet, labels inside or in a table beside.
+"""Features from anywhere as a test set, with labels inside or in a table beside.
+
+Of .npz, .npy, .parquet, or an extraction (``reidkit extract --images``).
 
 One list of images with a column ``split`` ("query", "gallery", also "both") or ``is_query`` and
 ``is_gallery``; or, in .npz, two: arrays ``query_features``, ``gallery_features`` with
@@ -30,6 +32,7 @@ from reidkit.data.tables.columns import (
 )
 from reidkit.data.tables.read import read_table
 from reidkit.errors import UserError
+from reidkit.evaluation.io.extraction import FILE, Extraction
 from reidkit.evaluation.io.join import join
 from reidkit.evaluation.io.store import TestSet, read_store
 from reidkit.evaluation.io.vectors import read_distances, read_embedding
@@ -48,7 +51,7 @@ def read_features(
     junk: str | int | None = None,
     distractor: str | int | None = None,
 ) -> TestSet:
-    """A test set from a feature store, .npz, .npy or .parquet.
+    """A test set from a feature store, an extraction, .npz, .npy or .parquet.
 
     Every identity is a person's, 0 and names among them; only what ``junk`` and ``distractor`` name
     is none. A feature store has marks of its own.
@@ -70,16 +73,13 @@ def read_features(
             value that cannot be.
     """
     path = Path(path)
-    if path.is_dir():
+    extraction = Extraction(path) if (path / FILE).is_file() else None
+    if extraction is None and path.is_dir():
         if labels is not None or junk is not None or distractor is not None:
             extra = labels or "--junk and --distractor"
             raise UserError(f"{path}: a feature store has its labels inside; leave {extra} out")
         return read_store(path)
-    if path.suffix not in (".npz", ".npy", ".parquet"):
-        raise UserError(f"{path}: features are read from .npz, .npy, .parquet or a feature store")
-    if not path.is_file():
-        raise UserError(f"{path}: no such file or feature store")
-    raw = read_table(path) if path.suffix == ".parquet" else read_arrays(path)
+    raw = _raw(path) if extraction is None else extraction.columns()
     columns, notes = meanings(raw, str(path)), list[str]()
     two_lists = "distances" in columns or any(f"{s}_features" in columns for s in SIDES)
     if labels is not None:
@@ -94,7 +94,20 @@ def read_features(
     where, marks = str(labels or path), (junk, distractor)
     test = _two_lists(path, columns, marks) if two_lists else _one_list(path, columns, where, marks)
     test.meta["notes"] = notes + test.meta["notes"]
+    if extraction is not None:
+        test.meta["matcher"] = extraction.plan.matcher
     return test
+
+
+def _raw(path: Path) -> Mapping[str, Any]:
+    """The columns of a file of features."""
+    if path.suffix not in (".npz", ".npy", ".parquet"):
+        raise UserError(
+            f"{path}: features are read from .npz, .npy, .parquet, a feature store or an extraction"
+        )
+    if not path.is_file():
+        raise UserError(f"{path}: no such file or feature store")
+    return read_table(path) if path.suffix == ".parquet" else read_arrays(path)
 
 
 def _two_lists(path: Path, columns: Mapping[str, Column], marks: Marks) -> TestSet:

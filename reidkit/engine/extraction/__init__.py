@@ -1,0 +1,1 @@
+"""Embeddings of images by the million, shard by shard, in this process or by Ray."""
