@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -94,8 +95,10 @@ def _check(args: argparse.Namespace) -> None:
         from reidkit.engine.extraction.ray_data import ray_package
 
         ray_package()
-        if args.launcher not in ("auto", "none"):
-            raise UserError("--engine ray starts its own processes; leave --launcher out")
+        if args.launcher not in ("auto", "none") or int(os.environ.get("WORLD_SIZE", 1)) > 1:
+            raise UserError(
+                "--engine ray starts its own processes: leave --launcher and torchrun out"
+            )
 
 
 def _here(extractor: Extractor, shards: Sequence[Shard], task: Task) -> None:

@@ -152,8 +152,8 @@ def _enrol_extraction(gallery: Gallery, args: argparse.Namespace, more: dict[str
     lost = next((file for file, name in zip(part.files, names, strict=True) if not name), None)
     if lost is not None:
         raise UserError(f"{lost}: whom does it show? its source gives no identity; --id NAME")
-    cameras = args.camera if None in part.cameras else part.cameras
-    times = None if None in part.times else part.times
+    cameras: Any = args.camera if None in part.cameras else part.cameras
+    times: Any = None if None in part.times else part.times
     return gallery.enrol(names, part.embedding, cameras, times, model=extraction.plan.model,
                          paths=part.files, **more)  # fmt: skip
 

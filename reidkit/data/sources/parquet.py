@@ -25,14 +25,18 @@ def rows(file: IO[bytes], address: str, column: str | None, step: int) -> Iterat
         step: rows read at a time.
 
     Raises:
-        UserError: no such column.
+        UserError: no such column, or several that might be meant.
         pyarrow.ArrowException, OSError: damage.
     """
     import pyarrow.parquet
 
     table = pyarrow.parquet.ParquetFile(file)
     schema = table.schema_arrow
-    chosen = _column(schema, address, column)
+    holds = [field.name for field in schema if _is_image(field.type)]
+    if not holds:  # a table of labels, say, beside images
+        yield Record(address, problem="no column of it holds bytes")
+        return
+    chosen = _column(holds, address, column)
     known = meanings({name: name for name in schema.names if name != chosen}, address)
     wanted = {label: known[label].values for label in LABELS if label in known}
     number = 0
@@ -47,22 +51,20 @@ def rows(file: IO[bytes], address: str, column: str | None, step: int) -> Iterat
             number += 1
 
 
-def _column(schema: Any, address: str, column: str | None) -> str:
-    """The column of the images.
+def _column(holds: Sequence[str], address: str, column: str | None) -> str:
+    """The column of the images, among those that hold bytes.
 
     Raises:
-        UserError: there is none, or several might be meant.
+        UserError: it is not there, or several might be meant.
     """
-    holds = [field.name for field in schema if _is_image(field.type)]
     named: Sequence[str] = [name for name in COLUMNS if name in holds] or holds
     if column is None and (len(holds) == 1 or named is not holds):
         return named[0]
     if column in holds:
         return str(column)
-    why = "no column of images" if column is None else f"no column {column!r} that holds bytes"
-    if column is None and holds:
-        why = "several columns hold bytes"
-    raise UserError(f"{address}: {why}; --column names one of: {', '.join(holds) or 'none'}")
+    several = "several columns hold bytes"
+    why = several if column is None else f"no column {column!r} that holds bytes"
+    raise UserError(f"{address}: {why}; --column names one of: {', '.join(holds)}")
 
 
 def _is_image(kind: Any) -> bool:

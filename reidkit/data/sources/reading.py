@@ -31,7 +31,7 @@ def read_shard(shard: Shard, column: str | None = None, step: int = 64) -> Itera
         step: images at a time, >= 1.
 
     Raises:
-        UserError: a Parquet file without a column of images.
+        UserError: a Parquet file without the column, or with several that might be meant.
 
     Example:
         >>> import tempfile

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import tarfile
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from reidkit.data.sources.listing import IMAGES
 from reidkit.data.sources.records import MOST_BYTES, Record, record, too_large
@@ -30,16 +30,16 @@ class _Header(tarfile.TarInfo):
     """Headers of a tar, of which a missing or damaged one is an error, and not the end."""
 
     @classmethod
-    def fromtarfile(cls, tar: tarfile.TarFile) -> tarfile.TarInfo:
+    def fromtarfile(cls, tar: tarfile.TarFile) -> Self:
         try:
             return super().fromtarfile(tar)
-        except tarfile.EOFHeaderError:  # the end, as it is written
-            raise
         except tarfile.HeaderError as error:
+            if isinstance(error, tarfile.EOFHeaderError):  # type: ignore[attr-defined]
+                raise  # the end, as it is written
             raise tarfile.ReadError(f"it is cut off or damaged: {error}") from None
 
     @classmethod
-    def frombuf(cls, buf: bytes, encoding: str, errors: str) -> Any:
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         header = super().frombuf(buf, encoding, errors)
         if header.type in EXTENDED and header.size > MOST_LABELS:
             raise tarfile.ReadError(f"a header of {header.size:,} bytes")
@@ -59,7 +59,7 @@ def samples(file: IO[bytes], address: str) -> Iterator[Record]:
     key, parts = "", dict[str, Any]()
     with tarfile.open(fileobj=file, mode="r|*", tarinfo=_Header) as tar:
         for member in tar:
-            tar.members = []  # which would grow with the tar
+            tar.members = []  # type: ignore[attr-defined]  # which would grow with the tar
             folder, slash, name = member.name.rpartition("/")
             stem, ending = name.partition(".")[0], _ending(member.name)
             known = ending.endswith(IMAGES + LABELS) and not name.startswith(".")

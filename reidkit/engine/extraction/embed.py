@@ -47,7 +47,7 @@ def embed_shard(extractor: Extractor, shard: Shard, task: Task) -> Finish:
         task: see `Task`.
 
     Raises:
-        UserError: a Parquet file without a column of images; a disk that is full.
+        UserError: a Parquet file without the column; a disk that is full.
     """
     records: list[Record] = []
     parts: list[Embedding] = []

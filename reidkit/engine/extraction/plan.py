@@ -87,8 +87,9 @@ def finish(folder: Path, plan: Plan) -> Total:
     if len(finishes) < len(found):
         lost = len(found) - len(finishes)
         raise UserError(f"{folder}: {lost} of {len(found)} shards are missing; extract again")
+    kept = set(plan.shards)
     for file in (folder / SHARDS).iterdir():
-        if file.name.partition(".")[0] not in plan.shards and not file.name.startswith("."):
+        if file.suffix in (".json", ".parquet") and file.stem not in kept:
             file.unlink()
     bad = write_bad(folder, finishes)
     images = sum(one.images for one in finishes)

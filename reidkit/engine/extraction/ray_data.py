@@ -19,12 +19,15 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from reidkit.data.sources import Shard
 from reidkit.engine.extraction.embed import Task, embed_shard
+from reidkit.engine.extractor import Extractor
 from reidkit.errors import UserError
 from reidkit.utils.progress import track
+from reidkit.utils.trouble import machine_error
 
 ADDRESS = "RAY_ADDRESS"  # of a cluster that runs already; ray's own name
 OBJECT_STORE = 100_000_000  # bytes, of a Ray that is started here: counts alone pass through it
@@ -64,26 +67,43 @@ class ShardEmbedder:
     Args:
         opening: of the model.
         task: see `Task`.
-
-    Raises:
-        UserError: another model than the one that the extraction is of.
     """
 
     def __init__(self, opening: Opening, task: Task):
-        from reidkit.engine.extractor import Extractor
+        self.opening, self.task = opening, task
 
-        self.task = task
-        self.extractor = Extractor(opening.model, opening.overrides, opening.weights)
-        if self.extractor.fingerprint != opening.fingerprint:
+    @cached_property
+    def extractor(self) -> Extractor:
+        """The model, opened for the first shard.
+
+        Raises:
+            UserError: another model than the one that the extraction is of.
+        """
+        opening = self.opening
+        extractor = Extractor(opening.model, opening.overrides, opening.weights)
+        if extractor.fingerprint != opening.fingerprint:
             raise UserError(
                 f"{opening.model}: is another model on {os.uname().nodename} than where the "
                 "command was typed; put the same files at the same place on every machine"
             )
+        return extractor
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Embed the shards of a batch; gives their numbers of images."""
-        shards = [Shard.from_json(str(text)) for text in batch["shard"]]
-        return {"images": [embed_shard(self.extractor, one, self.task).images for one in shards]}
+        """Embed the shards of a batch; gives of each what ended it, nothing if it is finished.
+
+        As text, since Ray would try again, and hand an exception on without its kind.
+        """
+        return {"problem": [self._problem(str(text)) for text in batch["shard"]]}
+
+    def _problem(self, shard: str) -> str:
+        try:
+            embed_shard(self.extractor, Shard.from_json(shard), self.task)
+        except Exception as error:
+            known = machine_error(error)
+            if known is None:
+                raise
+            return str(known)
+        return ""
 
 
 def embed_by_ray(shards: Sequence[Shard], opening: Opening, task: Task, pool: Pool) -> None:
@@ -95,7 +115,8 @@ def embed_by_ray(shards: Sequence[Shard], opening: Opening, task: Task, pool: Po
         pool: the actors.
 
     Raises:
-        UserError: Ray is not installed, has no room for the actors, or an actor met a problem.
+        UserError: Ray is not installed, has no room for the actors, or lost them for good; what
+            ends ``embed_shard``.
     """
     ray = ray_package()
     rows = [{"shard": shard.to_json()} for shard in shards]
@@ -110,10 +131,13 @@ def embed_by_ray(shards: Sequence[Shard], opening: Opening, task: Task, pool: Po
             num_gpus=pool.gpus or None,
         )
         try:
-            for _ in track(embedded.iter_rows(), len(rows), "embedding", unit="shards"):
-                pass
+            for row in track(embedded.iter_rows(), len(rows), "embedding", unit="shards"):
+                if row["problem"]:
+                    raise UserError(row["problem"])
         except ray.exceptions.RayError as error:
-            raise UserError(_words(error)) from None
+            if isinstance(error, (ray.exceptions.RayTaskError, ray.exceptions.UserCodeException)):
+                raise  # a fault of this program, with its traceback
+            raise UserError(f"Ray: {str(error).strip() or type(error).__name__}") from None
 
 
 def ray_package() -> Any:
@@ -165,14 +189,3 @@ def _refuse_too_many(ray: Any, pool: Pool) -> None:
                 f"Ray has {there.get(name, 0.0):g} {name}s, {pool.actors} actors want {wanted:g}; "
                 "ask for fewer with --actors and --actor-gpus"
             )
-
-
-def _words(error: BaseException) -> str:
-    """What happened in an actor, without Ray's traceback."""
-    cause: BaseException = error
-    while (inner := getattr(cause, "cause", None) or cause.__cause__) is not None:
-        cause = inner
-    if isinstance(cause, UserError):
-        return str(cause)
-    last = str(cause).strip().splitlines()[-1:] or [""]
-    return f"Ray: {type(cause).__name__}: {last[0]}"

@@ -240,7 +240,9 @@ class Extraction:
                 f"{self.folder}: holds feature maps, which are evaluated from a feature store: "
                 "reidkit extract without --images"
             )
-        labels = dict(identity=part.identities, camera=part.cameras, time=part.times)
+        labels: dict[str, list[Any]] = dict(
+            identity=part.identities, camera=part.cameras, time=part.times
+        )
         known = {name: values for name, values in labels.items() if None not in values}
         arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
         return dict(file=part.files, features=arrays.pop("vectors"), **arrays, **known)
@@ -270,7 +272,8 @@ def read_part(file: Path, images: int) -> Part:
         labels = [table[name].to_pylist() for name in ("file", "identity", "camera", "time")]
         if any(len(values) != images for values in labels):
             raise ValueError(f"{table.num_rows} rows for {images} images")
-        return Part(*labels, Embedding(**tensors))
+        files, identities, cameras, times = labels
+        return Part(files, identities, cameras, times, Embedding(**tensors))
     except (*DAMAGE, *WRONG_CONTENT) as error:
         raise UserError(
             f"{file}: missing or damaged ({error}); remove the .json beside it and extract again"

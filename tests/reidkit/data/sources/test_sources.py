@@ -120,6 +120,8 @@ def test_columns_of_parquet(memory):
     for column, words in ((None, "several columns hold bytes"), ("z", "no column 'z'")):
         with pytest.raises(UserError, match=f"{words}.*--column names one of: x, y"):
             read(two, column=column)
+    (table,) = read(memory({"a.parquet": parquet({"file": ["a.png"], "pid": [1]})}))
+    assert table.problem == "no column of it holds bytes" and not table.again
     (damaged,) = read(memory({"a.parquet": b"PAR1 no"}))
     assert "damaged" in damaged.problem and damaged.again
 
