@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
+import tarfile
 
 import pytest
 
@@ -94,13 +96,26 @@ def test_a_strangers_tar_is_never_executed_and_what_is_odd_is_said(memory, tmp_p
     assert not any(one.again for one in records)
 
 
-@pytest.mark.parametrize("cut", [1600, 1024, 3584])
+@pytest.mark.parametrize("cut", [1600, 3072, 3584])  # a header, between two, contents
 def test_a_tar_that_is_cut_off_is_said_after_what_it_holds(memory, cut):
     whole = tar({f"{number}.png": image(number) for number in range(3)})
-    assert len(image(0)) < 1024
+    assert all(512 < len(image(number)) <= 1024 for number in range(3))
     *good, last = read(memory({"a.tar": whole[:cut]}))
     assert "damaged or not reached" in last.problem and last.again
     assert [one.data for one in good] == [image(number) for number in range(len(good))]
+
+
+def test_links_of_a_tar_lead_nowhere_and_large_members_are_not_read(memory, monkeypatch):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as file:
+        for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE):
+            info = tarfile.TarInfo(f"{kind.decode()}.png")
+            info.type, info.linkname = kind, "/etc/hostname"
+            file.addfile(info)
+    assert read(memory({"a.tar": out.getvalue()})) == []
+    monkeypatch.setattr("reidkit.data.sources.tars.MOST_BYTES", 600)
+    (large,) = read(memory({"a.tar": tar({"a.png": image(0)})}))
+    assert "bytes; at most" in large.problem and not large.again
 
 
 def test_headers_of_a_tar_have_a_limit(memory):
