@@ -171,7 +171,7 @@ def _cluster(ray: Any, pool: Pool) -> Iterator[None]:
         ray.init(**options)
     except Exception as error:  # Ray raises plain ones
         where = os.environ.get(ADDRESS) or "on this machine"
-        raise UserError(f"Ray {where}: did not start or answer ({error})") from None
+        raise UserError(f"Ray {where}: did not start or answer; try again ({error})") from None
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     ray.data.DataContext.get_current().enable_progress_bars = False
     try:

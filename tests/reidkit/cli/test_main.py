@@ -81,6 +81,8 @@ def test_other_errors_pass_and_interrupts_are_short(capsys):
 def test_split_overrides_keeps_options_with_equals():
     overrides, others = split_overrides(["a.py", "--work-dir=x", "~b", "c=1=2", "-v", "+d=1"])
     assert (overrides, others) == (["~b", "c=1=2", "+d=1"], ["a.py", "--work-dir=x", "-v"])
+    address = "s3://bucket/day=1/a.tar"
+    assert split_overrides([address, "a.b=c/d"]) == (["a.b=c/d"], [address])
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ def test_one_image_or_many(tmp_path):
     path = tmp_path / "a.png"
     cv2.imwrite(str(path), CROP[..., ::-1])
     assert equal(CROP, CROP) and equal(str(path), CROP) and equal(Path(path), CROP)
+    assert equal(path.read_bytes(), CROP) and equal([path.read_bytes(), CROP], CROP, CROP)
     assert equal(Image.fromarray(CROP), CROP)
     assert equal([path, Image.fromarray(CROP), CROP], CROP, CROP, CROP)
     assert equal((CROP, CROP[:50]), CROP, CROP[:50])
