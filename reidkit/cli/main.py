@@ -15,7 +15,7 @@ COMMANDS = {
     "demo": "see that this installation works, from pixels to report",
     "train": "train a method and test it",
     "test": "test a run again from its folder",
-    "extract": "embeddings of a run's test sets into a feature store",
+    "extract": "embeddings of test sets, or of any images, kept in files",
     "export": "a model as a file that other programs run (ONNX, OpenVINO)",
     "save": "a model as a folder of data, with its card",
     "push": "send a saved model to a hub",

@@ -6,10 +6,10 @@ that no image and no embedding travels through Ray's object store, and the files
 engine without Ray.
 
 Libraries: ``ray.data.from_items`` and ``map_batches`` with an actor pool. ``read_images``,
-``read_parquet`` and ``read_webdataset`` were looked at: each has rows of its own, the last two
-decode what is in them (pickles among it), and blocks are cut by size, so that no shard would be
-written as a whole. Ray's own checkpoints of rows (``CheckpointConfig``) know nothing of the other
-engine.
+``read_parquet`` and ``read_webdataset`` were looked at: each has rows of its own, blocks are cut by
+size, so that no shard would be written as a whole, and an image that cannot be decoded, or a pickle
+in a tar (which Ray 2.60 refuses), ends the job. Ray's own checkpoints of rows
+(``CheckpointConfig``) know nothing of the other engine.
 """
 
 from __future__ import annotations
