@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from zipfile import BadZipFile
 
 import cv2
 import numpy as np
 
+from reidkit.errors import WRONG_CONTENT
 from reidkit.synthped import plan as pl
 from reidkit.synthped.world import Crop, render
 from reidkit.utils.io import atomic_write
@@ -58,8 +60,17 @@ def _shard_file(folder: Path, number: int) -> Path:
 
 
 def _shard_done(folder: Path, number: int, items: list[pl.Item]) -> bool:
+    """Whether its truth is there, and all files with their sizes: a power cut may empty them."""
+    try:
+        with np.load(_shard_file(folder, number)) as shard:
+            return bool(np.array_equal(shard["sizes"], _sizes(folder, items)))
+    except (*WRONG_CONTENT, OSError, BadZipFile):
+        return False
+
+
+def _sizes(folder: Path, items: list[pl.Item]) -> np.ndarray:
     files = [*(item.path for item in items), *part_labels(items)]
-    return _shard_file(folder, number).exists() and all((folder / f).exists() for f in files)
+    return np.array([(folder / file).stat().st_size for file in files], np.int64)
 
 
 def _run(tasks: list, workers: int) -> Iterator[None]:
@@ -101,7 +112,7 @@ def _render_shard(task: tuple[Path, int, list[pl.Item]]) -> None:
         rows.append(_truth_row(crop))
     truth = {key: np.stack([row[key] for row in rows]) for key in TRUTH_KEYS}
     with atomic_write(_shard_file(folder, number)) as file:
-        np.savez(file, allow_pickle=False, **truth)
+        np.savez(file, allow_pickle=False, sizes=_sizes(folder, items), **truth)
 
 
 def encode(crop: Crop) -> bytes:
@@ -111,7 +122,7 @@ def encode(crop: Crop) -> bytes:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    with atomic_write(path) as file:
+    with atomic_write(path, durable=False) as file:  # sizes are compared: see ``_shard_done``
         file.write(data)
 
 

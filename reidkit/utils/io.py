@@ -147,7 +147,10 @@ def _sync_folder(folder: Path) -> None:
 
 @contextmanager
 def atomic_write(
-    path: str | os.PathLike[str], mode: str = "wb", encoding: str | None = None
+    path: str | os.PathLike[str],
+    mode: str = "wb",
+    encoding: str | None = None,
+    durable: bool = True,
 ) -> Iterator[IO[Any]]:
     """A file to write that takes its name only when the block ends without an exception.
 
@@ -158,6 +161,8 @@ def atomic_write(
         path: the final name; missing folders above it are made.
         mode: "wb" for bytes, "w" for text ("+" to read back as well).
         encoding: of text; UTF-8 by default. File names that are no UTF-8 keep their bytes.
+        durable: False leaves the flush to the caller, for many small files: after a power cut (not
+            after a kill) such a file may be empty.
 
     Raises:
         ValueError: a mode that does not start a new file.
@@ -184,14 +189,16 @@ def atomic_write(
             hold_open(file.fileno())
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         os.replace(beside, final)
     except BaseException as error:
         _remove(beside)
         if isinstance(error, OSError):
             raise disk_error(error, _blamed(error, beside, final)) from error
         raise
-    _sync_folder(final.parent)
+    if durable:
+        _sync_folder(final.parent)
 
 
 def _blamed(error: OSError, beside: Path, final: Path) -> str | os.PathLike[str]:

@@ -203,3 +203,19 @@ def test_options_and_missing_truth_are_refused(tmp_path):
         UserError, match=r"(?s)SynthPed: not found in .*manifest.json.*run tools/synthped.py"
     ):
         SynthPed(str(tmp_path), "A", "easy").splits()
+
+
+@pytest.mark.parametrize("damage", ["emptied", "gone", "truth"])
+def test_a_shard_is_done_where_all_its_files_have_their_sizes(tmp_path, damage):
+    items = plan.plan("easy", "A")[:3]
+    shards.render_shards(tmp_path, items, 1, "")
+    file, truth = tmp_path / items[1].path, tmp_path / shards.UNFINISHED / "00000.npz"
+    kept, before = file.read_bytes(), truth.stat().st_mtime_ns
+    shards.render_shards(tmp_path, items, 1, "")
+    assert truth.stat().st_mtime_ns == before
+    if damage == "gone":
+        file.unlink()
+    else:  # as a power cut may leave it
+        (file if damage == "emptied" else truth).write_bytes(b"")
+    shards.render_shards(tmp_path, items, 1, "")
+    assert file.read_bytes() == kept and truth.stat().st_size > 0
