@@ -155,7 +155,8 @@ class DRSAHead(nn.Module):
             weights = self.temporal.weights(vectors, self._visibility(prepared))
         assert attention is not None  # there are parts
         shape = (len(batch), prepared.frames, self.parts, *features.shape[2:])
-        frames = batch.images.permute(0, 1, 3, 4, 2).cpu().numpy()
+        clips = batch.images if batch.images.dim() == 5 else batch.images[:, None]
+        frames = clips.permute(0, 1, 3, 4, 2).cpu().numpy()
         maps = attention.exp().reshape(shape).cpu().numpy()
         attention_sheet(path, frames, maps, weights.cpu().numpy())
 

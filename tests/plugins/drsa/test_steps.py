@@ -258,3 +258,12 @@ def test_one_run_with_all_stages_resumed_equals_unbroken(shared_folder, tmp_path
     resumed = json.loads((part / "metrics.json").read_text())
     assert resumed["tests"] == result["tests"] and resumed["logs"] == result["logs"]
     assert "to the last digit" in run(sys.executable, "tools/test.py", str(part))
+
+
+def test_maps_of_clips_and_of_single_crops_are_drawn(tmp_path):
+    model = built()[1].eval()
+    clips = loaded()
+    crops = ReIDBatch(clips.images[:, 0].clone(), clips.identities)
+    for name, batch in (("clips", clips), ("crops", crops)):
+        model.head.visualize(tmp_path / f"{name}.png", model, batch)
+        assert (tmp_path / f"{name}.png").stat().st_size > 0
