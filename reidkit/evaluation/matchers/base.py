@@ -187,7 +187,7 @@ def inner(query: Tensor, gallery: Tensor, out: Tensor | None = None) -> Tensor:
     out = left.new_empty(left.shape[0], right.shape[1]) if out is None else out
     if len(left) <= FEW and right.shape[1] >= MANY:
         for one, row in zip(left.detach().numpy(), out.numpy(), strict=True):
-            np.vecdot(right.T.detach().numpy(), one, out=row)
+            np.einsum("gd,d->g", right.T.detach().numpy(), one, out=row)
         return out
     np.matmul(left.detach().numpy(), right.detach().numpy(), out=out.numpy())
     return out
