@@ -64,7 +64,7 @@ def _shard_done(folder: Path, number: int, items: list[pl.Item]) -> bool:
     try:
         with np.load(_shard_file(folder, number)) as shard:
             return bool(np.array_equal(shard["sizes"], _sizes(folder, items)))
-    except (*WRONG_CONTENT, OSError, BadZipFile):
+    except (*WRONG_CONTENT, OSError, EOFError, BadZipFile):
         return False
 
 

@@ -163,7 +163,10 @@ def test_other_files_are_refused(files, tmp_path):
     np.savez("objects.npz", features=np.array([None, 1]))
     for name, message in [
         ("absent.npz", "no such file or feature store"),
-        ("labels.csv", "features are read from .npz, .npy, .parquet or a feature store"),
+        (
+            "labels.csv",
+            "features are read from .npz, .npy, .parquet, a feature store or an extraction",
+        ),
         ("empty.npz", "no array 'features' for the images; it has: nothing"),
         ("whole.npz", "whole numbers are quantised features: multiply them by the scale"),
         ("objects.npz", "texts as fixed-width strings"),
