@@ -83,11 +83,11 @@ def _busy(folder: Path, config: str) -> list[Row]:
 
 
 @contextmanager
-def busy(loops: int) -> Iterator[None]:
+def busy(loops: int) -> Iterator[list[subprocess.Popen]]:
     """Keep as many processor cores busy as there are loops."""
     others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(loops)]
     try:
-        yield
+        yield others
     finally:
         for other in others:
             other.kill()

@@ -133,16 +133,12 @@ def ensure_writable(path: str | os.PathLike[str]) -> None:
 
 def _sync_folder(folder: Path) -> None:
     """Make a rename inside ``folder`` durable, where the system can."""
-    try:
+    with suppress(OSError):  # not possible on every system
         handle = os.open(folder, os.O_RDONLY)
-    except OSError:  # not possible on every system
-        return
-    try:
-        os.fsync(handle)
-    except OSError:
-        pass
-    finally:
-        os.close(handle)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 @contextmanager

@@ -1,5 +1,8 @@
 """Costs of whole commands: what is counted, and that each of them runs."""
 
+import resource
+import time
+
 import pytest
 
 from reidkit.bench import commands
@@ -20,6 +23,10 @@ def test_the_default_configs_are_one_of_every_paper(capsys):
     assert "eanet/global_pool" in names
 
 
-def test_loops_end_with_the_block():
-    with commands.busy(1):
-        pass
+def test_loops_run_within_the_block_and_end_with_it():
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    with commands.busy(1) as loops:
+        time.sleep(0.3)
+        assert [loop.poll() for loop in loops] == [None]
+    assert all(loop.returncode is not None for loop in loops)
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime > before
