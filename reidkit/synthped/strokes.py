@@ -7,6 +7,7 @@ item (what it is: an index into colours), shade (light on it, 160 is neutral), p
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -42,6 +43,20 @@ class Strokes:
         self.values.append((item, shade, part))
         self.nears.append(near)
 
+    def _extend(
+        self,
+        polygons: list[np.ndarray | None],
+        near: float,
+        item: int,
+        part: int,
+        layers: tuple,
+        dim: int = 0,
+    ) -> None:
+        """The polygons of all layers of one shape."""
+        self.polygons.extend(polygons)
+        self.values.extend([(item, shade - dim, part) for _, _, shade in layers])
+        self.nears.extend([near] * len(layers))
+
     def limb(
         self,
         a: np.ndarray,
@@ -62,10 +77,7 @@ class Strokes:
             dim: taken from the shade (limbs on the far side).
         """
         self.limbs.append((a[0], a[1], b[0], b[1], ra, rb))
-        for _, _, shade in LAYERS:
-            self.polygons.append(None)
-            self.values.append((item, shade - dim, part))
-            self.nears.append(near)
+        self._extend([None] * len(LAYERS), near, item, part, LAYERS, dim)
 
     def outline(
         self,
@@ -83,12 +95,14 @@ class Strokes:
             half: (8,) its half width.
             near, item, part: as in ``limb``.
         """
-        for width, shift, shade in layers:
-            middle = centre[:, 0] + self.light * shift * half
-            left = np.stack([middle - width * half, centre[:, 1]], axis=1)
-            right = np.stack([middle + width * half, centre[:, 1]], axis=1)
-            polygon = np.concatenate([left, right[::-1]])
-            self.add(polygon, near, item, part, shade)
+        width, shift = _columns(layers)
+        middle = centre[:, 0] + self.light * shift * half
+        polygons = np.empty((len(layers), CORNERS, 2))
+        polygons[:, : CORNERS // 2, 0] = middle - width * half
+        polygons[:, CORNERS // 2 :, 0] = (middle + width * half)[:, ::-1]
+        polygons[:, : CORNERS // 2, 1] = centre[:, 1]
+        polygons[:, CORNERS // 2 :, 1] = centre[::-1, 1]
+        self._extend(list(polygons), near, item, part, layers)
 
     def ellipse(
         self,
@@ -108,10 +122,11 @@ class Strokes:
             near, item, part: as in ``limb``.
             layers: (width, shift, shade) of each polygon that is painted, outside to inside.
         """
-        for width, shift, shade in layers:
-            middle = centre + np.array([self.light * shift * rx, -0.5 * shift * ry])
-            polygon = middle + _CIRCLE * (width * np.array([rx, ry]))
-            self.add(polygon, near, item, part, shade)
+        width, shift = _columns(layers)
+        polygons = np.empty((len(layers), CORNERS, 2))
+        polygons[..., 0] = centre[0] + self.light * shift * rx + _CIRCLE[:, 0] * (width * rx)
+        polygons[..., 1] = centre[1] + -0.5 * shift * ry + _CIRCLE[:, 1] * (width * ry)
+        self._extend(list(polygons), near, item, part, layers)
 
     def box(
         self, u0: float, v0: float, u1: float, v1: float, near: float, item: int, shade: int = 160
@@ -172,6 +187,13 @@ class Strokes:
             kept = below.copy()
             cv2.fillConvexPoly(canvas, fixed[i], (item, shade, part), 8, 4)
             below[:] = kept
+
+
+@lru_cache(maxsize=16)
+def _columns(layers: tuple) -> tuple[np.ndarray, np.ndarray]:
+    """Widths and shifts of layers, (layers, 1) each."""
+    width, shift, _ = np.array(layers).T[..., None]
+    return width, shift
 
 
 def capsules(limbs: np.ndarray, light: float) -> np.ndarray:
