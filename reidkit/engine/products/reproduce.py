@@ -28,8 +28,8 @@ class Plan:
 
     Attributes:
         title: of the page.
-        seeds: one run each.
-        runs: row name -> ``config`` and ``overrides``.
+        seeds: one run each, of rows that name none of their own.
+        runs: row name -> ``config``, ``overrides`` and ``seeds``.
         retests: row name -> ``of`` (rows tested again) and ``overrides`` for the test.
         directions: pairs that should show: ``better``, ``worse`` (rows, or "A - B"), ``test``,
             ``metric``, ``claim`` in words, ``published`` (the paper's gain, in words: these are on
@@ -50,6 +50,15 @@ class Plan:
     paper: str = ""
     published: dict = field(default_factory=dict)
     notes: str = ""
+
+    def seeds_of(self, row: str) -> list[int]:
+        """The seeds of a row: its own, or the plan's."""
+        return self.runs[row].get("seeds", self.seeds)
+
+    @property
+    def all_seeds(self) -> list[int]:
+        """Every seed that some row is run with, in order."""
+        return sorted({seed for row in self.runs for seed in self.seeds_of(row)})
 
 
 def read_plan(path: Path) -> Plan:
@@ -104,9 +113,9 @@ def run_all(
             _train_command(spec, seed, folder / _slug(row, seed), overrides),
             folder / _slug(row, seed),
         )
-        for seed in plan.seeds
+        for seed in plan.all_seeds
         for row, spec in wanted.items()
-        if not (folder / _slug(row, seed) / "metrics.json").exists()
+        if seed in plan.seeds_of(row) and not (folder / _slug(row, seed) / "metrics.json").exists()
     ]
     print(f"{len(train)} runs to train, {jobs} at a time, in {folder}", flush=True)
     _execute(train, folder, jobs)
@@ -120,10 +129,11 @@ def run_all(
             _retest_command(spec, folder / _slug(row, seed), out, machine),
             None,
         )
-        for seed in plan.seeds
+        for seed in plan.all_seeds
         for name, spec in plan.retests.items()
         for row in spec["of"]
         if row in wanted
+        and seed in plan.seeds_of(row)
         and not (out := folder / _slug(row, seed) / f"retest_{_slug(name)}.json").exists()
     ]
     print(f"{len(retest)} tests to repeat", flush=True)
@@ -203,7 +213,7 @@ def collect(plan: Plan, folder: Path) -> dict[str, dict[str, np.ndarray]]:
         files |= {f"{row}, {name}": (row, f"retest_{_slug(name)}.json") for row in spec["of"]}
     table: dict[str, dict[str, np.ndarray]] = {}
     for title, (row, file) in files.items():
-        paths = [folder / _slug(row, seed) / file for seed in plan.seeds]
+        paths = [folder / _slug(row, seed) / file for seed in plan.all_seeds]
         files_read = [json.loads(p.read_text()) if p.exists() else {} for p in paths]
         runs = [content.get("tests") for content in files_read]
         first = next((run for run in runs if run), None)
@@ -244,7 +254,7 @@ def commits(plan: Plan, folder: Path) -> dict[str, list[str]]:
     """Commit -> rows that were run by it, in the plan's order."""
     by: dict[str, list[str]] = {}
     for row in plan.runs:
-        for seed in plan.seeds:
+        for seed in plan.all_seeds:
             run = folder / _slug(row, seed)
             if (run / "metrics.json").exists():
                 code = run / CODE
@@ -261,7 +271,9 @@ def query_scores(plan: Plan, folder: Path, direction: dict) -> dict[str, list[Sc
     return {
         name: tables
         for name in dict.fromkeys(names)
-        if any(tables := [_scores(plan, folder, name, seed, test, metric) for seed in plan.seeds])
+        if any(
+            tables := [_scores(plan, folder, name, seed, test, metric) for seed in plan.all_seeds]
+        )
     }
 
 

@@ -33,7 +33,7 @@ def results(plan: Plan, folder: Path, command: str, data: str) -> dict[str, Any]
         command=command,
         machine=f"{platform.machine()}, {os.cpu_count()} cores, {machine}, "
         f"torch {torch.__version__}",
-        seeds=plan.seeds,
+        seeds=plan.all_seeds,
         commits=commits(plan, folder),
         rows={
             row: {key: [None if np.isnan(v) else float(v) for v in values]

@@ -186,3 +186,20 @@ def test_tests_are_repeated_where_the_person_says_that_data_lies(finished, monke
     assert command[2:7] == [
         "reidkit.cli.main", "test", str(folder / "first-s1"), "settings.data_root=/data", "x=1",
     ]  # fmt: skip
+
+
+def test_a_row_can_have_seeds_of_its_own(finished, monkeypatch):
+    plan, folder = finished
+    plan.runs["Second"]["seeds"] = [0, 1, 2, 3, 4]
+    work = []
+    monkeypatch.setattr(reproduce, "_execute", lambda items, *_: work.extend(items))
+    run_all(plan, folder, [], 1, only=["First", "Second"])
+    assert [item[:2] for item in work] == [("Second", 3), ("Second", 4)]
+    found = content(plan, folder)
+    assert (
+        found["seeds"] == [0, 1, 2, 3, 4]
+        and found["rows"]["Second"]["target mAP"][3:] == [None] * 2
+    )
+    page = results_page.page(found)
+    assert "over 5 seeds" in page and "| First (3 seeds) |" in page
+    assert found["claims"][0]["verdict"] == "shows"
