@@ -66,7 +66,7 @@ def _starts(codes, composites, ramp):
 _generator = dict(config="dgnet/generator", run=None, overrides=[])
 _adamw = dict(
     reid=dict(type="AdamW", lr=2e-3, weight_decay=0.01),
-    generator=dict(type="Adam", lr=1e-3, betas=(0.0, 0.999)),
+    generator=dict(type="Adam", lr=1e-4, betas=(0.0, 0.999)),  # it is trained already
     discriminator=dict(type="Adam", lr=2e-4, betas=(0.0, 0.999)),
 )
 _narrow = dict(
@@ -93,7 +93,7 @@ recipes = dict(
     ),
     long=dict(
         prerequisites=dict(generator=_generator),
-        model=dict(terms=_starts(1500, 6000, 200), **_narrow),
+        model=dict(terms=_starts(1000, 4000, 200), **_narrow),
         train=dict(sampler=dict(steps=100), optimizers=_adamw),
     ),
     paper=dict(
