@@ -10,7 +10,7 @@ model = dict(
 )
 # Numbers of iterations, since images become good after so many and not after a share of a run. The
 # rates fall to nothing: at a constant one the reconstruction's error stays where the steps' noise
-# holds it (5 L1 per side 3.5 at iteration 1,600 of the long recipe, 3.0 a hundred at a tenth later).
+# holds it (10 L1 is 3.5 at iteration 1,600 of the long recipe, and 3.0 a hundred at a tenth later).
 _train = dict(
     batch_size=16,
     schedule=dict(type="one_cycle", pct_start=0.1),
