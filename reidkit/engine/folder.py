@@ -115,7 +115,7 @@ def claim(folder: Path, resume: bool = False) -> Claim:
         raise disk_error(error, folder) from error
     if not resume and (folder / "metrics.json").exists():
         raise UserError(f"{folder}: holds a finished run; choose another --work-dir")
-    if not resume and _begun(folder):
+    if not resume and begun(folder):
         raise UserError(
             f"{folder}: holds an unfinished run; continue it with --resume, or choose another "
             "--work-dir"
@@ -151,7 +151,7 @@ def claim_together(
     return agreed[0], held
 
 
-def _begun(folder: Path) -> bool:
+def begun(folder: Path) -> bool:
     """Whether a run has written anything: its config comes first."""
     return (folder / "config.py").exists() or (folder / CHECKPOINT).exists()
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from reidkit.engine.folder import begun
 from reidkit.engine.products.claims import Scores, read_scores
 from reidkit.errors import UserError
 from reidkit.utils.trouble import make_folder
@@ -179,7 +180,7 @@ def _execute(work: list[tuple], folder: Path, jobs: int) -> None:
 def _train_command(spec: dict, seed: int, out: Path, overrides: Sequence[str]) -> list[str]:
     base = [sys.executable, "-m", "reidkit.cli.main", "train", spec["config"]]
     seeded = [f"settings.seed={seed}", *spec.get("overrides", []), *overrides]
-    resume = ["--resume"] if (out / "checkpoints" / "last.pth").exists() else []
+    resume = ["--resume"] if begun(out) else []
     return [*base, *seeded, "--work-dir", str(out), *resume]
 
 

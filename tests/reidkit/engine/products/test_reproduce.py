@@ -203,3 +203,13 @@ def test_a_row_can_have_seeds_of_its_own(finished, monkeypatch):
     page = results_page.page(found)
     assert "over 5 seeds" in page and "| First (3 seeds) |" in page
     assert found["claims"][0]["verdict"] == "shows"
+
+
+def test_a_run_that_was_stopped_before_its_first_checkpoint_goes_on(finished, monkeypatch):
+    plan, folder = finished
+    (folder / "third-s1").mkdir()
+    (folder / "third-s1" / "config.py").write_text("x = 1\n")
+    work = []
+    monkeypatch.setattr(reproduce, "_execute", lambda items, *_: work.extend(items))
+    run_all(plan, folder, [], 1, only=["Third"])
+    assert ["--resume" in command for _, _, command, _ in work] == [False, True, False]
