@@ -15,6 +15,7 @@ model = dict(
     # as released
     networks=dict(
         dilations=(3, 6, 9),
+        discriminator_std=0.02,
         slices="channel",
         detach_code=True,
         colour_structure=False,
@@ -67,7 +68,7 @@ _generator = dict(config="dgnet/generator", run=None, overrides=[])
 _adamw = dict(
     reid=dict(type="AdamW", lr=2e-3, weight_decay=0.01),
     generator=dict(type="Adam", lr=1e-4, betas=(0.0, 0.999)),  # it is trained already
-    discriminator=dict(type="Adam", lr=2e-4, betas=(0.0, 0.999)),
+    discriminator=dict(type="Adam", lr=5e-4, betas=(0.0, 0.999)),
 )
 _narrow = dict(
     networks=dict(
@@ -75,6 +76,7 @@ _narrow = dict(
         structure_dim=8,
         mlp_dim=128,
         discriminator_dim=8,
+        discriminator_std=0.1,  # from 0.02 it learns nothing at this width
         passes="joint",  # batch statistics of 8 crops would be noise
     ),
     transforms=dict(

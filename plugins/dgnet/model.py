@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from reidkit.config.ranges import COUNT, COUNTS, FACTOR, WHOLE, Bounds
+from reidkit.config.ranges import COUNT, COUNTS, FACTOR, RATE, WHOLE, Bounds
 from reidkit.data.transforms import Normalize
 from reidkit.engine.run import Run
 from reidkit.errors import UserError
@@ -74,6 +74,7 @@ class DGNet(TrainableModel):
     ranges = {
         **{f"networks.{one}": COUNT for one in WIDTHS},
         "networks.dilations": COUNTS,
+        "networks.discriminator_std": RATE,
         "networks.dropout": Bounds(0, 1, below=True, length=0),
         "terms.*.weight": FACTOR,
         "terms.*.start": WHOLE,

@@ -34,6 +34,7 @@ class Networks(nn.Module):
         structure_dim: width d of E_s; the decoder has 8 d channels.
         mlp_dim: hidden width of the code's MLPs.
         discriminator_dim: width of D.
+        discriminator_std: of the weights that D starts from; see ``Discriminator``.
         dilations: of E_s, in cells of its map.
         slices: "channel" or "stripe": how the code is shared among the blocks; see ``CodeMLPs``.
         colour_structure: control: E_s sees colours.
@@ -69,6 +70,7 @@ class Networks(nn.Module):
         structure_dim: int = 16,
         mlp_dim: int = 512,
         discriminator_dim: int = 32,
+        discriminator_std: float = 0.02,
         dilations: Sequence[int] = (3, 6, 9),
         slices: str = "channel",
         colour_structure: bool = False,
@@ -88,7 +90,7 @@ class Networks(nn.Module):
         channels = self.structure_encoder.channels
         self.mlps = CodeMLPs(self.appearance_encoder.channels, channels, mlp_dim, slices)
         self.decoder = Decoder(channels)
-        self.discriminator = Discriminator(discriminator_dim)
+        self.discriminator = Discriminator(discriminator_dim, discriminator_std)
         self.precision, self.detach_code = precision, detach_code
         self.passes, self.checkpoint = passes, checkpoint
         self._structure: Callable = self.structure_encoder.forward

@@ -32,6 +32,7 @@ def test_published_recipe():
     assert (nets.dim, nets.structure_dim, nets.mlp_dim, nets.discriminator_dim) == (
         512, 16, 512, 32,
     )  # fmt: skip
+    assert nets.discriminator_std == 0.02
     assert nets.passes == "separate" and model.matcher.beta == 0.5
     assert model.transforms.identity == dict(erase=dict(type="RandomErasing", p=0.5))
 

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
+from reidkit.config import load_config
 from reidkit.errors import UserError
 from reidkit.structures import FeatureSpec
 from reidkit_plugins.dgnet.appearance import AppearanceEncoder, BottleneckHead
@@ -84,6 +85,17 @@ def test_start_of_the_weights():
     head = BottleneckHead({"map": FeatureSpec(256, 16)}, 50).bottleneck
     assert head.reduce.weight.std().item() == pytest.approx((2 / 512) ** 0.5, rel=0.02)
     assert head.classifier.weight.std().item() == pytest.approx(0.001, rel=0.02)
+
+
+def test_a_narrow_discriminator_starts_where_it_sees_its_images():
+    """From the published weights a width of 8 answers the same to every image, to seven digits."""
+    nets = load_config("dgnet/generator").model.networks
+    images = torch.randn(4, 3, 128, 64)
+    for std, least, most in ((0.02, 0, 1e-6), (nets.discriminator_std, 1e-3, 1)):
+        torch.manual_seed(0)
+        with torch.no_grad():
+            spread = [m.std().item() for m in Discriminator(nets.discriminator_dim, std)(images)]
+        assert least <= min(spread) and max(spread) <= most
 
 
 @given(seed=st.integers(0, 999), scale=st.floats(0.1, 5))
