@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -13,10 +14,13 @@ from mmengine.dist import barrier, broadcast_object_list, is_main_process
 
 from reidkit.config import prepare, prepare_config, with_keys
 from reidkit.engine.folder import CHECKPOINT, run_name
+from reidkit.engine.resume import changes
 from reidkit.errors import UserError
 from reidkit.utils.locks import alone, wait_for
 
 SHARED = ("data", "input", "settings")  # what the needed run takes from the one that needs it
+MOST_LINES = 5  # of a message
+OF_ITS_OWN = re.compile(r"prerequisites\.\w+\.run:")  # filled in when it was trained
 Train = Callable[[Config, Path, bool], None]  # config, folder, whether to resume
 
 
@@ -26,13 +30,15 @@ def train_prerequisites(cfg: Config, train: Train) -> None:
     One without ``run`` lies in ``settings.work_dir`` under the name that training its config
     with the same data, recipe and seed gives. It is trained on the same data, input size and
     settings; an unfinished one is resumed, and other processes of this machine that need it wait.
+    One that was trained with another recipe is refused; a run that the config names may have any.
 
     Args:
         cfg: the resolved config; changed.
         train: makes a finished run of a config in a folder, resumed or anew.
 
     Raises:
-        UserError: a given folder that holds no finished run; a run of other data or input size.
+        UserError: a given folder that holds no finished run; a run of other data or input size;
+            under the usual name a run of another recipe.
     """
     for role, need in cfg.get("prerequisites", {}).items():
         wanted = needed_config(cfg, need)
@@ -67,6 +73,7 @@ def _ensure(role: str, wanted: Config, folder: Path, train: Train) -> None:
             wait_for(folder)  # in which somebody may be training it for its own sake
         state = ["finished" if _finished(folder) else "missing"]
         broadcast_object_list(state)
+        _check_recipe(role, wanted, folder)
         if state[0] == "missing":
             resume = (folder / "config.py").exists()
             if is_main_process():
@@ -80,6 +87,19 @@ def _ensure(role: str, wanted: Config, folder: Path, train: Train) -> None:
 
 def _finished(folder: Path) -> bool:
     return (folder / "metrics.json").exists() and (folder / CHECKPOINT).exists()
+
+
+def _check_recipe(role: str, wanted: Config, folder: Path) -> None:
+    """Refuse a run of the usual name, finished or not, that other options have trained."""
+    found = [line for line in changes(wanted, folder) if not OF_ITS_OWN.match(line)]
+    if found:
+        more = [f"and {len(found) - MOST_LINES} more"] if len(found) > MOST_LINES else []
+        listed = "".join(f"\n  {line}" for line in [*found[:MOST_LINES], *more])
+        raise UserError(
+            f"prerequisites.{role}: {folder} was trained with another recipe (there -> here):"
+            f"{listed}\nmove that folder away, and it is trained anew; a finished one is taken as "
+            f"it is by prerequisites.{role}.run={folder}"
+        )
 
 
 def _check(role: str, wanted: Config, folder: Path) -> None:

@@ -19,8 +19,10 @@ import torch
 from reidkit.cli.common import run_cli
 from reidkit.cli.generate import main as generate
 from reidkit.cli.train import main as train
+from reidkit.config import prepare_config
 from reidkit.data.crops import CropDataset
 from reidkit.data.datasets.market1501 import Market1501
+from reidkit.engine.prerequisites import train_prerequisites
 from reidkit.engine.products.image_quality_hook import ImageQualityHook
 from reidkit.engine.run import Run
 from reidkit.errors import UserError
@@ -254,6 +256,31 @@ def test_quality_over_time(unbroken, root, monkeypatch):
         hook.before_train(runner)
     with pytest.raises(ValueError, match="at least 1"):
         ImageQualityHook(interval=0)
+
+
+def test_a_teacher_of_another_recipe_is_refused_unless_it_is_named(unbroken, root):
+    """Under the usual name, finished or not; the message says what differs and what to do."""
+    teacher = root / "runs/dgnet-teacher-market1501-quick-s0"
+    where = [f"settings.data_root={root / 'data'}", f"settings.work_dir={root / 'runs'}"]
+    cfg = prepare_config("dgnet/dgnet", [*SMALL, *NARROW, *where])
+    need = cfg.prerequisites.teacher
+    trained = []
+    train_prerequisites(cfg, lambda *given: trained.append(given))
+    assert need.run == str(teacher) and not trained
+    metrics = (teacher / "metrics.json").read_text()
+    need.overrides = [*need.overrides, "train.schedule.pct_start=0.2"]
+    for state in ("finished", "unfinished"):
+        if state == "unfinished":
+            (teacher / "metrics.json").unlink()
+        need.run = None
+        with pytest.raises(UserError) as error:
+            train_prerequisites(cfg, lambda *given: trained.append(given))
+        assert "train.schedule.pct_start: 0.3 -> 0.2\nmove that folder away" in str(error.value)
+        assert f"prerequisites.teacher.run={teacher}" in str(error.value) and not trained
+    (teacher / "metrics.json").write_text(metrics)
+    need.run = str(teacher)
+    train_prerequisites(cfg, lambda *given: trained.append(given))
+    assert need.run == str(teacher) and not trained
 
 
 def test_a_teacher_of_other_data_is_refused(unbroken, root, capsys, monkeypatch):
