@@ -27,7 +27,7 @@ class Discriminator(nn.Module):
     Source:
         DG-Net, arXiv 1904.07223, and the released code: no norm, weights from N(0, 0.02), biases 0,
         so that the outputs start at about 0. At a width of 8 a signal fades to nothing on its way
-        through such weights, and thousands of iterations teach D nothing: 0.1 there.
+        through such weights, and thousands of iterations teach D next to nothing: 0.1 there.
 
     Example:
         >>> import torch
