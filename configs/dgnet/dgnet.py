@@ -76,7 +76,7 @@ _narrow = dict(
         structure_dim=8,
         mlp_dim=128,
         discriminator_dim=8,
-        discriminator_std=0.1,  # from 0.02 it learns next to nothing at this width
+        discriminator_std=0.1,  # why: plugins/dgnet/discriminator.py
         passes="joint",  # batch statistics of 8 crops would be noise
     ),
     transforms=dict(
