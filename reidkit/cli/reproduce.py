@@ -16,7 +16,8 @@ EXAMPLES = """examples:
   python tools/reproduce.py --front                  # docs/results/README.md: all claims
 
 Finished runs are kept: the command goes on where it was stopped. Beside the page lies a file of
-the same name with all numbers (.json), from which the front page is made."""
+the same name with all numbers (.json), from which the front page is made. Rows and seeds of an
+earlier file that the folder has no runs of stay in it; to begin anew, move it away."""
 
 
 def _command() -> argparse.ArgumentParser:
@@ -46,7 +47,7 @@ def main(argv: list[str]) -> int:
         raise UserError("reidkit reproduce: name a plan (PLUGIN, or a file), or --front")
     import torch
 
-    from reidkit.engine.products import reproduce, results_page
+    from reidkit.engine.products import reproduce, results_file, results_page
     from reidkit.utils.io import atomic_write
 
     path = Path(args.plan)
@@ -56,11 +57,12 @@ def main(argv: list[str]) -> int:
     data = next((o.split("=")[1] for o in overrides if o.startswith("data=")), "synthped")
     folder = Path(args.folder or f"runs/reproduce/{path.parent.name}")
     jobs = args.jobs or (1 if torch.cuda.is_available() else os.cpu_count() or 1)
+    out = Path(args.out or f"docs/results/{path.parent.name}_{data}.md")
+    earlier = results_file.read_results(out.with_suffix(".json"), overrides)
     if not args.page:
         reproduce.run_all(plan, folder, overrides, jobs, args.only)
-    out = Path(args.out or f"docs/results/{path.parent.name}_{data}.md")
-    command = " ".join(["python tools/reproduce.py", *(a for a in argv if a != "--page")])
-    content = results_page.results(plan, folder, command, data)
+    command = " ".join(["python tools/reproduce.py", args.plan, *earlier["overrides"]])
+    content = results_file.results(plan, folder, command, data, earlier)
     with atomic_write(out.with_suffix(".json"), "w") as file:
         file.write(json.dumps(content, indent=1) + "\n")
     page = results_page.page(content)

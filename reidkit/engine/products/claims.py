@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from reidkit.evaluation.io.queries import read_queries
-from reidkit.evaluation.metrics.intervals import per_query_metrics
 
 SEEDS = 3  # fewer give no verdict
 DRAWS = 5000
@@ -24,7 +20,8 @@ RULE = (
 )
 NOT_MEASURED = "not measured on present code"
 
-Scores = Mapping[tuple[str, int], float]  # (file, trial) of a query -> its score
+# which queries they are, and the score of each in percent, nan where a query has no positive
+Scores = tuple[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -111,57 +108,54 @@ def verdict(low: float, high: float, expect: str = "gain") -> str:
     return "shows" if low > 0 else "reversed" if high < 0 else "open"
 
 
-def read_scores(file: Path, metric: str) -> Scores:
-    """A metric of each valid query of a per-query table, in percent; empty without the file."""
-    if not file.is_file():
-        return {}
-    table = read_queries(file)
-    values = per_query_metrics(table, [metric], "drop").get(metric)
-    if values is None:
-        return {}
-    valid = table["n_positives"] > 0
-    files = [str(name) for name in table["file"][valid]]
-    trials = table.get("trial", np.zeros(len(valid), np.int64))[valid].tolist()
-    return dict(zip(zip(files, trials, strict=True), (100 * values).tolist(), strict=True))
-
-
-def judge(direction: Mapping[str, Any], scores: Mapping[str, list[Scores]]) -> Finding:
+def judge(direction: Mapping[str, Any], scores: Mapping[str, Sequence[Scores | None]]) -> Finding:
     """The finding on one direction of a plan.
 
     Args:
         direction: of the plan: ``better``, ``worse`` and what else a plan may say of it.
-        scores: row -> one table per seed, empty where the seed was not run; rows of which nothing
-            was run are missing.
+        scores: row -> one entry per seed, None where the seed was not run; rows of which nothing
+            was run are missing. Seeds are left out whose queries differ from the others'.
     """
     key = f"{direction.get('test', 'target')} {direction.get('metric', 'mAP')}"
     claim = direction.get("claim") or f"{direction['better']} > {direction['worse']} ({key})"
     published = str(direction.get("published", ""))
-    names = [direction["better"], direction["worse"]]
-    rows = [row for name in names for row in name.split(" - ")]
+    rows = claim_rows(direction)
     if any(row not in scores for row in rows):
         return Finding(claim, key, [], None, None, "not run", published)
-    tables = [_gaps([[scores[row][s] for row in name.split(" - ")] for name in names])
-              for s in range(len(scores[rows[0]]))]  # fmt: skip
-    run = [table for table in tables if table]
-    if not run:
+    by_seed = zip(*(scores[row] for row in rows), strict=True)
+    gaps = _gaps(by_seed, len(direction["better"].split(" - ")))
+    if not len(gaps):
         return Finding(claim, key, [], None, None, "not measured", published)
-    means = [float(np.mean(list(table.values()))) for table in run]
-    if len(run) < SEEDS:
+    means = [float(np.nanmean(gap)) for gap in gaps]
+    if len(gaps) < SEEDS:
         return Finding(claim, key, means, None, None, "too few seeds to say", published)
-    shared = sorted(set.intersection(*(set(table) for table in run)))
-    gaps = np.array([[table[query] for query in shared] for table in run])
-    low, high = paired_interval(gaps)
+    low, high = paired_interval(gaps[:, np.isfinite(gaps).all(0)])
     said = verdict(low, high, direction.get("expect", "gain"))
     return Finding(claim, key, means, low, high, said, published)
 
 
-def _gaps(sides: list[list[Scores]]) -> dict[tuple[str, int], float]:
-    """Difference of two sides by query, each a row or the difference of two; empty if not run."""
-    tables = [table for side in sides for table in side]
-    if not all(tables):
-        return {}
-    shared = set.intersection(*(set(table) for table in tables))
-    better, worse = (
-        {q: side[0][q] - sum(more[q] for more in side[1:]) for q in shared} for side in sides
-    )
-    return {query: better[query] - worse[query] for query in shared}
+def claim_rows(direction: Mapping[str, Any]) -> list[str]:
+    """The rows that a direction compares, first those of its better side.
+
+    Example:
+        >>> claim_rows(dict(better="First - First, cut", worse="Second"))
+        ['First', 'First, cut', 'Second']
+    """
+    return [row for side in ("better", "worse") for row in direction[side].split(" - ")]
+
+
+def _gaps(seeds: Iterable[tuple[Scores | None, ...]], first: int) -> NDArray[np.float64]:
+    """(S, Q) difference of two sides, the first so many rows and the others, of the seeds run."""
+    gaps, queries = [], None
+    for entries in seeds:
+        run = [entry for entry in entries if entry is not None]
+        names = {name for name, _ in run}
+        if len(run) < len(entries) or len(names | (queries or names)) > 1:
+            continue
+        queries = names
+        values = [score for _, score in run]
+        better, worse = (
+            side[0] - sum(side[1:], np.zeros(1)) for side in (values[:first], values[first:])
+        )
+        gaps.append(better - worse)
+    return np.array(gaps)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -11,16 +11,15 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
+import torch
 import yaml
 
 from reidkit.engine.folder import begun
-from reidkit.engine.products.claims import Scores, read_scores
 from reidkit.errors import UserError
+from reidkit.utils.processor import has_bf16_units
 from reidkit.utils.trouble import make_folder
 
-METRICS = ("mAP", "R1")
-CODE = "code.txt"  # in a run's folder: the commit that it was made by
+CODE = "code.txt"  # in a run's folder: the commit that it was made by, and the machine
 
 
 @dataclass
@@ -111,12 +110,13 @@ def run_all(
         (
             row,
             seed,
-            _train_command(spec, seed, folder / _slug(row, seed), overrides),
-            folder / _slug(row, seed),
+            _train_command(spec, seed, folder / run_name(row, seed), overrides),
+            folder / run_name(row, seed),
         )
         for seed in plan.all_seeds
         for row, spec in wanted.items()
-        if seed in plan.seeds_of(row) and not (folder / _slug(row, seed) / "metrics.json").exists()
+        if seed in plan.seeds_of(row)
+        and not (folder / run_name(row, seed) / "metrics.json").exists()
     ]
     print(f"{len(train)} runs to train, {jobs} at a time, in {folder}", flush=True)
     _execute(train, folder, jobs)
@@ -127,7 +127,7 @@ def run_all(
         (
             f"{row}, {name}",
             seed,
-            _retest_command(spec, folder / _slug(row, seed), out, machine),
+            _retest_command(spec, folder / run_name(row, seed), out, machine),
             None,
         )
         for seed in plan.all_seeds
@@ -135,7 +135,7 @@ def run_all(
         for row in spec["of"]
         if row in wanted
         and seed in plan.seeds_of(row)
-        and not (out := folder / _slug(row, seed) / f"retest_{_slug(name)}.json").exists()
+        and not (out := folder / run_name(row, seed) / f"retest_{slug(name)}.json").exists()
     ]
     print(f"{len(retest)} tests to repeat", flush=True)
     _execute(retest, folder, jobs)
@@ -149,7 +149,7 @@ def _execute(work: list[tuple], folder: Path, jobs: int) -> None:
     running: set[subprocess.Popen] = set()
 
     def one(row: str, seed: int, command: list[str], run: Path | None) -> str:
-        log = folder / f"{_slug(row, seed)}.txt"
+        log = folder / f"{run_name(row, seed)}.txt"
         with (
             open(log, "w") as file,
             subprocess.Popen(command, stdout=file, stderr=file, env=environment) as process,
@@ -161,7 +161,7 @@ def _execute(work: list[tuple], folder: Path, jobs: int) -> None:
             tail = "\n".join(log.read_text().splitlines()[-5:])
             raise UserError(f"{row}, seed {seed} failed; the end of {log}:\n{tail}")
         if run is not None:
-            (run / CODE).write_text(commit() + "\n")
+            (run / CODE).write_text(f"{commit()}\n{machine()}\n")
         return f"{row}, seed {seed}"
 
     with ThreadPoolExecutor(jobs) as pool:
@@ -197,42 +197,31 @@ def _retest_command(spec: dict, run: Path, out: Path, machine: list[str]) -> lis
     ]
 
 
-def _slug(name: str, seed: int | None = None) -> str:
-    kept = "".join(c if c.isalnum() else "_" for c in name.lower()).strip("_")
-    return kept if seed is None else f"{kept}-s{seed}"
+def slug(name: str) -> str:
+    """A row's name as part of a file's.
 
-
-def collect(plan: Plan, folder: Path) -> dict[str, dict[str, np.ndarray]]:
-    """Row -> "<test> <metric>" -> one value per seed, in percent; nan where a seed is not run.
-
-    Logged values are "log <name>", as they are.
-
-    Rows of which no seed is run are left out.
+    Example:
+        >>> slug("f_prim + f_fine")
+        'f_prim___f_fine'
     """
-    files = {row: (row, "metrics.json") for row in plan.runs}
-    for name, spec in plan.retests.items():
-        files |= {f"{row}, {name}": (row, f"retest_{_slug(name)}.json") for row in spec["of"]}
-    table: dict[str, dict[str, np.ndarray]] = {}
-    for title, (row, file) in files.items():
-        paths = [folder / _slug(row, seed) / file for seed in plan.all_seeds]
-        files_read = [json.loads(p.read_text()) if p.exists() else {} for p in paths]
-        runs = [content.get("tests") for content in files_read]
-        first = next((run for run in runs if run), None)
-        if first is None:
-            continue
-        table[title] = {
-            f"{test} {metric}": np.array(
-                [100 * run[test]["metrics"][metric] if run else np.nan for run in runs]
-            )
-            for test in first
-            for metric in METRICS
-            if metric in first[test]["metrics"]
-        }
-        logs = [content.get("logs", {}) for content in files_read]
-        for name in (name for name in plan.logs if any(name in log for log in logs)):
-            values = np.array([log.get(name, np.nan) for log in logs])
-            table[title][f"log {name}"] = values
-    return table
+    return "".join(c if c.isalnum() else "_" for c in name.lower()).strip("_")
+
+
+def run_name(row: str, seed: int) -> str:
+    """The folder of a row's run.
+
+    Example:
+        >>> run_name("PAP-S-PS", 2)
+        'pap_s_ps-s2'
+    """
+    return f"{slug(row)}-s{seed}"
+
+
+def machine() -> str:
+    """What the runs are made on, in words."""
+    units = "bfloat16" if has_bf16_units() else "float32"
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"no GPU, {units}"
+    return f"{platform.machine()}, {os.cpu_count()} cores, {device}, torch {torch.__version__}"
 
 
 def commit() -> str:
@@ -249,44 +238,3 @@ def commit() -> str:
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return name.stdout.strip() + ("+" if changed.stdout.strip() else "")
-
-
-def commits(plan: Plan, folder: Path) -> dict[str, list[str]]:
-    """Commit -> rows that were run by it, in the plan's order."""
-    by: dict[str, list[str]] = {}
-    for row in plan.runs:
-        for seed in plan.all_seeds:
-            run = folder / _slug(row, seed)
-            if (run / "metrics.json").exists():
-                code = run / CODE
-                name = code.read_text().strip() if code.exists() else "unknown"
-                rows = by.setdefault(name, [])
-                rows += [row] if row not in rows else []
-    return by
-
-
-def query_scores(plan: Plan, folder: Path, direction: dict) -> dict[str, list[Scores]]:
-    """What `judge` wants of a direction: row -> scores by query, one table per seed."""
-    test, metric = direction.get("test", "target"), direction.get("metric", "mAP")
-    names = [n for side in ("better", "worse") for n in direction[side].split(" - ")]
-    return {
-        name: tables
-        for name in dict.fromkeys(names)
-        if any(
-            tables := [_scores(plan, folder, name, seed, test, metric) for seed in plan.all_seeds]
-        )
-    }
-
-
-def _scores(plan: Plan, folder: Path, name: str, seed: int, test: str, metric: str) -> Scores:
-    row, retest = name, ""
-    for known in plan.retests:
-        if name.endswith(f", {known}") and name.removesuffix(f", {known}") in plan.runs:
-            row, retest = name.removesuffix(f", {known}"), known
-    run = folder / _slug(row, seed)
-    if test == "log":
-        file = run / "metrics.json"
-        logs = json.loads(file.read_text()).get("logs", {}) if file.exists() else {}
-        return {("", 0): float(logs[metric])} if metric in logs else {}
-    tables = run / f"retest_{_slug(retest)}" if retest else run
-    return read_scores(tables / f"queries_{test}.csv", metric)

@@ -1,65 +1,28 @@
-"""A method's results: one file of numbers, and the page that is written from it."""
+"""The page of a results file."""
 
 from __future__ import annotations
 
-import os
-import platform
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from reidkit.engine.products.claims import RULE, Finding, judge
-from reidkit.engine.products.reproduce import Plan, collect, commits, query_scores
-
-
-def results(plan: Plan, folder: Path, command: str, data: str) -> dict[str, Any]:
-    """Everything that a page and the front page say, as plain numbers and words.
-
-    Args:
-        plan: the table.
-        folder: of its runs.
-        command: that made them.
-        data: name of the data.
-    """
-    table = collect(plan, folder)
-    machine = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
-    findings = [judge(one, query_scores(plan, folder, one)) for one in plan.directions]
-    return dict(
-        title=plan.title,
-        paper=plan.paper or plan.title,
-        data=data,
-        command=command,
-        machine=f"{platform.machine()}, {os.cpu_count()} cores, {machine}, "
-        f"torch {torch.__version__}",
-        seeds=plan.all_seeds,
-        commits=commits(plan, folder),
-        rows={
-            row: {key: [None if np.isnan(v) else float(v) for v in values]
-                  for key, values in columns.items()}
-            for row, columns in table.items()
-        },
-        not_run=[row for row in plan.runs if row not in table],
-        claims=[finding.as_dict() for finding in findings],
-        published=plan.published,
-        notes=plan.notes,
-    )  # fmt: skip
+from reidkit.engine.products.claims import RULE, Finding
 
 
 def page(content: dict[str, Any]) -> str:
     """The Markdown page of a results file."""
-    seeds = len(content["seeds"])
+    runs = content["runs"]
+    seeds = len({seed for row in runs.values() for seed in row})
     lines = [
         f"# {content['title']}",
         "",
-        f"Made by `{content['command']}` ({content['machine']}). In percent, mean ± standard "
-        f"deviation over {seeds} seeds unless the row says fewer.",
+        f"Made by `{content['command']}`. In percent, mean ± standard deviation over {seeds} seeds "
+        "unless the row says fewer.",
         "SynthPed is synthetic: these numbers say nothing about real photographs.",
         "",
-        _code(content["commits"]),
+        _code(runs),
         "",
-        *_table(content["rows"], seeds),
+        *_table(runs, seeds),
     ]
     if content["not_run"]:
         lines += ["", f"Not measured on present code: {', '.join(content['not_run'])}."]
@@ -73,35 +36,42 @@ def page(content: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _code(by: dict[str, list[str]]) -> str:
+def _code(runs: dict[str, dict[str, dict]]) -> str:
+    """Where and by which commits the rows were run."""
+    by: dict[str, dict[str, list[str]]] = {}
+    for seeds in runs.values():
+        for run in seeds.values():
+            rows = by.setdefault(run["machine"], {}).setdefault(run["commit"], [])
+            rows += [run["trained"]] if run["trained"] not in rows else []
     if not by:
         return "No row has been run on present code."
-    if len(by) == 1:
-        return f"All runs are of commit {next(iter(by))}."
-    said = "; ".join(f"{name}: {', '.join(rows)}" for name, rows in by.items())
-    return f"Commits of the runs: {said}."
+    if sum(map(len, by.values())) == 1:
+        ((machine, commits),) = by.items()
+        return f"All runs are of commit {next(iter(commits))}, on {machine}."
+    said = {machine: "; ".join(f"{c}: {', '.join(commits[c])}" for c in commits)
+            for machine, commits in by.items()}  # fmt: skip
+    return "\n\n".join(f"Runs on {machine}, by commit: {said[machine]}." for machine in by)
 
 
-def _table(rows: dict[str, dict[str, list]], seeds: int) -> list[str]:
-    columns = list(dict.fromkeys(c for values in rows.values() for c in values))
+def _table(runs: dict[str, dict[str, dict]], seeds: int) -> list[str]:
+    values = {row: [run["values"] for run in by.values()] for row, by in runs.items()}
+    columns = list(dict.fromkeys(c for row in values.values() for one in row for c in one))
     if not columns:
         return []
     lines = ["| | " + " | ".join(columns) + " |", "|---|" + "---|" * len(columns)]
-    for row, values in rows.items():
-        count = sum(value is not None for value in next(iter(values.values())))
-        fewer = "" if count == seeds else f" ({count} seed{'s' if count > 1 else ''})"
+    for row, by in values.items():
+        fewer = "" if len(by) == seeds else f" ({len(by)} seed{'s' if len(by) > 1 else ''})"
         cells = [
-            _cell(values[c], 2 if c.startswith("log ") else 1) if c in values else ""
+            _cell([one[c] for one in by if c in one], 2 if c.startswith("log ") else 1)
             for c in columns
         ]
         lines.append(f"| {row}{fewer} | " + " | ".join(cells) + " |")
     return lines
 
 
-def _cell(values: list, digits: int) -> str:
-    run = np.array([value for value in values if value is not None])
-    spread = f" ± {run.std(ddof=1):.{digits}f}" if len(run) > 1 else ""
-    return f"{run.mean():.{digits}f}" + spread if len(run) else ""
+def _cell(values: list[float], digits: int) -> str:
+    spread = f" ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else ""
+    return f"{np.mean(values):.{digits}f}" + spread if values else ""
 
 
 def _published(table: dict[str, Any]) -> list[str]:

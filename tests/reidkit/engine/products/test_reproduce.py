@@ -12,6 +12,7 @@ from reidkit.engine.products import reproduce, results_page
 from reidkit.engine.products.claims import judge, paired_interval, verdict
 from reidkit.engine.products.front_page import front_page
 from reidkit.engine.products.reproduce import read_plan, run_all
+from reidkit.engine.products.results_file import read_results, results
 from reidkit.errors import UserError
 from reidkit.evaluation.io.queries import write_queries
 
@@ -58,24 +59,28 @@ def finished(tmp_path):
                 (folder / f"{file}.json").write_text(json.dumps({"tests": tests}))
                 table.mkdir(exist_ok=True)
                 queries(table / "queries_target.csv", values)
-            (folder / "code.txt").write_text("abc1234\n")
+            (folder / "code.txt").write_text("abc1234\nan abacus\n")
     plan = tmp_path / "plugin" / "reproduce.yaml"
     plan.parent.mkdir()
     plan.write_text(PLAN)
     return read_plan(plan), tmp_path
 
 
-def content(plan, folder) -> dict:
-    return results_page.results(plan, folder, "the command", "synthped")
+def content(plan, folder, earlier=None) -> dict:
+    return results(plan, folder, "the command", "synthped", earlier)
+
+
+def values(found, row, column="target mAP") -> list[float]:
+    return [run["values"][column] for run in found["runs"][row].values()]
 
 
 def test_mean_and_spread_over_seeds_and_the_commit(finished):
     found = content(*finished)
     page = results_page.page(found)
-    mean = np.mean(found["rows"]["First"]["target mAP"])
+    mean = np.mean(values(found, "First"))
     assert f"| First | {mean:.1f} ± 10.0 | 50.0 ± 0.0 |" in page and "| First, cut |" in page
     assert "`the command`" in page and "3 seeds" in page
-    assert "All runs are of commit abc1234." in page
+    assert "All runs are of commit abc1234, on an abacus." in page
     assert "Not measured on present code: Third." in page
 
 
@@ -102,7 +107,10 @@ def test_the_interval_holds_the_spread_of_seeds():
 
 
 def test_values_that_are_one_per_run_are_judged_by_seed():
-    rows = {"a": [{("", 0): 0.5}, {("", 0): 0.6}, {("", 0): 0.7}], "b": [{("", 0): 0.1}] * 3}
+    rows = {
+        "a": [("", np.array([value])) for value in (0.5, 0.6, 0.7)],
+        "b": [("", np.array([0.1]))] * 3,
+    }
     found = judge(dict(better="a", worse="b", test="log", metric="off"), rows)
     assert found.verdict == "shows" and found.gain().startswith("+0.50 [")
 
@@ -120,10 +128,10 @@ def test_missing_seeds_are_said_and_give_no_verdict(finished):
 
 def test_the_front_page_has_every_published_claim(finished):
     plan, folder = finished
-    results = folder / "results"
-    results.mkdir()
-    (results / "plugin_synthped.json").write_text(json.dumps(content(plan, folder)))
-    page = front_page([folder / "plugin" / "reproduce.yaml"], results)
+    pages = folder / "results"
+    pages.mkdir()
+    (pages / "plugin_synthped.json").write_text(json.dumps(content(plan, folder)))
+    page = front_page([folder / "plugin" / "reproduce.yaml"], pages)
     shown, missing = (line for line in page.splitlines() if "First (target mAP)" in line)
     assert "| +6 mAP | +10." in shown and shown.endswith("| 3 | abc1234 | shows |")
     assert "| +9 mAP |" in missing and missing.endswith("| not measured on present code |")
@@ -196,12 +204,10 @@ def test_a_row_can_have_seeds_of_its_own(finished, monkeypatch):
     run_all(plan, folder, [], 1, only=["First", "Second"])
     assert [item[:2] for item in work] == [("Second", 3), ("Second", 4)]
     found = content(plan, folder)
-    assert (
-        found["seeds"] == [0, 1, 2, 3, 4]
-        and found["rows"]["Second"]["target mAP"][3:] == [None] * 2
-    )
-    page = results_page.page(found)
-    assert "over 5 seeds" in page and "| First (3 seeds) |" in page
+    assert list(found["runs"]["Second"]) == ["0", "1", "2"]
+    (folder / "second-s1").rename(folder / "second-s4")
+    page = results_page.page(content(plan, folder))
+    assert "over 4 seeds" in page and "| First (3 seeds) |" in page
     assert found["claims"][0]["verdict"] == "shows"
 
 
@@ -213,3 +219,63 @@ def test_a_run_that_was_stopped_before_its_first_checkpoint_goes_on(finished, mo
     monkeypatch.setattr(reproduce, "_execute", lambda items, *_: work.extend(items))
     run_all(plan, folder, [], 1, only=["Third"])
     assert ["--resume" in command for _, _, command, _ in work] == [False, True, False]
+
+
+def test_an_earlier_file_keeps_what_the_folder_has_no_runs_of(finished, tmp_path_factory):
+    """Half of the seeds here and half there give the numbers and findings of all of them."""
+    plan, folder = finished
+    whole = content(plan, folder)
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    for run in ("first-s1", "second-s0", "second-s1"):
+        (folder / run).rename(elsewhere / run)
+    assert len(content(plan, folder)["claims"][0]["differences"]) == 1
+    earlier = json.loads(json.dumps(content(plan, folder)))
+    assert content(plan, elsewhere, earlier) == whole
+
+
+def test_runs_of_the_folder_replace_those_of_an_earlier_file(finished):
+    plan, folder = finished
+    earlier = content(plan, folder)
+    earlier["runs"]["First"]["1"]["values"]["target mAP"] = 99.0
+    earlier["runs"]["No longer a row"] = earlier["runs"]["First"]
+    found = content(plan, folder, earlier)
+    assert 99.0 not in values(found, "First") and "No longer a row" not in found["runs"]
+
+
+def test_a_finding_stays_where_its_scores_by_query_are_gone(finished, tmp_path):
+    plan, folder = finished
+    earlier = content(plan, folder)
+    for seeds in earlier["runs"].values():
+        for run in seeds.values():
+            run["scores"] = {}
+    assert content(plan, tmp_path / "empty", earlier)["claims"] == earlier["claims"]
+
+
+def test_seeds_tested_on_other_queries_are_not_compared(finished):
+    plan, folder = finished
+    table = folder / "second-s1" / "queries_target.csv"
+    table.write_text(table.read_text().replace("q/7.jpg", "q/1007.jpg"))
+    first = content(plan, folder)["claims"][0]
+    assert len(first["differences"]) == 2 and first["verdict"] == "too few seeds to say"
+
+
+def test_files_in_another_folder_are_the_same_queries(finished):
+    plan, folder = finished
+    whole = content(plan, folder)["claims"][0]
+    table = folder / "second-s1" / "queries_target.csv"
+    table.write_text(table.read_text().replace("q/", "/elsewhere/q/"))
+    assert content(plan, folder)["claims"][0] == whole
+
+
+def test_a_results_file_is_not_added_to_with_other_overrides(finished):
+    plan, folder = finished
+    file = folder / "page.json"
+    new = read_results(file, ["train.epochs=2", "settings.workers=0"])
+    assert new == {"overrides": ["train.epochs=2"]}
+    file.write_text(json.dumps(content(plan, folder, new)))
+    assert read_results(file, ["settings.data_root=/x", "train.epochs=2"])["runs"]
+    with pytest.raises(UserError, match="were made with train.epochs=2, and .* with no overrides"):
+        read_results(file, [])
+    file.write_text("[1, 2")
+    with pytest.raises(UserError, match="not a results file; move it away"):
+        read_results(file, [])

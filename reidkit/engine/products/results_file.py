@@ -1,0 +1,194 @@
+"""A results file: the numbers of every run of a plan, and the findings on its claims."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reidkit.engine.products.claims import Scores, claim_rows, judge
+from reidkit.engine.products.reproduce import CODE, Plan, machine, run_name, slug
+from reidkit.errors import UserError
+from reidkit.evaluation.io.queries import read_queries
+from reidkit.evaluation.metrics.intervals import per_query_metrics
+
+METRICS = ("mAP", "R1")
+DECIMALS = 3  # of percent, of a query's score
+
+# trained (row), commit, machine, values by column, scores by column, queries by test
+Run = dict[str, Any]
+
+
+def results(
+    plan: Plan, folder: Path, command: str, data: str, earlier: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Everything that a page and the front page say, as plain numbers and words.
+
+    Args:
+        plan: the table.
+        folder: of its runs.
+        command: that made them.
+        data: name of the data.
+        earlier: an earlier file of this table. Its runs are kept where the folder has none of that
+            row and seed, so a table can be filled over several days or machines.
+
+    Example:
+        >>> plan = Plan(title="A page", seeds=[0], runs={"First": {"config": "first.py"}})
+        >>> results(plan, Path("no_such_folder"), "the command", "synthped")["not_run"]
+        ['First']
+    """
+    runs = read_runs(plan, folder)
+    old = earlier or {}
+    for row in _rows(plan):
+        kept = old.get("runs", {}).get(row, {})
+        merged = kept | runs.get(row, {})
+        if merged:
+            runs[row] = {seed: merged[seed] for seed in sorted(merged, key=int)}
+    return dict(
+        title=plan.title,
+        paper=plan.paper or plan.title,
+        data=data,
+        command=command,
+        overrides=old.get("overrides", []),
+        runs={row: runs[row] for row in _rows(plan) if row in runs},
+        not_run=[row for row in plan.runs if row not in runs],
+        claims=[_finding(plan, one, runs, old.get("claims", [])) for one in plan.directions],
+        published=plan.published,
+        notes=plan.notes,
+    )
+
+
+def read_results(file: Path, overrides: Sequence[str]) -> dict[str, Any]:
+    """An earlier results file that runs with these overrides may be added to.
+
+    Args:
+        file: its path; where there is none, an empty one is returned.
+        overrides: of the runs to come; those of ``settings`` change no number.
+
+    Raises:
+        UserError: the file is of other overrides, or no results file.
+    """
+    wanted = [o for o in overrides if not o.lstrip("+").startswith("settings.")]
+    if not file.exists():
+        return dict(overrides=wanted)
+    try:
+        content = json.loads(file.read_text())
+        made_with = content["overrides"]
+    except (ValueError, KeyError, TypeError):
+        raise UserError(
+            f"{file}: not a results file; move it away, or write to another place with --out"
+        ) from None
+    if made_with != wanted:
+        raise UserError(
+            f"{file}: its runs were made with {_listed(made_with)}, and these would be with "
+            f"{_listed(wanted)}; write to another place with --out, or move it away"
+        )
+    return content
+
+
+def _listed(overrides: Sequence[str]) -> str:
+    return " ".join(overrides) or "no overrides"
+
+
+def read_runs(plan: Plan, folder: Path) -> dict[str, dict[str, Run]]:
+    """Row -> seed -> the run, of those that a folder holds; repeated tests are rows of their own.
+
+    Args:
+        plan: the table.
+        folder: of its runs.
+    """
+    runs: dict[str, dict[str, Run]] = {}
+    for row, (trained, retest) in _rows(plan).items():
+        for seed in plan.all_seeds:
+            run = folder / run_name(trained, seed)
+            file = run / (f"retest_{slug(retest)}.json" if retest else "metrics.json")
+            if file.exists():
+                tables = file.with_suffix("") if retest else run
+                one = dict(trained=trained) | _read_run(plan, row, run, file, tables)
+                runs.setdefault(row, {})[str(seed)] = one
+    return runs
+
+
+def _rows(plan: Plan) -> dict[str, tuple[str, str]]:
+    """Row of the table -> the row that is trained, and the name of the repeated test or ""."""
+    rows = {row: (row, "") for row in plan.runs}
+    for name, spec in plan.retests.items():
+        rows |= {f"{row}, {name}": (row, name) for row in spec["of"]}
+    return rows
+
+
+def _read_run(plan: Plan, row: str, run: Path, file: Path, tables: Path) -> Run:
+    content = json.loads(file.read_text())
+    values = {
+        f"{test} {metric}": 100 * result["metrics"][metric]
+        for test, result in content["tests"].items()
+        for metric in METRICS
+        if metric in result["metrics"]
+    }
+    logs = content.get("logs", {})
+    values |= {f"log {name}": logs[name] for name in plan.logs if name in logs}
+    code = (run / CODE).read_text().splitlines() if (run / CODE).exists() else ["unknown"]
+    read: Run = dict(commit=code[0], machine=code[1] if code[1:] else machine())
+    read["values"] = {key: round(float(value), 6) for key, value in values.items()}
+    read["scores"], read["queries"] = {}, {}
+    for test, metric in sorted(
+        {_measure(one) for one in plan.directions if row in claim_rows(one)}
+    ):
+        if (score := _query_scores(tables / f"queries_{test}.csv", metric)) is not None:
+            read["queries"][test], read["scores"][f"{test} {metric}"] = score
+    return read
+
+
+def _measure(direction: Mapping[str, Any]) -> tuple[str, str]:
+    return direction.get("test", "target"), direction.get("metric", "mAP")
+
+
+def _query_scores(file: Path, metric: str) -> tuple[str, str] | None:
+    """Which queries they are, as a checksum of their names, and a percentage for each, as text."""
+    if not file.is_file():
+        return None
+    table = read_queries(file)
+    values = per_query_metrics(table, [metric], "drop").get(metric)
+    if values is None:
+        return None
+    valid = table["n_positives"] > 0
+    scores = np.full(len(valid), np.nan)
+    scores[valid] = 100 * values
+    names = "\n".join(Path(str(name)).name for name in table["file"])
+    trials = table.get("trial", np.zeros(0, np.int64)).tolist()
+    checksum = zlib.crc32(f"{names}\n{trials}".encode("utf-8", "surrogateescape"))
+    return f"{checksum:08x}", " ".join(f"{score:.{DECIMALS}f}" for score in scores)
+
+
+def _finding(
+    plan: Plan,
+    direction: Mapping[str, Any],
+    runs: Mapping[str, Mapping[str, Run]],
+    earlier: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """The finding on a claim; that of the earlier file where there are no scores by query."""
+    test, metric = _measure(direction)
+    seeds = sorted({int(seed) for row in runs.values() for seed in row})
+    scores = {
+        row: [_scores(runs[row].get(str(seed)), test, metric) for seed in seeds]
+        for row in claim_rows(direction)
+        if row in runs
+    }
+    found = judge(direction, scores).as_dict()
+    before = next((one for one in earlier if one["claim"] == found["claim"]), None)
+    return dict(before) if before and not found["differences"] else found
+
+
+def _scores(run: Run | None, test: str, metric: str) -> Scores | None:
+    column = f"{test} {metric}"
+    if run is None:
+        return None
+    if test == "log":
+        return ("", np.array([run["values"][column]])) if column in run["values"] else None
+    if column not in run["scores"]:
+        return None
+    return run["queries"][test], np.array([float(v) for v in run["scores"][column].split()])
