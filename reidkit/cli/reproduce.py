@@ -51,13 +51,14 @@ def main(argv: list[str]) -> int:
     from reidkit.utils.io import atomic_write
 
     path = Path(args.plan)
+    name = path.stem
     if path.suffix != ".yaml":
         path = _plans() / args.plan / "reproduce.yaml"
     plan = reproduce.read_plan(path)
     data = next((o.split("=")[1] for o in overrides if o.startswith("data=")), "synthped")
-    folder = Path(args.folder or f"runs/reproduce/{path.parent.name}")
+    folder = Path(args.folder or f"runs/reproduce/{name}")
     jobs = args.jobs or (1 if torch.cuda.is_available() else os.cpu_count() or 1)
-    out = Path(args.out or f"docs/results/{path.parent.name}_{data}.md")
+    out = Path(args.out or f"docs/results/{name}_{data}.md")
     earlier = results_file.read_results(out.with_suffix(".json"), overrides)
     if not args.page:
         reproduce.run_all(plan, folder, overrides, jobs, args.only)

@@ -8,6 +8,8 @@ import numpy as np
 
 from reidkit.engine.products.claims import RULE, Finding
 
+SYNTHETIC = "SynthPed is synthetic: these numbers say nothing about real photographs."
+
 
 def page(content: dict[str, Any]) -> str:
     """The Markdown page of a results file."""
@@ -18,7 +20,7 @@ def page(content: dict[str, Any]) -> str:
         "",
         f"Made by `{content['command']}`. In percent, mean ± standard deviation over {seeds} seeds "
         "unless the row says fewer.",
-        "SynthPed is synthetic: these numbers say nothing about real photographs.",
+        *([SYNTHETIC] if content["data"].startswith("synthped") else []),
         "",
         _code(runs),
         "",

@@ -82,6 +82,8 @@ def test_mean_and_spread_over_seeds_and_the_commit(finished):
     assert "`the command`" in page and "3 seeds" in page
     assert "All runs are of commit abc1234, on an abacus." in page
     assert "Not measured on present code: Third." in page
+    assert results_page.SYNTHETIC in page
+    assert results_page.SYNTHETIC not in results_page.page(dict(found, data="market1501"))
 
 
 def test_verdicts_follow_the_interval(finished):
