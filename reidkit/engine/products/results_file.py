@@ -19,7 +19,7 @@ from reidkit.evaluation.metrics.intervals import per_query_metrics
 METRICS = ("mAP", "R1")
 DECIMALS = 3  # of percent, of a query's score
 
-# trained (row), commit, machine, values by column, scores by column, queries by test
+# trained (row), spec, commit, machine, values by column, scores by column, queries by test
 Run = dict[str, Any]
 
 
@@ -34,7 +34,8 @@ def results(
         command: that made them.
         data: name of the data.
         earlier: an earlier file of this table. Its runs are kept where the folder has none of that
-            row and seed, so a table can be filled over several days or machines.
+            row and seed, so a table can be filled over several days or machines; not where the plan
+            gives that row another config or other overrides now.
 
     Example:
         >>> plan = Plan(title="A page", seeds=[0], runs={"First": {"config": "first.py"}})
@@ -44,7 +45,8 @@ def results(
     runs = read_runs(plan, folder)
     old = earlier or {}
     for row in _rows(plan):
-        kept = old.get("runs", {}).get(row, {})
+        known, spec = old.get("runs", {}).get(row, {}), _spec(plan, row)
+        kept = {seed: run for seed, run in known.items() if run["spec"] == spec}
         merged = kept | runs.get(row, {})
         if merged:
             runs[row] = {seed: merged[seed] for seed in sorted(merged, key=int)}
@@ -108,7 +110,8 @@ def read_runs(plan: Plan, folder: Path) -> dict[str, dict[str, Run]]:
             file = run / (f"retest_{slug(retest)}.json" if retest else "metrics.json")
             if file.exists():
                 tables = file.with_suffix("") if retest else run
-                one = dict(trained=trained) | _read_run(plan, row, run, file, tables)
+                one = dict(trained=trained, spec=_spec(plan, row))
+                one |= _read_run(plan, row, run, file, tables)
                 runs.setdefault(row, {})[str(seed)] = one
     return runs
 
@@ -119,6 +122,13 @@ def _rows(plan: Plan) -> dict[str, tuple[str, str]]:
     for name, spec in plan.retests.items():
         rows |= {f"{row}, {name}": (row, name) for row in spec["of"]}
     return rows
+
+
+def _spec(plan: Plan, row: str) -> list[str]:
+    """What a row is: its config, overrides, and those of the repeated test."""
+    trained, retest = _rows(plan)[row]
+    spec, again = plan.runs[trained], plan.retests.get(retest, {})
+    return [spec["config"], *spec.get("overrides", []), *again.get("overrides", [])]
 
 
 def _read_run(plan: Plan, row: str, run: Path, file: Path, tables: Path) -> Run:

@@ -244,6 +244,14 @@ def test_runs_of_the_folder_replace_those_of_an_earlier_file(finished):
     assert 99.0 not in values(found, "First") and "No longer a row" not in found["runs"]
 
 
+def test_runs_of_a_row_that_is_another_one_now_are_not_kept(finished, tmp_path):
+    plan, folder = finished
+    earlier = content(plan, folder)
+    plan.runs["First"]["overrides"] = ["train.epochs=3"]
+    plan.retests["cut"]["overrides"] = ["x=2"]
+    assert list(content(plan, tmp_path / "empty", earlier)["runs"]) == ["Second"]
+
+
 def test_a_finding_stays_where_its_scores_by_query_are_gone(finished, tmp_path):
     plan, folder = finished
     earlier = content(plan, folder)
