@@ -8,7 +8,7 @@ import torch
 from mmengine.dist import is_main_process
 from torch import Tensor, nn
 
-from reidkit.config.ranges import FACTOR, Bounds
+from reidkit.config.ranges import FACTOR, WHOLE, Bounds
 from reidkit.errors import UserError
 from reidkit.registry import HOOKS
 
@@ -112,9 +112,11 @@ class ProximalStep:
         global_weight: factor on the group LASSO of the global layer, >= 0.
         local_weight: factor on the exclusive group LASSO of the local layer, >= 0.
         group: see ``jlml/ExclusiveGroupLasso``.
+        start: epoch of the first step, from 0. The published penalties act from the beginning, on
+            weights that have learned nothing yet; a later start is a departure.
 
     Raises:
-        ValueError: a negative weight or rate, or an unknown group.
+        ValueError: a negative weight, rate or start, or an unknown group.
         UserError: at the start, a head without feature layers.
     """
 
@@ -123,6 +125,7 @@ class ProximalStep:
         "rate": Bounds(0, optional=True),
         "global_weight": FACTOR,
         "local_weight": FACTOR,
+        "start": WHOLE,
     }
 
     def __init__(
@@ -131,16 +134,17 @@ class ProximalStep:
         local_weight: float = 5e-4,
         group: str = "output",
         rate: float | None = 0.1,
+        start: int = 0,
     ):
-        if min(global_weight, local_weight, rate or 0) < 0:
+        if min(global_weight, local_weight, rate or 0, start) < 0:
             raise ValueError(
-                "ProximalStep: weights and rate must be >= 0, got "
-                f"{global_weight}, {local_weight} and {rate}"
+                "ProximalStep: weights, rate and start must be >= 0, got "
+                f"{global_weight}, {local_weight}, {rate} and {start}"
             )
         if group not in GROUPS:
             raise ValueError(f"group must be one of {GROUPS}, got {group!r}")
         self.weights = {"global": global_weight, "local": local_weight}
-        self.group, self.rate = group, rate
+        self.group, self.rate, self.start = group, rate, start
 
     def before_train(self, runner) -> None:
         """Refuse a head that has nothing to select."""
@@ -149,6 +153,8 @@ class ProximalStep:
     @torch.no_grad()
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Shrink the feature layers, where the optimiser has just made a step."""
+        if runner.epoch < self.start:
+            return
         if not runner.optim_wrapper.should_update():  # gradients are still being accumulated
             return
         rates = {
