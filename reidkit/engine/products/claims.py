@@ -35,6 +35,7 @@ class Finding:
         low, high: 95 % interval of the mean over seeds, None without a verdict.
         verdict: shows, reversed, open, holds, fails, or why there is none.
         published: the paper's gain, in words; "" where the paper has no such row.
+        commits: of the runs compared.
     """
 
     claim: str
@@ -44,6 +45,7 @@ class Finding:
     high: float | None
     verdict: str
     published: str = ""
+    commits: Sequence[str] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """For a results file."""

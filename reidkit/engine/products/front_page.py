@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from reidkit.engine.products.claims import NOT_MEASURED, RULE, Finding, claim_rows, judge
+from reidkit.engine.products.claims import NOT_MEASURED, RULE, Finding, judge
 from reidkit.engine.products.reproduce import Plan, read_plan
 
 HEAD = """# Results
@@ -47,16 +47,11 @@ def _row(name: str, plan: Plan, direction: dict[str, Any], measured: list[dict])
     for content in measured:
         for one in content["claims"]:
             if one["claim"] == claim and one["differences"]:
-                finding, commits = Finding(**one), ", ".join(_commits(direction, content["runs"]))
+                finding, commits = Finding(**one), ", ".join(one["commits"])
                 where = "" if content["data"] == "synthped" else f" ({content['data']})"
                 cells = [finding.gain() + where, str(len(finding.differences)), commits]
                 return _line([paper, claim, direction["published"], *cells, finding.verdict])
     return _line([paper, claim, direction["published"], "", "", "", NOT_MEASURED])
-
-
-def _commits(direction: dict[str, Any], runs: dict[str, dict[str, dict]]) -> list[str]:
-    rows = [row for row in claim_rows(direction) if row in runs]
-    return list(dict.fromkeys(run["commit"] for row in rows for run in runs[row].values()))
 
 
 def _line(cells: list[str]) -> str:

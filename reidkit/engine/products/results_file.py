@@ -42,13 +42,10 @@ def results(
         >>> results(plan, Path("no_such_folder"), "the command", "synthped")["not_run"]
         ['First']
     """
-    runs = read_runs(plan, folder)
-    old = earlier or {}
+    runs, old = read_runs(plan, folder), earlier or {}
+    kept = _kept(plan, old)
     for row in _rows(plan):
-        known, spec = old.get("runs", {}).get(row, {}), _spec(plan, row)
-        kept = {seed: run for seed, run in known.items() if run["spec"] == spec}
-        merged = kept | runs.get(row, {})
-        if merged:
+        if merged := kept.get(row, {}) | runs.get(row, {}):
             runs[row] = {seed: merged[seed] for seed in sorted(merged, key=int)}
     return dict(
         title=plan.title,
@@ -58,10 +55,20 @@ def results(
         overrides=old.get("overrides", []),
         runs={row: runs[row] for row in _rows(plan) if row in runs},
         not_run=[row for row in plan.runs if row not in runs],
-        claims=[_finding(plan, one, runs, old.get("claims", [])) for one in plan.directions],
+        claims=[_finding(one, runs, kept, old.get("claims", [])) for one in plan.directions],
         published=plan.published,
         notes=plan.notes,
     )
+
+
+def _kept(plan: Plan, earlier: Mapping[str, Any]) -> dict[str, dict[str, Run]]:
+    """The runs of an earlier file whose rows are what they were."""
+    kept = {}
+    for row in _rows(plan):
+        spec, known = _spec(plan, row), earlier.get("runs", {}).get(row, {})
+        if same := {seed: run for seed, run in known.items() if run["spec"] == spec}:
+            kept[row] = same
+    return kept
 
 
 def read_results(file: Path, overrides: Sequence[str]) -> dict[str, Any]:
@@ -175,22 +182,26 @@ def _query_scores(file: Path, metric: str) -> tuple[str, str] | None:
 
 
 def _finding(
-    plan: Plan,
     direction: Mapping[str, Any],
     runs: Mapping[str, Mapping[str, Run]],
+    kept: Mapping[str, Mapping[str, Run]],
     earlier: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """The finding on a claim; that of the earlier file where there are no scores by query."""
+    """The finding on a claim; that of the earlier file where it knew the scores of more seeds."""
     test, metric = _measure(direction)
     seeds = sorted({int(seed) for row in runs.values() for seed in row})
+    rows = claim_rows(direction)
     scores = {
         row: [_scores(runs[row].get(str(seed)), test, metric) for seed in seeds]
-        for row in claim_rows(direction)
+        for row in rows
         if row in runs
     }
-    found = judge(direction, scores).as_dict()
-    before = next((one for one in earlier if one["claim"] == found["claim"]), None)
-    return dict(before) if before and not found["differences"] else found
+    found = judge(direction, scores)
+    for before in earlier if all(row in kept for row in rows) else []:
+        if before["claim"] == found.claim and len(before["differences"]) > len(found.differences):
+            return dict(before)
+    commits = [run["commit"] for row in scores for run in runs[row].values()]
+    return found.as_dict() | dict(commits=list(dict.fromkeys(commits)))
 
 
 def _scores(run: Run | None, test: str, metric: str) -> Scores | None:

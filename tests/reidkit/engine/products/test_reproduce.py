@@ -249,7 +249,9 @@ def test_runs_of_a_row_that_is_another_one_now_are_not_kept(finished, tmp_path):
     earlier = content(plan, folder)
     plan.runs["First"]["overrides"] = ["train.epochs=3"]
     plan.retests["cut"]["overrides"] = ["x=2"]
-    assert list(content(plan, tmp_path / "empty", earlier)["runs"]) == ["Second"]
+    found = content(plan, tmp_path / "empty", earlier)
+    assert list(found["runs"]) == ["Second"]
+    assert {one["verdict"] for one in found["claims"]} == {"not run"}
 
 
 def test_a_finding_stays_where_its_scores_by_query_are_gone(finished, tmp_path):
@@ -259,6 +261,9 @@ def test_a_finding_stays_where_its_scores_by_query_are_gone(finished, tmp_path):
         for run in seeds.values():
             run["scores"] = {}
     assert content(plan, tmp_path / "empty", earlier)["claims"] == earlier["claims"]
+    for run in ("second-s1", "second-s2"):  # scores of one seed do not take its place
+        (folder / run).rename(tmp_path / f"no_{run}")
+    assert content(plan, folder, earlier)["claims"][0] == earlier["claims"][0]
 
 
 def test_seeds_tested_on_other_queries_are_not_compared(finished):
