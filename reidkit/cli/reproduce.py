@@ -62,6 +62,8 @@ def main(argv: list[str]) -> int:
     earlier = results_file.read_results(out.with_suffix(".json"), overrides)
     if not args.page:
         reproduce.run_all(plan, folder, overrides, jobs, args.only)
+        # another command may have added to it in the meantime
+        earlier = results_file.read_results(out.with_suffix(".json"), overrides)
     command = " ".join(["python tools/reproduce.py", args.plan, *earlier["overrides"]])
     content = results_file.results(plan, folder, command, data, earlier)
     with atomic_write(out.with_suffix(".json"), "w") as file:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from reidkit.engine.products.claims import Scores, claim_rows, judge
-from reidkit.engine.products.reproduce import CODE, Plan, machine, run_name, slug
+from reidkit.engine.products.reproduce import CODE, Plan, run_name, slug
 from reidkit.errors import UserError
 from reidkit.evaluation.io.queries import read_queries
 from reidkit.evaluation.metrics.intervals import per_query_metrics
@@ -148,8 +148,9 @@ def _read_run(plan: Plan, row: str, run: Path, file: Path, tables: Path) -> Run:
     }
     logs = content.get("logs", {})
     values |= {f"log {name}": logs[name] for name in plan.logs if name in logs}
-    code = (run / CODE).read_text().splitlines() if (run / CODE).exists() else ["unknown"]
-    read: Run = dict(commit=code[0], machine=code[1] if code[1:] else machine())
+    code = (run / CODE).read_text().splitlines() if (run / CODE).exists() else []
+    commit, place = [*code, "unknown", "unknown"][:2]
+    read: Run = dict(commit=commit, machine=place)
     read["values"] = {key: round(float(value), 6) for key, value in values.items()}
     read["scores"], read["queries"] = {}, {}
     for test, metric in sorted(
@@ -185,7 +186,7 @@ def _finding(
     direction: Mapping[str, Any],
     runs: Mapping[str, Mapping[str, Run]],
     kept: Mapping[str, Mapping[str, Run]],
-    earlier: Sequence[Mapping[str, Any]],
+    earlier: Sequence[dict[str, Any]],
 ) -> dict[str, Any]:
     """The finding on a claim; that of the earlier file where it knew the scores of more seeds."""
     test, metric = _measure(direction)
@@ -198,8 +199,9 @@ def _finding(
     }
     found = judge(direction, scores)
     for before in earlier if all(row in kept for row in rows) else []:
-        if before["claim"] == found.claim and len(before["differences"]) > len(found.differences):
-            return dict(before)
+        same = (before["claim"], before["key"]) == (found.claim, found.key)
+        if same and len(before["differences"]) > len(found.differences):
+            return before | dict(published=found.published)
     commits = [run["commit"] for row in scores for run in runs[row].values()]
     return found.as_dict() | dict(commits=list(dict.fromkeys(commits)))
 

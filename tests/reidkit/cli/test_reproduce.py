@@ -1,14 +1,18 @@
 """A table of real runs: trained, tested again, judged, and made again without their folder."""
 
 import json
+import re
 import shutil
+from pathlib import Path
 
 import pytest
 
 from reidkit.cli.reproduce import main
+from reidkit.config import prepare_config
+from reidkit.engine.products.claims import claim_rows
+from reidkit.engine.products.reproduce import read_plan
 from reidkit.errors import UserError
 
-pytestmark = pytest.mark.slow
 PLAN = """
 title: A table
 seeds: [0]
@@ -23,6 +27,18 @@ directions:
 """
 
 
+def test_the_plan_of_the_documentation_names_what_is_there(tmp_path):
+    page = (Path(__file__).parents[3] / "docs/start/compare.md").read_text()
+    (tmp_path / "mine.yaml").write_text(re.search(r"```yaml\n(.*?)```", page, re.S)[1])
+    plan = read_plan(tmp_path / "mine.yaml")
+    for spec in plan.runs.values():
+        again = [one for test in plan.retests.values() for one in test["overrides"]]
+        prepare_config(spec["config"], [*spec.get("overrides", []), *again])
+    rows = {*plan.runs, *(f"{row}, {name}" for name, t in plan.retests.items() for row in t["of"])}
+    assert {row for one in plan.directions for row in claim_rows(one)} <= rows
+
+
+@pytest.mark.slow
 def test_a_table_of_runs_and_its_page_without_them(tiny_data, tmp_path):
     (tmp_path / "mine.yaml").write_text(PLAN)
     small = ["data=synthped_tiny", "train.epochs=1", "input.size=(96,32)", "settings.workers=0",

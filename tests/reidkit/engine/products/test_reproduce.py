@@ -261,6 +261,10 @@ def test_a_finding_stays_where_its_scores_by_query_are_gone(finished, tmp_path):
         for run in seeds.values():
             run["scores"] = {}
     assert content(plan, tmp_path / "empty", earlier)["claims"] == earlier["claims"]
+    plan.directions[0]["metric"] = "R1"  # of another metric it says nothing
+    plan.directions[0]["claim"] = earlier["claims"][0]["claim"]
+    assert content(plan, tmp_path / "empty", earlier)["claims"][0]["differences"] == []
+    del plan.directions[0]["metric"]
     for run in ("second-s1", "second-s2"):  # scores of one seed do not take its place
         (folder / run).rename(tmp_path / f"no_{run}")
     assert content(plan, folder, earlier)["claims"][0] == earlier["claims"][0]
