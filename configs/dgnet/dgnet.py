@@ -18,7 +18,7 @@ model = dict(
         discriminator_std=0.02,
         slices="channel",
         detach_code=True,
-        colour_structure=False,
+        structure="grey",
         checkpoint=False,
         compile=False,
     ),
@@ -84,6 +84,8 @@ _narrow = dict(
         identity=dict(erase=None),  # as the teacher
     ),
 )
+# composites to look at: no clothes in the structure (takes keypoints; why: plugins/dgnet/scene.py)
+_scene = dict(_narrow, networks=dict(_narrow["networks"], structure="scene"))
 
 recipes = dict(
     finetune=None,  # its generator starts from nothing
@@ -95,7 +97,7 @@ recipes = dict(
     ),
     long=dict(
         prerequisites=dict(generator=_generator),
-        model=dict(terms=_starts(1000, 4000, 200), **_narrow),
+        model=dict(terms=_starts(1000, 4000, 200), **_scene),
         train=dict(sampler=dict(steps=100), optimizers=_adamw),
     ),
     paper=dict(

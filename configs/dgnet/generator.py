@@ -1,7 +1,7 @@
 # The generator of DG-Net alone: no composite teaches. Trained once for each seed, and shared by the
 # rows of the table, which go on from its weights and its iteration.
 # python tools/train.py configs/dgnet/generator.py
-# Whose structure may carry colours: model.networks.colour_structure=True
+# Whose structure may carry colours: model.networks.structure=colour
 _base_ = ["dgnet.py"]
 prerequisites = dict(teacher=None)
 model = dict(

@@ -2,4 +2,4 @@
 # python tools/train.py configs/dgnet/generator_coloured.py
 # Structure of one channel less: model.networks.structure_dim=7
 _base_ = ["generator.py"]
-model = dict(networks=dict(colour_structure=True))
+model = dict(networks=dict(structure="colour"))

@@ -23,6 +23,7 @@ from . import (
     teacher,
     sampler,
     frozen,
+    scene,
     networks,
     objective,
     iteration,

@@ -17,6 +17,7 @@ from .frozen import frozen_call
 from .losses import discriminator_gan, generator_gan, l1, r1_penalty, teaching
 from .networks import Networks
 from .objective import Objective
+from .scene import Scene
 
 
 class Iteration:
@@ -52,8 +53,9 @@ class Iteration:
         if not torch.equal(batch.identities[:half], batch.identities[half:]):
             raise ValueError("DGNet: crops without positives; use train.sampler=dgnet/PairSampler")
         self.live_encoder = bool(torch.rand((), generator=batch.generator) <= 0.5)
+        self.scene = Scene.of(batch, half) if nets.hides_clothes else None
         with nets.autocast():
-            self.structure = nets.encode_structure(self.x)
+            self.structure = nets.encode_structure(self.x, self.scene)
             self.code, self.positive_code = nets.code(batch.images, 4).chunk(2)
             self.composite = nets.decode(self.code, swap(self.structure))  # appearance of row i
         for step in erasing:
@@ -109,10 +111,11 @@ class Iteration:
     def _structure_terms(self, code: Tensor) -> dict[str, Tensor]:
         """Structure re-encoded: by the live E_s, or from the live composite, never both at once."""
         nets, w = self.nets, self.weight
+        scene = self.scene and self.scene.map(swap)
         if self.live_encoder:
-            again = nets.encode_structure(self.composite.detach())
+            again = nets.encode_structure(self.composite.detach(), scene)
         else:
-            again = nets.encode_structure(self.composite, frozen=True)
+            again = nets.encode_structure(self.composite, scene, frozen=True)
         again = swap(again)  # row i: the structure of crop i, found in the other side's composite
         terms = {}
         if w("structure_code"):

@@ -27,6 +27,7 @@ from .iteration import Iteration
 from .losses import read_terms
 from .networks import Networks, check_options
 from .objective import Objective
+from .scene import BodyParts, Scene
 from .teacher import Teacher
 
 WIDTHS = ("dim", "structure_dim", "mlp_dim", "discriminator_dim", "upsample")
@@ -111,6 +112,8 @@ class DGNet(TrainableModel):
         options = dict(networks or {})
         check_options(list(options))
         self.networks = Networks(backbone, num_identities, precision, **options)
+        if self.networks.hides_clothes:
+            self.data_preprocessor.train_steps.insert(0, BodyParts())
         _check_size(input_size, self.networks.structure_encoder.dilations)
         supply = dict(map_size=None, settings=settings)
         self.matcher = MATCHERS.build(matcher, supply)
@@ -148,6 +151,11 @@ class DGNet(TrainableModel):
     def domains(self) -> list[str]:
         """The training domain."""
         return [self.domain]
+
+    def inputs(self, domain: str | None) -> set[str]:
+        """Labels that batches of the training domain must bring; embeddings (None) need none."""
+        hides = domain is not None and self.networks.hides_clothes
+        return {"keypoints"} if hides else set()
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """What each optimiser trains."""
@@ -222,8 +230,13 @@ class DGNet(TrainableModel):
     @torch.no_grad()
     def structure(self, batch: ReIDBatch) -> Tensor:
         """Structure codes (N, c, H / 4, W / 4) of loaded crops."""
-        with self._evaluating(), self.networks.autocast():
-            return self.networks.structure_encoder(self.data_preprocessor.one(batch).images).float()
+        nets = self.networks
+        with self._evaluating(), nets.autocast():
+            images = self.data_preprocessor.one(batch).images
+            scene = None
+            if nets.hides_clothes:
+                scene = Scene.of(BodyParts()(batch.to(images.device)), len(batch))
+            return nets.encode_structure(images, scene).float()
 
     @torch.no_grad()
     def generate(self, appearance: Tensor, structure: Tensor) -> Tensor:

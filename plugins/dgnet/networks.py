@@ -17,8 +17,10 @@ from .appearance import AppearanceEncoder
 from .decoder import CodeMLPs, Decoder
 from .discriminator import Discriminator
 from .frozen import CodeAndLogits, frozen_call, recomputed
+from .scene import Scene
 from .structure import StructureEncoder
 
+STRUCTURES = ("grey", "scene", "colour")
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -37,7 +39,9 @@ class Networks(nn.Module):
         discriminator_std: of the weights that D starts from; see ``Discriminator``.
         dilations: of E_s, in cells of its map.
         slices: "channel" or "stripe": how the code is shared among the blocks; see ``CodeMLPs``.
-        colour_structure: control: E_s sees colours.
+        structure: what E_s sees: "grey" (paper); "scene": the background in colour, the person in
+            grey of unknown brightness, which takes keypoints (departure, see ``scene``); "colour":
+            control.
         upsample: enlarges E_a's input; see ``AppearanceEncoder``.
         detach_code: as released, no generative loss reaches E_a. False is the paper's text: the
             code carries gradients to E_a and to the copy that re-encodes composites.
@@ -73,7 +77,7 @@ class Networks(nn.Module):
         discriminator_std: float = 0.02,
         dilations: Sequence[int] = (3, 6, 9),
         slices: str = "channel",
-        colour_structure: bool = False,
+        structure: str = "grey",
         upsample: int = 1,
         detach_code: bool = True,
         passes: str = "separate",
@@ -83,15 +87,18 @@ class Networks(nn.Module):
         super().__init__()
         if passes not in ("separate", "joint"):
             raise ValueError(f'passes must be "separate" or "joint", got {passes!r}')
+        if structure not in STRUCTURES:
+            raise ValueError(f"structure must be one of {STRUCTURES}, got {structure!r}")
         self.appearance_encoder = AppearanceEncoder(
             backbone, num_identities, dim, dropout, upsample
         )
-        self.structure_encoder = StructureEncoder(structure_dim, dilations, colour_structure)
+        self.structure_encoder = StructureEncoder(structure_dim, dilations, structure != "grey")
         channels = self.structure_encoder.channels
         self.mlps = CodeMLPs(self.appearance_encoder.channels, channels, mlp_dim, slices)
         self.decoder = Decoder(channels)
         self.discriminator = Discriminator(discriminator_dim, discriminator_std)
         self.precision, self.detach_code = precision, detach_code
+        self.hides_clothes = structure == "scene"
         self.passes, self.checkpoint = passes, checkpoint
         self._structure: Callable = self.structure_encoder.forward
         self._decode: Callable = self.decoder.forward
@@ -106,8 +113,18 @@ class Networks(nn.Module):
         with torch.autocast(device, kind or torch.bfloat16, enabled=kind is not None):
             yield
 
-    def encode_structure(self, images: Tensor, frozen: bool = False) -> Tensor:
-        """Structure code (N, c, H / 4, W / 4), with gradients to E_s, or (frozen) to the images."""
+    def encode_structure(
+        self, images: Tensor, scene: Scene | None = None, frozen: bool = False
+    ) -> Tensor:
+        """Structure code (N, c, H / 4, W / 4), with gradients to E_s, or (frozen) to the images.
+
+        Args:
+            images: (N, 3, H, W), normalised.
+            scene: hides their clothes; None: they are seen as they are.
+            frozen: whether gradients reach the images in place of E_s.
+        """
+        if scene is not None:
+            images = scene.hide(images)
         if frozen:
             return frozen_call(self.structure_encoder, images)
         return recomputed(self._structure, images, active=self.checkpoint)

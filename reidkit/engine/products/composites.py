@@ -58,8 +58,16 @@ class Composer:
             split: whose crops.
             domain: which data set of the run.
         """
-        size, resize = tuple(run.cfg.input.size), run.cfg.input.resize
-        return cls(run.model, CropDataset(run.domains.split(domain, split), size, resize))
+        crops = run.domains.split(domain, split)
+        labels = run.domains.plan.train.get(domain, ())  # structure may take what training took
+        dataset = CropDataset(
+            crops,
+            tuple(run.cfg.input.size),
+            run.cfg.input.resize,
+            labels=run.domains.labels(crops, labels),
+            fields=labels,
+        )
+        return cls(run.model, dataset)
 
     def load(self, rows: Sequence[int]) -> ReIDBatch:
         """These crops of the split.
