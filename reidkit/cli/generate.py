@@ -42,7 +42,7 @@ def main(argv: list[str]) -> int:
         count = composer.write_dataset(args.dataset, originals, *options)
         print(f"{args.dataset}: {count:,} composites; who gave what: composites.csv")
     if args.quality:
-        _quality(composer, run.cfg, args)
+        _quality(composer, run, args)
     return 0
 
 
@@ -53,7 +53,7 @@ def _arguments(argv: list[str]):
     add("--grid", type=Path, metavar="PNG", help="every appearance in every structure")
     add("--interpolate", type=Path, metavar="PNG", help="from one crop to another, code by code")
     add("--dataset", type=Path, metavar="FOLDER", help="composites in Market-1501's layout")
-    add("--quality", action="store_true", help="Frechet distances, SSIM and LPIPS of composites")
+    add("--quality", action="store_true", help="Frechet distances, SSIM, ... of composites")
     add("--split", default="train", help="whose crops: train, query or gallery (default: train)")
     add("--domain", default="source", help="which data set of the run (default: source)")
     add("--rows", type=int, nargs="+", help="crops by their row in the split; default: at random")
@@ -81,12 +81,13 @@ def _save(picture, path: Path) -> None:
     print(f"{path}: {picture.shape[1]} x {picture.shape[0]} pixels")
 
 
-def _quality(composer, cfg, args) -> None:
+def _quality(composer, run, args) -> None:
     from reidkit.engine.folder import write_json
     from reidkit.engine.products.image_quality import ImageQuality, first_run
 
-    features = args.features or first_run(cfg.get("prerequisites", {}))
-    quality = ImageQuality(features, args.inception, args.lpips, args.copies, args.seed)
+    features = args.features or first_run(run.cfg.get("prerequisites", {}))
+    reader = run.domains.reader(args.domain)
+    quality = ImageQuality(features, args.inception, args.lpips, args.copies, args.seed, reader)
     numbers = quality.measure(composer)
     counts = {"real crops": len(composer.split), "composites": args.copies * len(composer.split)}
     data = f"{composer.split.dataset}/{composer.split.name}"

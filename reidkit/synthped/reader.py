@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from reidkit.registry import DATASETS
 from reidkit.synthped import layout
 from reidkit.synthped import plan as pl
 from reidkit.synthped.presets import DOMAINS, PRESETS
+from reidkit.synthped.world import Crop, Shot, render
 
 
 @DATASETS.register_module()
@@ -108,6 +110,19 @@ class SynthPed(Market1501):
                 stems = [Path(path).stem for path in split.paths]
                 extra["part_label_paths"] = tuple(f"{pl.PART_LABELS}/{s}.png" for s in stems)
         return replace(split, **extra)
+
+    def wearing(self, wearer: str, scene: str) -> Crop:
+        """The person of one crop in the pose, place and box of another, rendered, with its truth.
+
+        Args:
+            wearer, scene: paths of crops of this domain; with both the same, that crop again.
+        """
+        return render(replace(self._shots[scene], wearer=self._shots[wearer].identity))
+
+    @functools.cached_property
+    def _shots(self) -> dict[str, Shot]:
+        items = pl.plan(self.preset, self.domain, self.seed, self.style)
+        return {item.path: item.shot for item in items}
 
     def truth(self, split: str) -> dict[str, np.ndarray]:
         """Truth of one split, rows as in the split: for measuring and for tests only.

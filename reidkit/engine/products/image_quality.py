@@ -1,4 +1,4 @@
-"""How good composites are: Frechet distances, SSIM and LPIPS, all by torchmetrics.
+"""How good composites are: Frechet distances, SSIM and LPIPS by torchmetrics, errors against truth.
 
 Shapes: N images, H W pixels, D feature dims.
 """
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from reidkit.engine.products.composite_truth import errors_against_truth
 from reidkit.engine.products.composites import Composer
 from reidkit.engine.run import Run
 from reidkit.errors import UserError
@@ -138,6 +139,7 @@ class ImageQuality:
         lpips: AlexNet weights; None leaves LPIPS out.
         copies: composites per crop.
         seed: of shuffling and pairing.
+        reader: data set of the crops, for errors against rendered composites where it has any.
     """
 
     def __init__(
@@ -147,6 +149,7 @@ class ImageQuality:
         lpips: str | Path | None = None,
         copies: int = 1,
         seed: int = 10,
+        reader: Any = None,
     ):
         self.distances: dict[str, Any] = {}
         if features is not None:
@@ -156,7 +159,7 @@ class ImageQuality:
         self.similarities: dict[str, Callable] = {"SSIM": ssim}
         if lpips is not None:
             self.similarities["LPIPS"] = LPIPS(lpips)
-        self.copies, self.seed = copies, seed
+        self.copies, self.seed, self.reader = copies, seed, reader
         self._real: dict[str, float] = {}
 
     def measure(self, composer: Composer) -> dict[str, float]:
@@ -167,7 +170,8 @@ class ImageQuality:
         """
         own = np.arange(len(composer.split))
         mates = within_identity(composer.split.identities, np.random.default_rng(self.seed))
-        composites = torch.cat(list(composer.composites(composer.pairs(self.copies, self.seed))))
+        pairs = composer.pairs(self.copies, self.seed)
+        composites = torch.cat(list(composer.composites(pairs)))
         real = torch.cat(list(_crops(composer, own)))
         rebuilt = torch.cat(list(composer.composites(np.stack([own, own], 1), label="rebuilding")))
         if not self._real:
@@ -181,11 +185,11 @@ class ImageQuality:
             numbers[name] = float(metric.compute())
             metric.reset()  # the real crops stay
         for name, measured in self.similarities.items():
-            pairs = composites[mates[:, 0]], composites[mates[:, 1]]
-            numbers[f"{name} within identity, composites"] = _mean(measured, *pairs)
+            alike = composites[mates[:, 0]], composites[mates[:, 1]]
+            numbers[f"{name} within identity, composites"] = _mean(measured, *alike)
             numbers[f"{name} within identity, real"] = self._real[name]
             numbers[f"{name} self-reconstruction"] = _mean(measured, rebuilt, real)
-        return numbers
+        return numbers | errors_against_truth(composer, self.reader, pairs, composites)
 
 
 def first_run(needs: Mapping[str, Mapping[str, Any]]) -> str | None:

@@ -7,6 +7,7 @@ import pytest
 
 from reidkit.synthped import plan
 from reidkit.synthped.composites import SynthPedComposites, contents
+from reidkit.synthped.reader import SynthPed
 from reidkit.synthped.world import Shot, render
 
 
@@ -41,3 +42,13 @@ def test_the_reader_brings_a_training_split_of_the_same_people(tmp_path):
     assert list(splits) == ["train"] and len(splits["train"]) == 72
     assert set(splits["train"].identities.tolist()) == set(range(1, 13))
     assert splits["train"].times is not None and splits["train"].pictures == "synthped"
+
+
+def test_a_crop_of_the_set_again_and_on_someone_else(tmp_path):
+    reader = SynthPed(str(tmp_path), preset="tiny")
+    items = plan.plan("tiny", "A")
+    first, second = (next(i for i in items if name in i.path) for name in ("/0001_c1", "/0002_c2"))
+    own = reader.wearing(first.path, first.path)
+    np.testing.assert_array_equal(own.image, render(first.shot).image)
+    other = reader.wearing(second.path, first.path)
+    np.testing.assert_array_equal(other.image, render(replace(first.shot, wearer=2)).image)
