@@ -97,7 +97,7 @@ recipes = dict(
     ),
     long=dict(
         prerequisites=dict(generator=_generator),
-        model=dict(terms=_starts(1000, 4000, 200), **_scene),
+        model=dict(terms=_starts(1000, 3000, 200), **_scene),
         train=dict(sampler=dict(steps=100), optimizers=_adamw),
     ),
     paper=dict(

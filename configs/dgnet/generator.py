@@ -18,6 +18,6 @@ _train = dict(
 )
 recipes = dict(
     quick=dict(prerequisites=dict(generator=None), train=dict(epochs=15, **_train)),  # 600
-    long=dict(prerequisites=dict(generator=None), train=dict(epochs=40, **_train)),  # 4,000
+    long=dict(prerequisites=dict(generator=None), train=dict(epochs=30, **_train)),  # 3,000
     paper=dict(train=dict(epochs=30)),  # what precedes composites in the run itself
 )

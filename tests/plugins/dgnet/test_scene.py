@@ -1,5 +1,7 @@
 """Where clothes are hidden, E_s sees the background exactly, and of the person no brightness."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -157,3 +159,9 @@ def test_a_run_and_its_images(tiny_synthped, tmp_path):  # noqa: F811
     assert len(list((run / "samples").iterdir())) == 1
     grid = tmp_path / "grid.png"
     assert generate([str(run), "--grid", str(grid)]) == 0 and grid.stat().st_size > 1000
+    out = tmp_path / "quality.json"
+    assert generate([str(run), "--quality", "--out", str(out)]) == 0
+    numbers = json.loads(out.read_text())
+    assert (
+        numbers["error of people, composites"] > numbers["error of background, structure as it is"]
+    )
