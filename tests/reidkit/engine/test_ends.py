@@ -138,6 +138,7 @@ def test_a_stopped_training_goes_on(own_crops, tmp_path, number, status):
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"}, start_new_session=True,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # the suite may run under nohup
     )  # fmt: skip
     deadline = time.time() + 120
     while not (tmp_path / "run" / CHECKPOINT).exists() and time.time() < deadline:
