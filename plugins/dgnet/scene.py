@@ -10,6 +10,7 @@ Shapes: N images, H W pixels, 8 classes of part maps, background 0.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -22,7 +23,7 @@ from reidkit.structures import Field, ReIDBatch
 
 CLASSES = 8
 MARGIN = 3  # pixels of an image of 128x64 by which clothes are wider than limbs
-IN_A_TEST = 0.5  # of the contrasts -1..1 that E_s learned from
+FIXED_CONTRAST = 0.5  # outside training; E_s learns from -1..1
 
 
 class BodyParts(BatchTransform):
@@ -82,13 +83,17 @@ class Scene:
         """
         parts = batch["body_parts"][:count]
         if batch.generator is None:
-            contrast = torch.full((count, CLASSES), IN_A_TEST)
+            contrast = torch.full((count, CLASSES), FIXED_CONTRAST)
         else:
             contrast = 2 * torch.rand(count, CLASSES, generator=batch.generator) - 1
         return cls(parts, contrast.to(parts.device))
 
     def hide(self, images: Tensor) -> Tensor:
         """Images whose parts are grey, each around 0 and with its contrast.
+
+        Shape:
+            images (N, 3, H, W), normalised, of any float type -> float32 of the same shape, the
+            background as it is.
 
         Example:
             >>> image = torch.tensor([[1.0, 2.0], [5.0, 9.0]]).view(1, 1, 2, 2).expand(1, 3, 2, 2)
@@ -97,15 +102,13 @@ class Scene:
             tensor([[-0.2500,  0.2500],
                     [ 5.0000,  0.0000]])
         """
-        grey = images.mean(1).flatten(1)
-        at = self.parts.flatten(1)
-        zeros = grey.new_zeros(len(images), CLASSES)
-        count = zeros.scatter_add(1, at, torch.ones_like(grey)).clamp_min(1)
-        mean = zeros.scatter_add(1, at, grey) / count
-        person = self.contrast.to(grey.dtype).gather(1, at) * (grey - mean.gather(1, at))
-        person = person.view(len(images), 1, *images.shape[-2:])
-        return torch.where(self.parts[:, None] > 0, person, images)
+        grey = images.float().mean(1, keepdim=True)
+        inside = F.one_hot(self.parts, CLASSES).movedim(3, 1).float()  # (N, 8, H, W)
+        count = inside.sum((2, 3), keepdim=True).clamp_min(1)
+        mean = (inside * grey).sum((2, 3), keepdim=True) / count
+        person = self.contrast[:, :, None, None] * inside * (grey - mean)
+        return torch.where(self.parts[:, None] > 0, person.sum(1, keepdim=True), images)
 
-    def map(self, change) -> Scene:
-        """The scene with other rows, such as those of the other side."""
+    def map(self, change: Callable[[Tensor], Tensor]) -> Scene:
+        """The scene with both tensors changed, such as by ``iteration.swap``."""
         return Scene(change(self.parts), change(self.contrast))

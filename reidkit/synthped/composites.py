@@ -90,6 +90,9 @@ class SynthPedComposites(SynthPed):
         layout.write_contents(self.folder, self.contents)
         super(SynthPed, self).prepare()
 
+    def _items(self) -> list[pl.Item]:
+        return self.contents.items
+
     def read(self, folder: Path) -> dict[str, Split]:
         """See ``Reader.read``: the training split alone."""
         truth = layout.load_truth(folder)

@@ -117,12 +117,16 @@ class SynthPed(Market1501):
         Args:
             wearer, scene: paths of crops of this domain; with both the same, that crop again.
         """
-        return render(replace(self._shots[scene], wearer=self._shots[wearer].identity))
+        shot = self._shots[wearer]
+        worn = shot.identity if shot.wearer is None else shot.wearer
+        return render(replace(self._shots[scene], wearer=worn))
 
     @functools.cached_property
     def _shots(self) -> dict[str, Shot]:
-        items = pl.plan(self.preset, self.domain, self.seed, self.style)
-        return {item.path: item.shot for item in items}
+        return {item.path: item.shot for item in self._items()}
+
+    def _items(self) -> list[pl.Item]:
+        return pl.plan(self.preset, self.domain, self.seed, self.style)
 
     def truth(self, split: str) -> dict[str, np.ndarray]:
         """Truth of one split, rows as in the split: for measuring and for tests only.

@@ -43,13 +43,13 @@ def errors_against_truth(
     sums = np.zeros((2, 2))  # region, image
     pixels = np.zeros(2)
     for (own, lent), composite in zip(pairs[:MOST].tolist(), composites, strict=False):
-        wearer, usual = (reader.wearing(paths[row], paths[lent]) for row in (own, lent))
-        true = _resized(wearer.image, size).astype(np.int64)
-        here, there = (_resized(np.dstack([c.parts] * 3), size) > 0 for c in (wearer, usual))
+        crops = [reader.wearing(paths[row], paths[lent]) for row in (own, lent)]
+        truth = _resized(crops[0].image, size).astype(np.int64)
+        wearer, person = (_resized(np.dstack([c.parts] * 3), size) > 0 for c in crops)
         images = composite, composer.load([lent]).images[0]
-        off = [np.abs(image.permute(1, 2, 0).numpy() - true) for image in images]
-        for k, region in enumerate((here & there, ~(here | there))):
-            sums[k] += [one[region].sum() for one in off]
+        errors = [np.abs(image.permute(1, 2, 0).numpy() - truth) for image in images]
+        for k, region in enumerate((wearer & person, ~(wearer | person))):
+            sums[k] += [error[region].sum() for error in errors]
             pixels[k] += region.sum()
     numbers = {}
     for name, (composite, scene), count in zip(REGIONS, sums, pixels, strict=True):

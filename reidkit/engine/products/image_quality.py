@@ -185,8 +185,8 @@ class ImageQuality:
             numbers[name] = float(metric.compute())
             metric.reset()  # the real crops stay
         for name, measured in self.similarities.items():
-            alike = composites[mates[:, 0]], composites[mates[:, 1]]
-            numbers[f"{name} within identity, composites"] = _mean(measured, *alike)
+            same = composites[mates[:, 0]], composites[mates[:, 1]]
+            numbers[f"{name} within identity, composites"] = _mean(measured, *same)
             numbers[f"{name} within identity, real"] = self._real[name]
             numbers[f"{name} self-reconstruction"] = _mean(measured, rebuilt, real)
         return numbers | errors_against_truth(composer, self.reader, pairs, composites)

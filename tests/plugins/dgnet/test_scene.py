@@ -54,6 +54,18 @@ def test_no_brightness_and_no_hue_of_a_part_gets_through(seed, part):
     torch.testing.assert_close(scene.hide(other), scene.hide(images), atol=1e-4, rtol=1e-4)
 
 
+def test_composites_in_bfloat16_have_the_means_of_float32():
+    """A sum of some thousand pixels does not fit into eight bits."""
+    images = 1 + torch.rand(2, 3, 128, 64, generator=torch.Generator().manual_seed(0))
+    images = images.bfloat16()
+    scene = Scene(torch.full((2, 128, 64), 2), torch.ones(2, 8))
+    hidden = scene.hide(images)
+    assert hidden.dtype == torch.float32
+    torch.testing.assert_close(hidden, reference(images.float(), scene), atol=1e-4, rtol=1e-4)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(scene.hide(images), hidden)
+
+
 @given(st.integers(0, 10**6))
 def test_the_background_stays_to_the_bit(seed):
     images, scene = scenes(seed)

@@ -42,6 +42,11 @@ def test_the_reader_brings_a_training_split_of_the_same_people(tmp_path):
     assert list(splits) == ["train"] and len(splits["train"]) == 72
     assert set(splits["train"].identities.tolist()) == set(range(1, 13))
     assert splits["train"].times is not None and splits["train"].pictures == "synthped"
+    first, last = splits["train"].paths[0], splits["train"].paths[-1]
+    shots = {item.path: item.shot for item in reader.contents.items}
+    crop = reader.wearing(last, first)
+    worn = replace(shots[first], wearer=int(splits["train"].identities[-1]))
+    np.testing.assert_array_equal(crop.image, render(worn).image)
 
 
 def test_a_crop_of_the_set_again_and_on_someone_else(tmp_path):
