@@ -84,7 +84,7 @@ _narrow = dict(
         identity=dict(erase=None),  # as the teacher
     ),
 )
-# composites to look at: no clothes in the structure (takes keypoints; why: plugins/dgnet/scene.py)
+# composites to look at: the person alone is drawn (takes keypoints; why: plugins/dgnet/scene.py)
 _scene = dict(_narrow, networks=dict(_narrow["networks"], structure="scene"))
 
 recipes = dict(

@@ -1,5 +1,5 @@
-# The generator whose structure shows no clothes: the background as it is, the person in grey of
-# unknown brightness (a departure that takes keypoints; why: plugins/dgnet/scene.py).
+# The generator of the person alone, who is laid over the crop that lends the structure; E_s sees
+# no brightness (a departure that takes keypoints; why: plugins/dgnet/scene.py).
 # python tools/train.py configs/dgnet/generator_scene.py
 # Five times the iterations, for composites to look at: recipe=long
 _base_ = ["generator.py"]

@@ -53,7 +53,7 @@ class Iteration:
         if not torch.equal(batch.identities[:half], batch.identities[half:]):
             raise ValueError("DGNet: crops without positives; use train.sampler=dgnet/PairSampler")
         self.live_encoder = bool(torch.rand((), generator=batch.generator) <= 0.5)
-        self.scene = Scene.of(batch, half) if nets.hides_clothes else None
+        self.scene = Scene.of(batch, half) if nets.person_alone else None
         with nets.autocast():
             self.structure = nets.encode_structure(self.x, self.scene)
             self.code, self.positive_code = nets.code(batch.images, 4).chunk(2)
@@ -119,7 +119,8 @@ class Iteration:
         again = swap(again)  # row i: the structure of crop i, found in the other side's composite
         terms = {}
         if w("structure_code"):
-            terms["structure_code"] = w("structure_code") * 2 * l1(again, self.structure)
+            loss = l1(nets.learned(again), nets.learned(self.structure))
+            terms["structure_code"] = w("structure_code") * 2 * loss
         if w("cycle"):
             terms["cycle"] = w("cycle") * 2 * l1(nets.decode(code, again), self.x)
         return terms

@@ -112,7 +112,7 @@ class DGNet(TrainableModel):
         options = dict(networks or {})
         check_options(list(options))
         self.networks = Networks(backbone, num_identities, precision, **options)
-        if self.networks.hides_clothes:
+        if self.networks.person_alone:
             self.data_preprocessor.train_steps.insert(0, BodyParts())
         _check_size(input_size, self.networks.structure_encoder.dilations)
         supply = dict(map_size=None, settings=settings)
@@ -154,7 +154,7 @@ class DGNet(TrainableModel):
 
     def inputs(self, domain: str | None) -> set[str]:
         """Labels that batches of the training domain must bring; embeddings (None) need none."""
-        hides = domain is not None and self.networks.hides_clothes
+        hides = domain is not None and self.networks.person_alone
         return {"keypoints"} if hides else set()
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
@@ -234,7 +234,7 @@ class DGNet(TrainableModel):
         with self._evaluating(), nets.autocast():
             images = self.data_preprocessor.one(batch).images
             scene = None
-            if nets.hides_clothes:
+            if nets.person_alone:
                 scene = Scene.of(BodyParts()(batch.to(images.device)), len(batch))
             return nets.encode_structure(images, scene).float()
 
@@ -242,9 +242,7 @@ class DGNet(TrainableModel):
     def generate(self, appearance: Tensor, structure: Tensor) -> Tensor:
         """Images of the codes, row by row: (N, 3, H, W) uint8."""
         with self._evaluating(), self.networks.autocast():
-            return self.normalize.inverse(
-                self.networks.decoder(structure, *self.networks.mlps(appearance))
-            )
+            return self.normalize.inverse(self.networks.decode(appearance, structure))
 
     def draw_samples(self, batch: ReIDBatch) -> dict[str, object]:
         """The swap grid of a batch: every appearance (rows) in every structure (columns)."""

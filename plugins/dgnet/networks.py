@@ -17,10 +17,10 @@ from .appearance import AppearanceEncoder
 from .decoder import CodeMLPs, Decoder
 from .discriminator import Discriminator
 from .frozen import CodeAndLogits, frozen_call, recomputed
-from .scene import Scene
+from .scene import Scene, laid_over
 from .structure import StructureEncoder
 
-STRUCTURES = ("grey", "scene", "colour")
+STRUCTURES = {"grey": 1, "scene": Scene.CHANNELS, "colour": 3}  # channels that E_s sees
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -39,9 +39,9 @@ class Networks(nn.Module):
         discriminator_std: of the weights that D starts from; see ``Discriminator``.
         dilations: of E_s, in cells of its map.
         slices: "channel" or "stripe": how the code is shared among the blocks; see ``CodeMLPs``.
-        structure: what E_s sees: "grey" (paper); "scene": the background in colour, the person in
-            grey of unknown brightness, which takes keypoints (departure, see ``scene``); "colour":
-            control.
+        structure: what E_s sees: "grey" (paper); "scene": the person alone, without brightness,
+            whom the decoder draws over the crop, which takes keypoints (departure, see ``scene``);
+            "colour": control.
         upsample: enlarges E_a's input; see ``AppearanceEncoder``.
         detach_code: as released, no generative loss reaches E_a. False is the paper's text: the
             code carries gradients to E_a and to the copy that re-encodes composites.
@@ -88,17 +88,17 @@ class Networks(nn.Module):
         if passes not in ("separate", "joint"):
             raise ValueError(f'passes must be "separate" or "joint", got {passes!r}')
         if structure not in STRUCTURES:
-            raise ValueError(f"structure must be one of {STRUCTURES}, got {structure!r}")
+            raise ValueError(f"structure must be one of {tuple(STRUCTURES)}, got {structure!r}")
         self.appearance_encoder = AppearanceEncoder(
             backbone, num_identities, dim, dropout, upsample
         )
-        self.structure_encoder = StructureEncoder(structure_dim, dilations, structure != "grey")
+        self.structure_encoder = StructureEncoder(structure_dim, dilations, STRUCTURES[structure])
         channels = self.structure_encoder.channels
         self.mlps = CodeMLPs(self.appearance_encoder.channels, channels, mlp_dim, slices)
         self.decoder = Decoder(channels)
         self.discriminator = Discriminator(discriminator_dim, discriminator_std)
         self.precision, self.detach_code = precision, detach_code
-        self.hides_clothes = structure == "scene"
+        self.person_alone = structure == "scene"
         self.passes, self.checkpoint = passes, checkpoint
         self._structure: Callable = self.structure_encoder.forward
         self._decode: Callable = self.decoder.forward
@@ -120,19 +120,27 @@ class Networks(nn.Module):
 
         Args:
             images: (N, 3, H, W), normalised.
-            scene: hides their clothes; None: they are seen as they are.
+            scene: where the person is in each; the code then has what is around in 64 further
+                channels. None: images are seen as they are.
             frozen: whether gradients reach the images in place of E_s.
         """
-        if scene is not None:
-            images = scene.hide(images)
+        seen = images if scene is None else scene.body(images)
         if frozen:
-            return frozen_call(self.structure_encoder, images)
-        return recomputed(self._structure, images, active=self.checkpoint)
+            code = frozen_call(self.structure_encoder, seen)
+        else:
+            code = recomputed(self._structure, seen, active=self.checkpoint)
+        return code if scene is None else torch.cat([code.float(), scene.around(images)], 1)
+
+    def learned(self, structure: Tensor) -> Tensor:
+        """The channels of a structure code that E_s gave."""
+        return structure[:, : self.structure_encoder.channels]
 
     def decode(self, code: Tensor, structure: Tensor) -> Tensor:
         """Images (N, 3, H, W) of codes, normalised."""
         weights, biases = self.mlps(code)
-        return recomputed(self._decode, structure, weights, biases, active=self.checkpoint)
+        learned, around = self.learned(structure), structure[:, self.structure_encoder.channels :]
+        image = recomputed(self._decode, learned, weights, biases, active=self.checkpoint)
+        return laid_over(around, image) if around.shape[1] else image
 
     def pooled(self, images: Tensor, quarters: int) -> Tensor:
         """E_a's pooled map (N, C, 4) of equal parts of a batch, each with its own statistics."""

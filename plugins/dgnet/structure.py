@@ -32,10 +32,11 @@ class StructureEncoder(nn.Module):
         dim: width d; the code has 8 d channels. 16 in the paper.
         dilations: of the pyramid's three 3x3 branches, in cells; each must be smaller than the
             code's map: 128x64 is the smallest image for the default, 1, 2, 3 for 64x32.
-        colour: see the image as it is instead of grey: the control in which G ignores E_a.
+        channels: of its input: 1, the image in grey (paper); 3, as it is: the control in which G
+            ignores E_a; or those of a ``Scene``.
 
     Shape:
-        images (N, 3, H, W), normalised -> (N, 8 d, H / 4, W / 4).
+        images (N, 3, H, W), normalised, or a scene's (N, channels, H, W) -> (N, 8 d, H / 4, W / 4).
 
     Source:
         DG-Net, arXiv 1904.07223, 3.1 and the released code. Departure from the paper's text: the
@@ -46,11 +47,11 @@ class StructureEncoder(nn.Module):
         torch.Size([2, 32, 32, 16])
     """
 
-    def __init__(self, dim: int = 16, dilations: Sequence[int] = (3, 6, 9), colour: bool = False):
+    def __init__(self, dim: int = 16, dilations: Sequence[int] = (3, 6, 9), channels: int = 1):
         super().__init__()
-        self.colour, self.dilations = colour, tuple(dilations)
+        self.grey, self.dilations = channels == 1, tuple(dilations)
         self.convs = nn.Sequential(
-            ConvBlock(3 if colour else 1, dim, 3, stride=2, norm="instance"),
+            ConvBlock(channels, dim, 3, stride=2, norm="instance"),
             ConvBlock(dim, 2 * dim, 3, norm="instance"),
             ConvBlock(2 * dim, 2 * dim, 3, norm="instance"),
             ConvBlock(2 * dim, 4 * dim, 3, stride=2, norm="instance"),
@@ -70,5 +71,5 @@ class StructureEncoder(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """The structure code."""
-        x = self.convs(images if self.colour else grey(images))
+        x = self.convs(grey(images) if self.grey else images)
         return self.join(torch.cat([self.near(x), *(branch(x) for branch in self.far)], 1))
