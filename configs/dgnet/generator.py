@@ -11,13 +11,14 @@ model = dict(
 # Numbers of iterations, since images become good after so many and not after a share of a run. The
 # rates fall to nothing: at a constant one the reconstruction's error stays where the steps' noise
 # holds it (10 L1 is 3.5 at iteration 1,600 of the long recipe, and 3.0 a hundred at a tenth later).
+_alone = dict(prerequisites=dict(generator=None), model=dict(generator_interval=1))
 _train = dict(
     batch_size=16,
     schedule=dict(type="one_cycle", pct_start=0.1),
     optimizers=dict(reid=dict(lr=1e-3), generator=dict(lr=1e-3)),
 )
 recipes = dict(
-    quick=dict(prerequisites=dict(generator=None), train=dict(epochs=15, **_train)),  # 600
-    long=dict(prerequisites=dict(generator=None), train=dict(epochs=30, **_train)),  # 3,000
+    quick=dict(**_alone, train=dict(epochs=15, **_train)),  # 600
+    long=dict(**_alone, train=dict(epochs=30, **_train)),  # 3,000
     paper=dict(train=dict(epochs=30)),  # what precedes composites in the run itself
 )

@@ -53,6 +53,8 @@ class DGNet(TrainableModel):
         teacher_style: what the primary head learns of composites: "soft", "argmax", "appearance",
             "uniform" or "pair"; see ``teacher.target``.
         r1: weight of the gradient penalty on D.
+        generator_interval: generator and discriminator learn in every n-th iteration, E_a in each;
+            1 as published. More makes runs that start from a trained generator shorter.
         domain: the training domain.
         num_identities: K. Supplied by the framework.
         input_size: (height, width) in pixels. Supplied by the framework.
@@ -81,6 +83,7 @@ class DGNet(TrainableModel):
         "terms.*.start": WHOLE,
         "terms.*.ramp": WHOLE,
         "r1": FACTOR,
+        "generator_interval": COUNT,
     }
 
     def __init__(
@@ -92,6 +95,7 @@ class DGNet(TrainableModel):
         terms: dict[str, dict] | None = None,
         teacher_style: str = "soft",
         r1: float = 0.01,
+        generator_interval: int = 1,
         domain: str = "source",
         num_identities: int = 1,
         input_size: tuple[int, int] = (256, 128),
@@ -121,6 +125,7 @@ class DGNet(TrainableModel):
         self.erasing = [TRANSFORMS.build(one, supply) for one in erasing]
         self.normalize = _normalize(self.data_preprocessor.test_steps)
         self.objective = Objective(read_terms(terms), r1, teacher_style)
+        self.generator_interval = generator_interval
         self.domain = domain
         self.register_buffer("iteration", torch.zeros((), dtype=torch.long))
         if channels_last:
@@ -176,13 +181,20 @@ class DGNet(TrainableModel):
     ) -> dict[str, float]:
         """One iteration: D on the composites, then E_s, G, MLPs and E_a on the same ones.
 
-        The generative and the re-id losses share no graph, so each goes backward on its own.
+        Generative and re-id losses share no graph, so each goes backward on its own.
         """
         batch = self.data_preprocessor(data, True)[self.domain]
-        step = self.iterate(batch, int(self.iteration))
-        losses = {"discriminator": step.discriminator_loss()}
-        optim_wrapper["discriminator"].update_params(losses["discriminator"])
-        for name, terms_of in (("generator", step.generative_terms), ("reid", step.reid_terms)):
+        number = int(self.iteration)
+        generative = number % self.generator_interval == 0
+        with torch.set_grad_enabled(generative):
+            step = self.iterate(batch, number)
+        losses: dict[str, Tensor] = {}
+        parts = dict(reid=step.reid_terms)
+        if generative:
+            losses["discriminator"] = step.discriminator_loss()
+            optim_wrapper["discriminator"].update_params(losses["discriminator"])
+            parts = dict(generator=step.generative_terms) | parts
+        for name, terms_of in parts.items():
             terms = terms_of()
             if any(term.requires_grad for term in terms.values()):
                 optim_wrapper[name].update_params(sum(terms.values()))
