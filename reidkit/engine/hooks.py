@@ -158,6 +158,8 @@ class FiniteLossHook(Hook):
 class ProgressHook(Hook):
     """One line per epoch, moving on a terminal: loss with its parts, learning rate, images/s, ETA.
 
+    Each part is the mean of the steps that gave it: a model may leave some out.
+
     Args:
         interval: seconds between two refreshes of the moving line.
     """
@@ -174,7 +176,7 @@ class ProgressHook(Hook):
 
     def before_train_epoch(self, runner) -> None:
         """Start the sums of the epoch."""
-        self.sums: dict[str, float] = {}
+        self.values: dict[str, list[float]] = {}
         self.images, self.steps, self.epoch_start, self.refreshed = 0, 0, time.time(), 0.0
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
@@ -182,7 +184,7 @@ class ProgressHook(Hook):
         self.steps += 1
         self.images += sum(len(b) * b.frames for b in (data_batch or {}).values())
         for name, value in (outputs or {}).items():
-            self.sums[name] = self.sums.get(name, 0.0) + _number(value)
+            self.values.setdefault(name, []).append(_number(value))
         if self.live and time.time() - self.refreshed > self.interval:
             self.refreshed = time.time()
             self._print(runner, end="\r")
@@ -194,7 +196,7 @@ class ProgressHook(Hook):
     def _print(self, runner, end: str) -> None:
         if not is_main_process():
             return
-        mean = {name: value / max(1, self.steps) for name, value in self.sums.items()}
+        mean = {name: float(np.mean(values)) for name, values in self.values.items()}
         parts = "  ".join(
             f"{k.removeprefix('loss_')} {v:.3f}" for k, v in mean.items() if k != "loss"
         )

@@ -1,11 +1,11 @@
-"""Seeds by step, and the watch over the loss."""
+"""Seeds by step, the watch over the loss, and the line of an epoch."""
 
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from reidkit.engine.hooks import FiniteLossHook, mixed_seed
+from reidkit.engine.hooks import FiniteLossHook, ProgressHook, mixed_seed
 from reidkit.errors import UserError
 
 
@@ -30,3 +30,22 @@ def test_a_loss_that_is_no_number_names_itself_and_what_is_kept(tmp_path):
         f"training: loss id is nan at epoch 2, step 5; {kept} holds the last epoch that was kept; "
         f"go on from there with --work-dir {tmp_path} --resume, and {advice}"
     )
+
+
+def test_the_line_of_an_epoch_has_the_mean_of_the_steps_that_gave_a_loss(capsys):
+    lines = []
+    runner = SimpleNamespace(
+        iter=0, epoch=0, max_iters=3, max_epochs=1, train_dataloader=range(3),
+        optim_wrapper=SimpleNamespace(get_lr=lambda: {"lr": [0.1]}),
+        logger=SimpleNamespace(info=lines.append),
+    )  # fmt: skip
+    hook = ProgressHook()
+    hook.before_train(runner)
+    hook.before_train_epoch(runner)
+    for step, gan in enumerate((3.0, None, 4.0)):
+        runner.iter = step
+        given = {"loss": 1.0, "loss_id": torch.tensor(2.0)} | ({"loss_gan": gan} if gan else {})
+        hook.after_train_iter(runner, step, outputs=given)
+    hook.after_train_epoch(runner)
+    assert lines == [capsys.readouterr().out.rstrip("\n")]
+    assert "step 3/3  loss 1.000 (id 2.000  gan 3.500)  lr 0.1" in lines[0]
