@@ -84,7 +84,7 @@ def _step(model: Any, optim: Any, batch: ReIDBatch, number: int) -> None:
 def _build(options: dict[str, Any], full: bool, device: torch.device) -> tuple[Any, Any, ReIDBatch]:
     """The model of configs/dgnet/dgnet.py with a random teacher, its optimisers and a batch."""
     recipe = ["recipe=paper", "model.backbone.pretrained=None"] if full else ["recipe=quick"]
-    cfg = prepare_config("dgnet/dgnet", recipe)
+    cfg = prepare_config("dgnet/dgnet", [*recipe, "model.generator_interval=1"])
     taught = prepare_config("dgnet/teacher", recipe)
     people, size = (751 if full else 90), tuple(cfg.input.size)
     shared = dict(num_identities=people, input_size=size)
