@@ -99,7 +99,7 @@ recipes = dict(
     ),
     long=dict(
         prerequisites=dict(generator=_generator),
-        model=dict(generator_interval=4, terms=_starts(1000, 3000, 200), **_scene),
+        model=dict(generator_interval=4, terms=_starts(1000, 2000, 200), **_scene),
         train=dict(sampler=dict(steps=100), optimizers=_adamw),
     ),
     paper=dict(

@@ -19,6 +19,6 @@ _train = dict(
 )
 recipes = dict(
     quick=dict(**_alone, train=dict(epochs=15, **_train)),  # 600
-    long=dict(**_alone, train=dict(epochs=30, **_train)),  # 3,000
+    long=dict(**_alone, train=dict(epochs=20, **_train)),  # 2,000
     paper=dict(train=dict(epochs=30)),  # what precedes composites in the run itself
 )
