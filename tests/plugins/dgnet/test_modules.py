@@ -119,7 +119,7 @@ def test_structure_sees_grey_only(seed, scale):
 
 
 def test_structure_with_colours_is_another_network():
-    net = StructureEncoder(2, (1, 2, 3), colour=True)
+    net = StructureEncoder(2, (1, 2, 3), channels=3)
     images = torch.randn(1, 3, 64, 32)
     assert (net(images) - net(images.flip(1))).abs().max() > 1e-3
     assert count(net) == count(StructureEncoder(2)) + 2 * 9 * 2

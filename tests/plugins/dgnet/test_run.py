@@ -112,7 +112,7 @@ def test_rows_go_on_from_the_generator_that_they_share(root):
     overrides = [*few, *sizes]
     where = [f"settings.data_root={root / 'data'}", f"settings.work_dir={root / 'runs'}"]
     given = [*SMALL, *shared, *where, f"prerequisites.generator.overrides={overrides!r}"]
-    one = ["--work-dir", str(root / "shared"), "train.epochs=1"]
+    one = ["--work-dir", str(root / "shared"), "train.epochs=1", "model.generator_interval=2"]
     assert train(["configs/dgnet/no_composites.py", *given, *one]) == 0
     generator = load_checkpoint(
         root / "runs/dgnet-generator-market1501-quick-s0/checkpoints/last.pth"
@@ -121,7 +121,7 @@ def test_rows_go_on_from_the_generator_that_they_share(root):
     assert (int(generator["iteration"]), int(state["iteration"])) == (2, 4)
     moved = [(state[name] - value).abs().max() for name, value in generator.items()
              if name.endswith("weight") and "decoder" in name]  # fmt: skip
-    assert 0 < max(moved) < 0.05  # two steps of Adam at 1e-3 from the same weights
+    assert 0 < max(moved) < 0.05  # a step of Adam at 4e-4 from the same weights
 
 
 def test_killed_and_resumed_equals_unbroken(unbroken, root):
