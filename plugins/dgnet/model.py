@@ -280,13 +280,13 @@ def _check_size(size: tuple[int, int], dilations: Sequence[int]) -> None:
     """E_s's map is a quarter of the image, and its border is reflected as far as dilations reach.
 
     Raises:
-        UserError: images too small for the dilations.
+        UserError: images too small for the dilations, or no multiples of four.
     """
     least = 4 * max(dilations)
-    if min(size) <= least:
+    if min(size) <= least or any(side % 4 for side in size):
         raise UserError(
-            f"input.size={tuple(size)} is too small for model.networks.dilations="
-            f"{tuple(dilations)}: both sides must be above {least} pixels; with 64x32 use "
+            f"input.size={tuple(size)} does not fit model.networks.dilations={tuple(dilations)}: "
+            f"both sides must be multiples of 4 above {least} pixels; with 64x32 use "
             "model.networks.dilations=(1,2,3)"
         )
 

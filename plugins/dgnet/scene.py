@@ -76,6 +76,8 @@ class Scene:
             that no grey value says how bright a garment is.
     """
 
+    CHANNELS: ClassVar[int] = CLASSES  # of ``body``: grey, and one for each part
+
     parts: Tensor
     contrast: Tensor
 
@@ -92,8 +94,6 @@ class Scene:
         else:
             contrast = 2 * torch.rand(count, CLASSES, generator=batch.generator) - 1
         return cls(parts, contrast.to(parts.device))
-
-    CHANNELS: ClassVar[int] = CLASSES  # of ``body``: grey, and one for each part
 
     def body(self, images: Tensor) -> Tensor:
         """What E_s sees of images: the person in grey, each part around 0, and where the parts are.

@@ -24,7 +24,7 @@ OPTIMIZERS = dict(
 )
 
 
-def tiny(num_identities=IDENTITIES, **options):
+def tiny(num_identities=IDENTITIES, size=SIZE, **options):
     """DG-Net at 64x32 with a few thousand weights; the primary term is off without a teacher."""
     torch.manual_seed(0)
     config = dict(
@@ -43,7 +43,7 @@ def tiny(num_identities=IDENTITIES, **options):
     )
     config["networks"] |= options.pop("networks", {})
     config |= options
-    supply = fake_supply("models", num_identities=num_identities, input_size=SIZE)
+    supply = fake_supply("models", num_identities=num_identities, input_size=size)
     return MODELS.build(config, supply)
 
 

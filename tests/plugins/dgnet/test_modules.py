@@ -126,9 +126,14 @@ def test_structure_with_colours_is_another_network():
 
 
 def test_images_too_small_for_the_dilations_are_refused(net):
-    with pytest.raises(UserError, match="both sides must be above 36 pixels"):
+    with pytest.raises(UserError, match="must be multiples of 4 above 36 pixels"):
         net.tiny(networks=dict(dilations=(3, 6, 9)))
     net.tiny(networks=dict(dilations=(1, 2, 7)))
+
+
+def test_images_that_are_no_multiples_of_four_are_refused(net):
+    with pytest.raises(UserError, match=r"input.size=\(64, 34\) .* multiples of 4"):
+        net.tiny(size=(64, 34))
 
 
 @given(seed=st.integers(0, 999))
