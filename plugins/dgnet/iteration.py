@@ -119,7 +119,7 @@ class Iteration:
         again = swap(again)  # row i: the structure of crop i, found in the other side's composite
         terms = {}
         if w("structure_code"):
-            loss = l1(nets.learned(again), nets.learned(self.structure))
+            loss = l1(nets.encoder_channels(again), nets.encoder_channels(self.structure))
             terms["structure_code"] = w("structure_code") * 2 * loss
         if w("cycle"):
             terms["cycle"] = w("cycle") * 2 * l1(nets.decode(code, again), self.x)

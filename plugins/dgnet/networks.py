@@ -17,7 +17,7 @@ from .appearance import AppearanceEncoder
 from .decoder import CodeMLPs, Decoder
 from .discriminator import Discriminator
 from .frozen import CodeAndLogits, frozen_call, recomputed
-from .scene import Scene, laid_over
+from .scene import Scene, blend
 from .structure import StructureEncoder
 
 STRUCTURES = {"grey": 1, "scene": Scene.CHANNELS, "colour": 3}  # channels that E_s sees
@@ -129,18 +129,19 @@ class Networks(nn.Module):
             code = frozen_call(self.structure_encoder, seen)
         else:
             code = recomputed(self._structure, seen, active=self.checkpoint)
-        return code if scene is None else torch.cat([code.float(), scene.around(images)], 1)
+        return code if scene is None else torch.cat([code.float(), scene.surroundings(images)], 1)
 
-    def learned(self, structure: Tensor) -> Tensor:
+    def encoder_channels(self, structure: Tensor) -> Tensor:
         """The channels of a structure code that E_s gave."""
         return structure[:, : self.structure_encoder.channels]
 
     def decode(self, code: Tensor, structure: Tensor) -> Tensor:
         """Images (N, 3, H, W) of codes, normalised."""
         weights, biases = self.mlps(code)
-        learned, around = self.learned(structure), structure[:, self.structure_encoder.channels :]
-        image = recomputed(self._decode, learned, weights, biases, active=self.checkpoint)
-        return laid_over(around, image) if around.shape[1] else image
+        person = self.encoder_channels(structure)
+        surroundings = structure[:, person.shape[1] :]
+        image = recomputed(self._decode, person, weights, biases, active=self.checkpoint)
+        return blend(surroundings, image) if surroundings.shape[1] else image
 
     def pooled(self, images: Tensor, quarters: int) -> Tensor:
         """E_a's pooled map (N, C, 4) of equal parts of a batch, each with its own statistics."""

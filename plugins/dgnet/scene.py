@@ -3,8 +3,8 @@
 A grey image still says which garment is light and which is dark, so composites keep the brightness
 of the clothes that they should replace; and it says nothing of the background's colours, so
 backgrounds are tinted. With keypoints both can be mended (a departure: the paper needs none). E_s
-sees the body's parts and their folds, without brightness. What is not the person is no matter of
-the networks: the decoder's person is laid over the crop that lends the structure.
+sees the body's parts and their folds, without brightness, and the decoder's person is laid over
+the crop that lends the structure: the networks have nothing to do with the background.
 
 Shapes: N images, H W pixels, 8 classes of part maps, background 0.
 """
@@ -116,7 +116,7 @@ class Scene:
         person = self.contrast[:, 1:, None, None] * inside * (grey - mean)
         return torch.cat([person.sum(1, keepdim=True), inside], 1)
 
-    def around(self, images: Tensor) -> Tensor:
+    def surroundings(self, images: Tensor) -> Tensor:
         """What composites keep of images, on the structure code's grid; without graph.
 
         Shape:
@@ -124,25 +124,26 @@ class Scene:
             and the person's share of each pixel, 0 to 1, both folded by four.
         """
         share = F.avg_pool2d((self.parts[:, None] > 0).float(), 3, 1, 1, count_include_pad=False)
-        kept = (1 - share) * images.detach().float()
-        return F.pixel_unshuffle(torch.cat([kept, share], 1), FOLD)
+        background = (1 - share) * images.detach().float()
+        return F.pixel_unshuffle(torch.cat([background, share], 1), FOLD)
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Scene:
         """The scene with both tensors changed, such as by ``iteration.swap``."""
         return Scene(change(self.parts), change(self.contrast))
 
 
-def laid_over(around: Tensor, person: Tensor) -> Tensor:
+def blend(surroundings: Tensor, person: Tensor) -> Tensor:
     """The person laid over what is around them.
 
     Shape:
-        around (N, 64, H / 4, W / 4), of ``Scene.around``, person (N, 3, H, W) -> (N, 3, H, W).
+        surroundings (N, 64, H / 4, W / 4), of ``Scene.surroundings``, person (N, 3, H, W)
+        -> (N, 3, H, W).
 
     Example:
         >>> scene = Scene(torch.zeros(1, 4, 4, dtype=torch.long), torch.ones(1, 8))  # nobody
         >>> image = torch.rand(1, 3, 4, 4)
-        >>> torch.equal(laid_over(scene.around(image), torch.zeros(1, 3, 4, 4)), image)
+        >>> torch.equal(blend(scene.surroundings(image), torch.zeros(1, 3, 4, 4)), image)
         True
     """
-    kept, share = F.pixel_shuffle(around, FOLD).split([3, 1], 1)
-    return share * person + kept
+    background, share = F.pixel_shuffle(surroundings, FOLD).split([3, 1], 1)
+    return share * person + background

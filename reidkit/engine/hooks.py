@@ -175,7 +175,7 @@ class ProgressHook(Hook):
         self.start, self.start_iter = time.time(), runner.iter
 
     def before_train_epoch(self, runner) -> None:
-        """Start the sums of the epoch."""
+        """Start the losses of the epoch."""
         self.values: dict[str, list[float]] = {}
         self.images, self.steps, self.epoch_start, self.refreshed = 0, 0, time.time(), 0.0
 

@@ -15,7 +15,7 @@ from reidkit.structures import ReIDBatch
 from reidkit.testing.fixtures import tiny_synthped  # noqa: F401
 from reidkit_plugins.dgnet.iteration import swap
 from reidkit_plugins.dgnet.losses import PUBLISHED
-from reidkit_plugins.dgnet.scene import BodyParts, Scene, laid_over
+from reidkit_plugins.dgnet.scene import BodyParts, Scene, blend
 
 SHAPE = (3, 16, 8)
 
@@ -75,7 +75,7 @@ def test_the_person_is_laid_over_what_is_around(seed):
     images, scene = scenes(seed)
     scene.parts[:, :8] = 0  # far from the person the image stays to the bit
     person = torch.randn(images.shape, generator=torch.Generator().manual_seed(seed + 1))
-    composite = laid_over(scene.around(images), person)
+    composite = blend(scene.surroundings(images), person)
     assert torch.equal(composite[:, :, :7], images[:, :, :7])
     inside = scene.parts > 0
     for i, y, x in [(0, 8, 0), (1, 9, 4), (2, 15, 7)]:
@@ -134,11 +134,11 @@ def test_the_structure_code_does_not_know_the_clothes(hiding):
     batch.images[(parts == 2)[:, None].expand_as(batch.images)] = 0
     black = hiding.structure(batch)
     batch.images[(parts == 2)[:, None].expand_as(batch.images)] = 255
-    learned = hiding.networks.learned
-    torch.testing.assert_close(learned(hiding.structure(batch)), learned(black))
+    encoder_channels = hiding.networks.encoder_channels
+    torch.testing.assert_close(encoder_channels(hiding.structure(batch)), encoder_channels(black))
     torso = (parts == 2)[:, None].expand_as(batch.images)
     batch.images[torso] = (torch.arange(int(torso.sum())) % 2 * 255).byte()  # folds
-    assert not torch.allclose(learned(hiding.structure(batch)), learned(black))
+    assert not torch.allclose(encoder_channels(hiding.structure(batch)), encoder_channels(black))
 
 
 def test_composites_have_the_pixels_of_the_structures_crop_where_nobody_is(hiding):
@@ -172,8 +172,8 @@ def test_an_iteration_hides_composites_as_the_crops_that_gave_their_structure(ne
     assert torch.equal(twin.parts, swap(step.scene.parts))
     assert torch.equal(twin.contrast, swap(step.scene.contrast))
     again = swap(hiding.networks.encode_structure(step.composite, twin))
-    learned = hiding.networks.learned
-    expected = 2 * (learned(again) - learned(step.structure)).abs().mean()
+    encoder_channels = hiding.networks.encoder_channels
+    expected = 2 * (encoder_channels(again) - encoder_channels(step.structure)).abs().mean()
     torch.testing.assert_close(terms["structure_code"], expected)
 
 
