@@ -258,3 +258,20 @@ def make_person(preset: Preset, seed: int, domain: str, identity: int) -> Person
     if fields == ("pattern", "accent") and changed["pattern"] == sibling.pattern:
         changed["pattern"] = "stripes" if sibling.pattern == "plain" else "plain"
     return replace(sibling, **changed)
+
+
+COLOURS: tuple[str, ...] = ("top", "inner", "bottom", "shoes", "bag", "accent", "side_stripe")
+COLOURS += ("pattern", "pattern_size", "front_print", "back_print", "texture", "bottom_pattern")
+
+
+def recoloured(person: Person, other: Person) -> Person:
+    """A person with the colours, patterns and prints of another one's garments, shoes and bag.
+
+    Example:
+        >>> from reidkit.synthped.presets import PRESETS
+        >>> one, other = (make_person(PRESETS["standard"], 0, "A", n) for n in (5, 6))
+        >>> both = recoloured(one, other)
+        >>> both.top == other.top, both.legs == one.legs, both.top_kind == one.top_kind
+        (True, True, True)
+    """
+    return replace(person, **{name: getattr(other, name) for name in COLOURS})

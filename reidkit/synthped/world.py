@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 
 from reidkit.synthped import body as bd
+from reidkit.synthped import box, occluders, scene
 from reidkit.synthped import camera as cam
 from reidkit.synthped import items as it
-from reidkit.synthped import occluders, scene
 from reidkit.synthped import pose as ps
 from reidkit.synthped.clock import seconds
 from reidkit.synthped.keys import stream
-from reidkit.synthped.people import make_person
+from reidkit.synthped.people import make_person, recoloured
 from reidkit.synthped.presets import DOMAINS, PRESETS, STYLES, Preset
 from reidkit.synthped.shade import cast_shadow, colour_canvas, texture_of
 from reidkit.synthped.strokes import NEUTRAL, Strokes
@@ -22,7 +22,6 @@ from reidkit.synthped.truth import count_parts, joint_flags, sample_parts, visib
 from reidkit.synthped.video import SLOTS, Moment, moment
 
 OVER = 2  # drawn at twice the size and filtered down
-MARGIN = 0.03  # of a perfect box around the person [body heights]
 BASES = (it.ITEMS, 2 * it.ITEMS, 3 * it.ITEMS)  # items of bystander, occluding person, furniture
 STRANGERS = 1_000_000  # first identity of bystanders
 
@@ -44,6 +43,8 @@ class Shot:
         kind: "person"; "junk" has a hopeless box; "empty" shows nobody.
         wearer: identity whose body and clothes are shown in this one's pose, place and box; None:
             its own.
+        colours: identity whose colours, patterns and prints are on the person shown; None: their
+            own. Build, hair, skin, bag and the garments' cut stay.
 
     Raises:
         ValueError: unknown domain, style, preset or kind; camera or numbers out of range.
@@ -60,6 +61,7 @@ class Shot:
     kind: str = "person"
     length: int = 0
     wearer: int | None = None
+    colours: int | None = None
 
     def __post_init__(self) -> None:
         allowed = dict(domain=DOMAINS, style=(None, *DOMAINS), preset=tuple(PRESETS))
@@ -128,8 +130,10 @@ def render(shot: Shot, size: tuple[int, int] | None = None) -> Crop:
     look = cam.look(preset, shot.seed, style, shot.camera, group)
     place = cam.place(preset, shot.seed, shot.domain, shot.camera)
     tracks, frames = stream("track", *who), stream("frame", *who, shot.frame)
-    shown = shot.identity if shot.wearer is None else shot.wearer
-    person = make_person(preset, shot.seed, shot.domain, shown)
+    wearer = shot.identity if shot.wearer is None else shot.wearer
+    person = make_person(preset, shot.seed, shot.domain, wearer)
+    if shot.colours is not None:
+        person = recoloured(person, make_person(preset, shot.seed, shot.domain, shot.colours))
     pose = _pose(tracks, preset, place, shot.frame)
     body = bd.dress(person, pose, place.pitch, look.sun)
     table = np.zeros(((3 + SLOTS) * it.ITEMS, 3), np.uint8)
@@ -138,9 +142,9 @@ def render(shot: Shot, size: tuple[int, int] | None = None) -> Crop:
         now = moment(who, shot, preset, place, look, table)
     else:
         now = _snapshot(frames, who, preset, shot, place, look, table)
-    box = _box(body, now.error)
-    size = size or _size(box, now.height)
-    layout = _Layout(body, box, size, shot.kind != "empty")
+    bounds = box.edges(body.strokes.bounds(), now.error)
+    size = size or box.pixels(bounds, now.height)
+    layout = _Layout(body, bounds, size, shot.kind != "empty")
     layout.paint_all(now.behind, now.front)
     behind = _background(tracks, look, STYLES[style].scene, layout, size, now.drift)
     worn = texture_of(person, body, shot.seed, shot.domain)
@@ -161,7 +165,7 @@ def render(shot: Shot, size: tuple[int, int] | None = None) -> Crop:
 
 def _snapshot(frames, who: tuple, preset: Preset, shot: Shot, place, look, table) -> Moment:
     """A single picture: a box of its own, and what stands around."""
-    error = _box_error(frames, preset, place, shot.kind)
+    error = box.error(frames, preset, place, shot.kind)
     height = place.height * float(np.exp(frames.normal(0, 0.12)))
     around = _surroundings(stream("crowd", *who), preset, shot, place, look, table)
     return Moment(error, height, 0.0, *around)
@@ -195,36 +199,6 @@ def _pose(rng: np.random.Generator, preset: Preset, place: cam.Place, frame: int
     phase = float(rng.uniform(0, 2 * np.pi)) * preset.phase
     pace = float(rng.uniform(0.8, 1.1))  # steps of both feet per second
     return ps.draw_pose(rng, heading, phase + 2 * np.pi * pace * frame / 25.0)
-
-
-def _box_error(rng: np.random.Generator, preset: Preset, place: cam.Place, kind: str) -> np.ndarray:
-    sd = np.array([preset.edge_h, preset.edge_v, preset.edge_h, preset.edge_v])
-    error = sd * np.clip(rng.standard_normal(4), -2.2, 2.2)
-    error[[1, 3]] += place.shift
-    if kind == "junk":  # a detector's false alarm beside or across the person
-        error[[0, 2]] += rng.choice([-1, 1]) * rng.uniform(0.15, 0.3)
-        error[[1, 3]] += rng.choice([-1, 1]) * rng.uniform(0.3, 0.6)
-    return error
-
-
-def _box(body: bd.Body, error: np.ndarray) -> np.ndarray:
-    u0, v0, u1, v1 = body.strokes.bounds()
-    middle, half = (u0 + u1) / 2, max((u1 - u0) / 2 + MARGIN, 0.19)
-    box = np.array([middle - half, v0 - MARGIN, middle + half, v1 + MARGIN]) + error
-    if box[3] - box[1] < 0.45:  # never less than this is called a person
-        centre = (box[1] + box[3]) / 2
-        box[1], box[3] = centre - 0.225, centre + 0.225
-    if box[2] - box[0] < 0.22:
-        centre = (box[0] + box[2]) / 2
-        box[0], box[2] = centre - 0.11, centre + 0.11
-    return box
-
-
-def _size(box: np.ndarray, height: float) -> tuple[int, int]:
-    """A box's size in pixels: 80..176 high, as broad as its shape asks for."""
-    high = min(max(round(height * (box[3] - box[1])), 80), 176)
-    wide = round(high * (box[2] - box[0]) / (box[3] - box[1]))
-    return high, min(max(wide, 28), high)
 
 
 def _surroundings(crowd, preset, shot, place, look, table) -> tuple[list, list]:

@@ -35,6 +35,30 @@ def test_the_wearer_stands_in_the_other_ones_pose_and_box():
     np.testing.assert_array_equal(own.image, same.image)
 
 
+def test_the_same_crop_in_the_colours_of_others():
+    items = contents("tiny", "A", 0, None, 2, "colours").items
+    real = [i for i in plan.plan("tiny", "A") if i.path.startswith(f"{plan.TRAIN}/")]
+    assert len({i.path for i in items}) == len(items) == 2 * len(real)
+    assert all(i.shot.identity == int(i.path.rpartition("/")[2][:4]) for i in items)
+    assert {replace(i.shot, colours=None) for i in items} == {i.shot for i in real}
+    assert np.mean([i.shot.colours != i.shot.identity for i in items]) > 0.8
+    with pytest.raises(ValueError, match="kind must be one of .*, got 'hats'"):
+        contents("tiny", "A", 0, None, 2, "hats")
+
+
+def test_other_colours_leave_shape_pose_and_background():
+    shot = next(
+        s for s in (Shot("A", n, 2) for n in range(50)) if not render(s, (128, 64)).occluded
+    )
+    own, other = (render(replace(shot, colours=c), (128, 64)) for c in (None, 9))
+    assert np.mean(own.parts != other.parts) < 0.03  # side stripes and boots differ
+    np.testing.assert_array_equal(own.joints, other.joints)
+    difference = np.abs(own.image.astype(int) - other.image).mean(2)
+    assert difference[own.parts > 0].mean() > 5 * difference[own.parts == 0].mean()
+    same = render(replace(shot, colours=shot.identity), (128, 64))
+    np.testing.assert_array_equal(own.image, same.image)
+
+
 def test_the_reader_brings_a_training_split_of_the_same_people(tmp_path):
     reader = SynthPedComposites(str(tmp_path), preset="tiny", each=1)
     reader.prepare()
@@ -47,6 +71,15 @@ def test_the_reader_brings_a_training_split_of_the_same_people(tmp_path):
     crop = reader.wearing(last, first)
     worn = replace(shots[first], wearer=int(splits["train"].identities[-1]))
     np.testing.assert_array_equal(crop.image, render(worn).image)
+
+
+def test_the_reader_brings_crops_in_other_colours(tmp_path):
+    reader = SynthPedComposites(str(tmp_path), preset="tiny", each=1, kind="colours")
+    reader.prepare()
+    train = reader.splits()["train"]
+    assert reader.name.endswith("A_composites1_colours") and len(train) == 72
+    plain = SynthPedComposites(str(tmp_path), preset="tiny", each=1)
+    assert plain.name != reader.name and plain.contents.items != reader.contents.items
 
 
 def test_a_crop_of_the_set_again_and_on_someone_else(tmp_path):
