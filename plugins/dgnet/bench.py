@@ -22,12 +22,13 @@ from reidkit.structures import ReIDBatch
 PHASE_TWO = 10**6  # an iteration at which every ramp has ended
 
 
-def run(steps: int = 5, full: bool | None = None) -> list[Row]:
+def run(steps: int = 5, full: bool | None = None, warm: int = 2) -> list[Row]:
     """Measure the ways in turn, memory apart from times.
 
     Args:
-        steps: timed iterations of each; the fastest counts, after two that are not measured.
+        steps: timed iterations of each; the fastest counts.
         full: measure at full size; default: with a GPU.
+        warm: iterations before them that are not measured.
     """
     device = choose_device("auto")
     precision = choose_precision("auto", device)
@@ -39,7 +40,7 @@ def run(steps: int = 5, full: bool | None = None) -> list[Row]:
         ways["compiled"] = dict(fast, networks=dict(compile=True))
     ways["checkpointed"] = dict(fast, networks=dict(checkpoint=True))
     costs = {
-        name: (_seconds(options, full, device, steps), _peak(options, full, device))
+        name: (_seconds(options, full, device, steps, warm), _peak(options, full, device))
         for name, options in ways.items()
     }
     size = "full size" if full else "quick size"
@@ -54,15 +55,17 @@ def run(steps: int = 5, full: bool | None = None) -> list[Row]:
     return rows
 
 
-def _seconds(options: dict[str, Any], full: bool, device: torch.device, steps: int) -> float:
+def _seconds(
+    options: dict[str, Any], full: bool, device: torch.device, steps: int, warm: int
+) -> float:
     """Seconds of the fastest iteration."""
     parts = _build(options, full, device)
     times = []
-    for number in range(steps + 2):
+    for number in range(warm + steps):
         start = time.perf_counter()
         _step(*parts, number)
         times.append(time.perf_counter() - start)
-    return min(times[2:])
+    return min(times[warm:])
 
 
 def _peak(options: dict[str, Any], full: bool, device: torch.device) -> float:

@@ -41,6 +41,7 @@ def test_installed_checked_trained_and_tested(env, install, tiny_synthped, tmp_p
 
     run = tmp_path / "run"
     small = ("settings.workers=0", "settings.pictures=False", "settings.precision=fp32")
+    small += ("train.epochs=15",)
     out = env(
         *reidkit, "train", "transreid/viewpoint", "data=synthped_viewpoints_tiny",
         f"settings.data_root={tiny_synthped}", *small, "--work-dir", str(run),

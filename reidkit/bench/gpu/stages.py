@@ -112,7 +112,7 @@ def _reranking(data: Any, tiny: bool) -> Measurement:
 
 def loading(tiny: bool) -> list[Measurement]:
     """How long a ResNet-50's step waits for its images, decoded by 12 workers from files."""
-    count, batch, steps = (16, 4, 2) if tiny else (4096, 64, 60)
+    count, batch, steps = (4, 2, 1) if tiny else (4096, 64, 60)
     step = _resnet_step(batch)
     with tempfile.TemporaryDirectory() as folder:
         split = write_crops(Path(folder), count)

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reidkit.data import PKSampler
+from reidkit.data.pk_sampler import _say_once
 from reidkit.errors import UserError
 from reidkit.registry import SAMPLERS
 from reidkit.testing.supply import fake_supply
@@ -171,7 +172,13 @@ def test_what_a_refusal_names_is_taken(people, k, batch_size, processes, per_ima
             assert sizes or processes > people
 
 
-def test_batches_of_one_image_each_are_said(capsys):
+@pytest.fixture
+def nothing_said():
+    """What other tests have had said is said again."""
+    _say_once.cache_clear()
+
+
+def test_batches_of_one_image_each_are_said(nothing_said, capsys):
     PKSampler(range(5), k=1, batch_size=5)
     assert capsys.readouterr().out == ""
     PKSampler(range(5), k=4, batch_size=16)
@@ -179,7 +186,7 @@ def test_batches_of_one_image_each_are_said(capsys):
     assert "5 of 5 identities have one image" in said and "learn nothing about identities" in said
 
 
-def test_identities_of_one_image_are_counted_once(capsys):
+def test_identities_of_one_image_are_counted_once(nothing_said, capsys):
     labels = [1, 1, 2, 3, 3, 3, 4]
     for _ in range(2):
         PKSampler(labels, p=2, k=2)
