@@ -84,15 +84,16 @@ KINDS: dict[str, Kind] = {
             "losses",
             "loss",
             ("model.losses.*.loss",),
-            ("features", "num_identities", "cameras", "map_size", "width", "settings"),
+            ("features", "num_identities", "cameras", "map_size", "width", "settings", "runs"),
             "forward(named tensors) -> scalar, of shape (): only the formula. Parameter names say "
             "what it asks for: what its head gives, a field or label of the batch (identities, "
             "cameras, times, keypoints, ...), ``scores`` (N, N) of the batch against itself by a "
             "learned matcher, or the ``matcher``; one with a default is optional. It runs with "
             "autocast off, and floating-point inputs are float32. The constructor may declare "
-            "``features``, ``num_identities``, ``cameras``, ``map_size``, ``settings`` and "
-            "``width`` (numbers P * D of an embedding, where the head says it). What a loss keeps "
-            "between batches is a buffer. A loss may leave ``accuracy`` for the log.",
+            "``features``, ``num_identities``, ``cameras``, ``map_size``, ``settings``, "
+            "``width`` (numbers P * D of an embedding, where the head says it) and ``runs`` (role "
+            "-> folder of the runs in ``prerequisites``, None where nothing is trained). What a "
+            "loss keeps between batches is a buffer. A loss may leave ``accuracy`` for the log.",
             ("reidkit.models",),
         ),
         Kind(

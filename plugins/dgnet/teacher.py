@@ -5,6 +5,7 @@ Shapes: N images, H W pixels, K identities.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -14,8 +15,10 @@ from torch.nn import functional as F
 from reidkit.data.transforms import Normalize
 from reidkit.engine.run import Run
 from reidkit.errors import UserError
-from reidkit.registry import TRANSFORMS
+from reidkit.registry import LOSSES, TRANSFORMS
 from reidkit.structures import ReIDBatch
+
+from .losses import teaching
 
 STYLES = ("soft", "argmax", "appearance", "uniform", "pair")
 
@@ -35,13 +38,14 @@ class Teacher:
         self.net: Any = net.eval().requires_grad_(False)
 
     @classmethod
-    def of_run(cls, run: str, num_identities: int, normalize: Normalize) -> Teacher:
+    def of_run(cls, run: str, num_identities: int, normalize: Normalize | None = None) -> Teacher:
         """The teacher of a finished run.
 
         Args:
             run: its folder.
             num_identities: K of the student, which must be the teacher's.
-            normalize: the student's; the teacher must have been trained with the same.
+            normalize: the student's; the teacher must have been trained with the same. None: not
+                looked at.
 
         Raises:
             UserError: other identities, other normalisation, or a model without logits.
@@ -49,12 +53,7 @@ class Teacher:
         loaded = Run.open(run, model_only=True)
         if not hasattr(loaded.model, "backbone") or not hasattr(loaded.model, "head"):
             raise UserError(f"teacher {run}: {type(loaded.model).__name__} has no one head")
-        tested = loaded.cfg.model.transforms["test"].values()
-        steps = [dict(step) for step in tested if step["type"] == "Normalize"]
-        theirs = [TRANSFORMS.build(step) for step in steps][-1:]
-        alike = [torch.equal(getattr(theirs[0], part), getattr(normalize, part))
-                 for part in ("scale", "shift") if theirs]  # fmt: skip
-        if not alike or not all(alike):
+        if normalize is not None and not _alike(loaded.cfg.model.transforms["test"], normalize):
             raise UserError(f"teacher {run}: trained with another Normalize than this model's")
         teacher = cls(loaded.model)
         known = teacher.logits(torch.zeros(1, 3, *loaded.cfg.input.size)).shape[1]
@@ -83,6 +82,65 @@ class Teacher:
         """Probabilities (N, K) of normalised images (N, 3, H, W), the same for their mirror."""
         seen, mirrored = self.logits(images), self.logits(images.flip(3))
         return (seen.softmax(1) + mirrored.softmax(1)) / 2
+
+
+def _alike(steps: Mapping, normalize: Normalize) -> bool:
+    """Whether the last ``Normalize`` of a test's steps is this one."""
+    theirs = [TRANSFORMS.build(dict(s)) for s in steps.values() if s["type"] == "Normalize"]
+    return bool(theirs) and all(
+        torch.equal(getattr(theirs[-1], part), getattr(normalize, part))
+        for part in ("scale", "shift")
+    )
+
+
+@LOSSES.register_module()
+class TeachingLoss(nn.Module):
+    """KL divergence of identity logits from what a finished run says of the same images.
+
+    For controls: in DG-Net itself the teacher's probabilities are a term of the model.
+
+    Args:
+        role: of that run in ``prerequisites``; it must know the same identities, and have been
+            trained with the same ``Normalize``.
+        num_identities: K. Supplied by the framework.
+        runs: role -> run folder. Supplied by the framework, in training only: in a trial without
+            it all identities are alike.
+
+    Shape:
+        logits (N, P, K), every part is taught; images (N, 3, H, W), normalised; returns ().
+
+    Raises:
+        UserError: ``prerequisites`` has no such role; see ``Teacher.of_run``.
+
+    Source:
+        DG-Net, arXiv 1904.07223, 3.2.
+
+    Example:
+        >>> TeachingLoss()(torch.zeros(2, 1, 4), torch.zeros(2, 3, 8, 4))  # uniform for uniform
+        tensor(0.)
+    """
+
+    def __init__(
+        self,
+        role: str = "teacher",
+        num_identities: int = 1,
+        runs: Mapping[str, str] | None = None,
+    ):
+        super().__init__()
+        if runs is not None and role not in runs:
+            raise UserError(
+                f"TeachingLoss: no run is named for the role {role!r}; "
+                f"prerequisites=dict({role}=dict(config=...))"
+            )
+        self.teacher = Teacher.of_run(runs[role], num_identities) if runs else None
+
+    def forward(self, logits: Tensor, images: Tensor) -> Tensor:
+        """Mean over images, sum over parts."""
+        parts = logits.unbind(1)
+        labels = torch.full_like(parts[0], 1 / logits.shape[2])
+        if self.teacher is not None:
+            labels = self.teacher(images)
+        return torch.stack([teaching(part, labels) for part in parts]).sum()
 
 
 def target(style: str, soft: Tensor, appearance: Tensor, structure: Tensor) -> Tensor:

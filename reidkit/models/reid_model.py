@@ -39,6 +39,8 @@ class ReIDModel(TrainableModel):
         precision: "fp32" or "bf16": autocast of the forward pass in training. Losses, and the
             embeddings of ``embed``, are float32 in any case.
         channels_last: memory layout of images and weights.
+        runs: role -> run folder, for losses that learn from other runs. Supplied by the framework,
+            in training only.
         frame_pool: "mean" or "max": how the vectors of a clip's frames are joined at the test,
             for heads that do not do it themselves. Such heads learn from single frames.
 
@@ -72,6 +74,7 @@ class ReIDModel(TrainableModel):
         precision: str = "fp32",
         channels_last: bool = True,
         frame_pool: str = "mean",
+        runs: Mapping[str, str] | None = None,
     ):
         if frame_pool not in ("mean", "max"):
             raise ValueError(f"frame_pool must be 'mean' or 'max', got {frame_pool!r}")
@@ -97,7 +100,7 @@ class ReIDModel(TrainableModel):
         )
         self.losses = nn.ModuleDict(
             {
-                name: LossRole(**role, supply=dict(supply, width=self._width(role)))
+                name: LossRole(**role, supply=dict(supply, width=self._width(role), runs=runs))
                 for name, role in losses.items()
             }
         )

@@ -166,7 +166,7 @@ def _loss_inputs(segments: bool) -> dict[str, Any]:
     named = dict(vectors=embedding.vectors, maps=embedding.maps, logits=logits, scores=scores)
     named["cosines"] = logits.tanh()
     inputs: dict[str, Any] = {n: t.requires_grad_() for n, t in named.items() if t is not None}
-    inputs["matcher"] = matcher
+    inputs |= dict(matcher=matcher, images=batch.images.float())  # losses get prepared ones
     return {**inputs, **{name: batch[name] for name in (*BATCH_TENSORS, *batch.fields)}}
 
 
