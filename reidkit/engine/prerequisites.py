@@ -59,10 +59,16 @@ def train_prerequisites(cfg: Config, train: Train) -> None:
 
 
 def needed_config(cfg: Config, need: dict) -> Config:
-    """The resolved config of a needed run: its own, on the data and settings of ``cfg``."""
+    """The resolved config of a needed run: its own, on the data and settings of ``cfg``.
+
+    Domains that its own config does not have are left out: they are this run's alone.
+    """
     groups = [f"{group}={value}" for group, value in cfg.groups.items()]
     wanted = prepare_config(need["config"], [*groups, *need.get("overrides", [])])
-    return with_keys(wanted, **{key: copy.deepcopy(cfg[key]) for key in SHARED})
+    shared = {key: copy.deepcopy(cfg[key]) for key in SHARED}
+    domains = shared["data"]["domains"]
+    shared["data"]["domains"] = {n: one for n, one in domains.items() if n in wanted.data.domains}
+    return with_keys(wanted, **shared)
 
 
 def _ensure(role: str, wanted: Config, folder: Path, train: Train) -> None:
