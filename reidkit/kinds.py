@@ -40,6 +40,8 @@ class Kind:
     optional: bool = False
 
 
+OF_DATA = ("num_identities", "cameras", "input_size")
+MODEL_SUPPLIES = (*OF_DATA, "precision", "channels_last", "runs", "settings")
 SAMPLER_SUPPLIES = (
     "num_samples", "identities", "cameras", "batch_size", "seed", "rank", "world_size", "settings",
 )  # fmt: skip
@@ -199,15 +201,7 @@ KINDS: dict[str, Kind] = {
             "models",
             "model",
             ("model",),
-            (
-                "num_identities",
-                "cameras",
-                "input_size",
-                "precision",
-                "channels_last",
-                "runs",
-                "settings",
-            ),
+            MODEL_SUPPLIES,
             "train_step({domain: ReIDBatch}, optim_wrapper) -> dict of log values with ``loss``; "
             "embed(batch) -> Embedding; ``matcher``; ``domains``. A model that trains several "
             "parts on its own has parameter_groups() -> {name: [dict(params)]}, one entry for each "

@@ -29,20 +29,17 @@ def _imported(path: Path) -> set[str]:
 
 
 @pytest.fixture
-def uses_public_api_only():
-    """Assert that all modules of a project import nothing of reidkit but what is public."""
+def private_imports():
+    """``private_imports(project)``: (file, name) of each import that is not public."""
 
-    def check(project: Path) -> None:
+    def found(project: Path) -> list[tuple[str, str]]:
         files = sorted(project.rglob("*.py"))
-        assert len(files) >= 6
-        for file in files:
-            for name in _imported(file):
-                assert name.split(".")[0] == "reidkit" and name.split(".")[1] in PUBLIC, (
-                    file,
-                    name,
-                )
+        assert len(files) >= 6, f"{project} is not the whole project"
+        names = [(file.name, name) for file in files for name in sorted(_imported(file))]
+        public = {f"reidkit.{part}" for part in PUBLIC}
+        return [one for one in names if ".".join(one[1].split(".")[:2]) not in public]
 
-    return check
+    return found
 
 
 @pytest.fixture(scope="module")

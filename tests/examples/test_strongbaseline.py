@@ -12,8 +12,8 @@ from reidkit.testing.fixtures import tiny_synthped  # noqa: F401
 PROJECT = Path(__file__).parents[2] / "examples" / "reidkit-strongbaseline"
 
 
-def test_it_uses_the_public_api_only(uses_public_api_only):
-    uses_public_api_only(PROJECT)
+def test_it_uses_the_public_api_only(private_imports):
+    assert private_imports(PROJECT) == []
 
 
 @pytest.mark.slow
