@@ -268,7 +268,7 @@ def main(argv: list[str]) -> int:
     base.mkdir(parents=True, exist_ok=True)
     campaign, every = Campaign(base, args.seed), works(base)
     asked = tuple(args.only or [""])
-    chosen = [work for work in every if work.name.startswith(asked)]
+    chosen = [work for work in every if work.share and work.name.startswith(asked)]
     needed = {"render"} | ({"label", "train eanet/pap_s_ps"} if args.pairs else set())
     if any(work.name.startswith(("extract", "train")) for work in chosen):
         needed |= {"label", "train eanet/pap_s_ps"}

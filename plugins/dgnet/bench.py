@@ -7,6 +7,8 @@ its iterations take minutes, so there the quick recipe's networks are measured.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -22,13 +24,16 @@ from reidkit.structures import ReIDBatch
 PHASE_TWO = 10**6  # an iteration at which every ramp has ended
 
 
-def run(steps: int = 5, full: bool | None = None, warm: int = 2) -> list[Row]:
+def run(
+    steps: int = 5, full: bool | None = None, warm: int = 2, crops: int | None = None
+) -> list[Row]:
     """Measure the ways in turn, memory apart from times.
 
     Args:
         steps: timed iterations of each; the fastest counts.
         full: measure at full size; default: with a GPU.
         warm: iterations before them that are not measured.
+        crops: in a batch, two of each person; default: the recipe's at full size, 8 else.
     """
     device = choose_device("auto")
     precision = choose_precision("auto", device)
@@ -39,10 +44,10 @@ def run(steps: int = 5, full: bool | None = None, warm: int = 2) -> list[Row]:
     if device.type == "cuda":
         ways["compiled"] = dict(fast, networks=dict(compile=True))
     ways["checkpointed"] = dict(fast, networks=dict(checkpoint=True))
-    costs = {
-        name: (_seconds(options, full, device, steps, warm), _peak(options, full, device))
-        for name, options in ways.items()
-    }
+    costs = {}
+    for name, options in ways.items():
+        build = partial(_build, options, full, device, crops)
+        costs[name] = (_seconds(build, steps, warm), _peak(build, device))
     size = "full size" if full else "quick size"
     rows = []
     for name in list(ways)[1:]:
@@ -55,11 +60,9 @@ def run(steps: int = 5, full: bool | None = None, warm: int = 2) -> list[Row]:
     return rows
 
 
-def _seconds(
-    options: dict[str, Any], full: bool, device: torch.device, steps: int, warm: int
-) -> float:
+def _seconds(build: Callable[[], tuple], steps: int, warm: int) -> float:
     """Seconds of the fastest iteration."""
-    parts = _build(options, full, device)
+    parts = build()
     times = []
     for number in range(warm + steps):
         start = time.perf_counter()
@@ -68,11 +71,11 @@ def _seconds(
     return min(times[warm:])
 
 
-def _peak(options: dict[str, Any], full: bool, device: torch.device) -> float:
+def _peak(build: Callable[[], tuple], device: torch.device) -> float:
     """Megabytes at the peak of two iterations, with networks, teacher and optimisers."""
 
     def work() -> None:
-        parts = _build(options, full, device)
+        parts = build()
         for number in range(2):  # the optimisers' state is there from the second on
             _step(*parts, number)
 
@@ -84,7 +87,9 @@ def _step(model: Any, optim: Any, batch: ReIDBatch, number: int) -> None:
     model.train_step({"source": batch}, optim)  # ends by reading the losses back: all is done
 
 
-def _build(options: dict[str, Any], full: bool, device: torch.device) -> tuple[Any, Any, ReIDBatch]:
+def _build(
+    options: dict[str, Any], full: bool, device: torch.device, crops: int | None
+) -> tuple[Any, Any, ReIDBatch]:
     """The model of configs/dgnet/dgnet.py with a random teacher, its optimisers and a batch."""
     recipe = ["recipe=paper", "model.backbone.pretrained=None"] if full else ["recipe=quick"]
     cfg = prepare_config("dgnet/dgnet", [*recipe, "model.generator_interval=1"])
@@ -99,7 +104,7 @@ def _build(options: dict[str, Any], full: bool, device: torch.device) -> tuple[A
     teacher = MODELS.build(dict(taught.model.to_dict(), **shared, **alike))
     model.set_teacher(teacher.to(device))
     model.iteration.fill_(PHASE_TWO)
-    count = int(cfg.train.batch_size) if full else 8
+    count = crops or (int(cfg.train.batch_size) if full else 8)
     images = torch.randint(0, 256, (count, 3, *size), dtype=torch.uint8)
     identities = (torch.arange(count) % (count // 2)) % people
     optim = build_optim(model, cfg.train, options["precision"])

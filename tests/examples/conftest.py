@@ -50,7 +50,7 @@ def env(tmp_path_factory):
     Without network: the packages of this environment are linked, not installed again.
     """
     folder = tmp_path_factory.mktemp("env")
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     own = sysconfig.get_path("purelib", "venv", {"base": str(folder)})
     linked = [str(ROOT), *site.getsitepackages(), *_extra()]
     # in front: a fresh environment of Python 3.11 brings a setuptools too old to build wheels

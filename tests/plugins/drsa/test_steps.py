@@ -1,10 +1,7 @@
 """Frozen stages, sampling, MARS's protocol, and a whole run with its stages, killed and resumed."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +9,7 @@ import pytest
 import torch
 from scipy.io import savemat
 
+from reidkit.cli.main import main
 from reidkit.config import prepare_config, stage_configs
 from reidkit.data import MARS
 from reidkit.engine.build import TrainingSet, build_model
@@ -223,25 +221,19 @@ STAGES = [f"train.stages.{name}.epochs={n}" for name, n in EPOCHS.items()]
 
 def command(data, folder, *more):
     return [
-        *(sys.executable, "tools/train.py", "configs/drsa/drsa.py", *TINY[:2]),
+        *("train", str(ROOT / "configs/drsa/drsa.py"), *TINY[:2]),
         *("data=synthped_video_easy", "train.batch_size=16", "settings.workers=0", *STAGES),
         *(f"settings.data_root={data}", "visualizers=[]"),
         *("--work-dir", str(folder), *more),
     ]
 
 
-def run(*args):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(args, cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
-
-
 @pytest.mark.slow
-def test_one_run_with_all_stages_resumed_equals_unbroken(shared_folder, tmp_path):
+def test_one_run_with_all_stages_resumed_equals_unbroken(shared_folder, tmp_path, capsys):
     """Stopped after the second stage's checkpoint: the rest is done with the same result."""
     data, whole, part = shared_folder / "data", tmp_path / "whole", tmp_path / "part"
-    out = run(*command(data, whole))
+    assert main(command(data, whole)) == 0
+    out = capsys.readouterr().out
     assert "stage 4/4" in out and "trained on" in out
     steps = [int(number) for number in re.findall(r"step \d+/(\d+)", out)]
     assert steps[0] == 2 * steps[-1], "a stage's own batch size"
@@ -254,10 +246,10 @@ def test_one_run_with_all_stages_resumed_equals_unbroken(shared_folder, tmp_path
     for stage in ("stage1", "stage2"):
         (part / stage).mkdir()
         (whole / stage / "checkpoints").rename(part / stage / "checkpoints")
-    run(*command(data, part, "--resume"))
+    assert main(command(data, part, "--resume")) == 0
     resumed = json.loads((part / "metrics.json").read_text())
     assert resumed["tests"] == result["tests"] and resumed["logs"] == result["logs"]
-    assert "to the last digit" in run(sys.executable, "tools/test.py", str(part))
+    assert main(["test", str(part)]) == 0 and "to the last digit" in capsys.readouterr().out
 
 
 def test_maps_of_clips_and_of_single_crops_are_drawn(tmp_path):
