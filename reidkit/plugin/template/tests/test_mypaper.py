@@ -25,7 +25,7 @@ def test_loss_by_hand(temperature):
 
 
 def test_it_learns(tiny_synthped, tmp_path):
-    run = train_and_test("mypaper/baseline", tiny_synthped, tmp_path / "run")
+    run = train_and_test("mypaper/baseline", tiny_synthped, tmp_path / "run", ["train.epochs=6"])
     first, last = run.losses["loss"]
     assert last < first
     assert run.metrics["source"]["mAP"] > run.chance["source"]["mAP"]
