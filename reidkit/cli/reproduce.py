@@ -48,6 +48,7 @@ def main(argv: list[str]) -> int:
     import torch
 
     from reidkit.engine.products import reproduce, results_file, results_page
+    from reidkit.report.plan_curves import draw_curves
     from reidkit.utils.io import atomic_write
 
     path = Path(args.plan)
@@ -68,7 +69,9 @@ def main(argv: list[str]) -> int:
     content = results_file.results(plan, folder, command, data, earlier)
     with atomic_write(out.with_suffix(".json"), "w") as file:
         file.write(json.dumps(content, indent=1) + "\n")
-    page = results_page.page(content)
+    picture = out.with_name(f"{out.stem}_curves.png")
+    draw_curves(picture, plan, folder)
+    page = results_page.page(content, picture if picture.exists() else None)
     with atomic_write(out, "w") as file:
         file.write(page)
     print(page)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
@@ -14,27 +15,29 @@ Curve = tuple[NDArray[np.float64], NDArray[np.float64]]  # steps, values
 MOST_BYTES = 256 << 20  # of a log
 POINTS = 400  # of a curve
 _EPOCH = re.compile(r"Epoch\(train\)\s+\[(\d+)\]\[\s*(\d+)/(\d+)\]")
-_NUMBER = re.compile(r"\b(lr|loss(?:_\w+)?): ([-+.\deE]+)")
+_NUMBER = re.compile(r"\b(\w+): ([-+.\deE]+)")
 
 
-def training_curves(folder: Path) -> dict[str, Curve]:
-    """Losses, rates and tests over iterations, by name; empty where nothing was logged.
+def training_curves(folder: Path, names: Collection[str] | None = None) -> dict[str, Curve]:
+    """Values that were logged over iterations, by name; empty where nothing was logged.
 
     Later stages of a run follow the earlier ones, their names begin with the stage's folder.
 
     Args:
         folder: the run folder.
+        names: of the values ("overlap"); losses, rates and tests by default.
     """
+    wanted = _is_usual if names is None else frozenset(names).__contains__
     curves: dict[str, Curve] = {}
     for log in sorted(folder.glob("**/log")):
         place = log.parent.relative_to(folder).as_posix()
         head = "" if place == "." else f"{place}: "
-        scalars = _events(log) or _text(log / "log.log")
+        scalars = _events(log, wanted) or _text(log / "log.log", wanted)
         curves.update({f"{head}{name}": _thinned(curve) for name, curve in scalars.items()})
     return curves
 
 
-def _events(log: Path) -> dict[str, Curve]:
+def _events(log: Path, wanted: Callable[[str], bool]) -> dict[str, Curve]:
     """Scalars of the TensorBoard files below a folder; none where there are none or they end."""
     files = sorted(log.glob("**/events.out.tfevents.*"))
     files = [file for file in files if file.is_file() and file.stat().st_size <= MOST_BYTES]
@@ -57,19 +60,16 @@ def _events(log: Path) -> dict[str, Curve]:
                         values.setdefault(tag, []).append((event.step, float(number.ravel()[0])))
         except Exception:  # whatever a damaged file raises: what was read before counts
             continue
-    return {_short(tag): _curve(points) for tag, points in values.items() if _is_shown(tag)}
+    named = {tag.removeprefix("train/"): points for tag, points in values.items()}
+    return {name: _curve(points) for name, points in named.items() if wanted(name)}
 
 
-def _is_shown(tag: str) -> bool:
-    return tag.startswith(("train/loss", "train/lr", "test/")) or tag in ("loss", "lr")
+def _is_usual(name: str) -> bool:
+    return name.startswith(("loss", "lr", "test/"))
 
 
-def _short(tag: str) -> str:
-    return tag.removeprefix("train/")
-
-
-def _text(file: Path) -> dict[str, Curve]:
-    """Losses and rates of mmengine's text log."""
+def _text(file: Path, wanted: Callable[[str], bool]) -> dict[str, Curve]:
+    """Values of mmengine's text log."""
     try:
         text = read_regular(file, MOST_BYTES).decode(errors="replace")
     except OSError:
@@ -80,7 +80,9 @@ def _text(file: Path) -> dict[str, Curve]:
         if place is None:
             continue
         epoch, step, steps = map(int, place.groups())
-        for name, number in _NUMBER.findall(line):
+        for name, number in _NUMBER.findall(line[place.end() :]):
+            if not wanted(name):
+                continue
             try:
                 values.setdefault(name, []).append(((epoch - 1) * steps + step, float(number)))
             except ValueError:

@@ -67,14 +67,15 @@ def curve(
 def panels(
     path: str | Path,
     iterations: Sequence[float],
-    groups: Mapping[str, Mapping[str, Sequence[float]]],
+    groups: Mapping[str, Mapping[str, ArrayLike]],
 ) -> None:
-    """Draw series that were measured at irregular intervals, a panel for each kind of number.
+    """Draw series that were measured at the same iterations, a panel for each kind of number.
 
     Args:
         path: of the PNG file.
         iterations: at which was measured.
-        groups: title -> name -> a value per measurement.
+        groups: title -> name -> a value per measurement; or (runs, measurements), of which the mean
+            is drawn and the range shaded. NaN leaves a gap.
 
     Example:
         >>> import tempfile
@@ -85,18 +86,24 @@ def panels(
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5.5 * len(groups), 4), dpi=120, layout="constrained")
+    figure = Figure(figsize=(5.5 * len(groups), 5), dpi=120, layout="constrained")
     for axes, (title, series) in zip(
         figure.subplots(1, len(groups), squeeze=False)[0], groups.items(), strict=True
     ):
         for colour, (name, values) in zip(COLOURS, series.items(), strict=False):
-            label = f"{name}  {values[-1]:.4g}"
-            axes.plot(iterations, values, color=colour, linewidth=1.8, marker="o", label=label)
+            runs = np.atleast_2d(np.asarray(values, np.float64))
+            mean, marker = runs.mean(axis=0), "o" if len(iterations) <= 20 else None
+            label = f"{name}  {mean[-1]:.4g}"
+            axes.plot(iterations, mean, color=colour, linewidth=1.8, marker=marker, label=label)
+            if len(runs) > 1:
+                low, high = runs.min(axis=0), runs.max(axis=0)
+                axes.fill_between(iterations, low, high, color=colour, alpha=0.15, linewidth=0)
         axes.set(title=title, xlabel="iteration")
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(title="last value", frameon=False)
+        beneath = dict(loc="upper center", bbox_to_anchor=(0.5, -0.14))  # a line may be anywhere
+        axes.legend(title="last value", frameon=False, **beneath)
     _save(figure, path)
 
 

@@ -39,6 +39,7 @@ class Plan:
         notes: what is to be said below the tables, Markdown.
         logs: names of values that the model logs in training, as further columns: their means over
             the last epoch. A direction names one by ``test: log`` and ``metric: <name>``.
+        curves: what is drawn over the iterations of training: ``rows`` and ``logs``.
     """
 
     title: str
@@ -47,6 +48,7 @@ class Plan:
     retests: dict[str, dict] = field(default_factory=dict)
     directions: list[dict] = field(default_factory=list)
     logs: list[str] = field(default_factory=list)
+    curves: dict[str, list[str]] = field(default_factory=dict)
     paper: str = ""
     published: dict = field(default_factory=dict)
     notes: str = ""

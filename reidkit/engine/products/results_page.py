@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from reidkit.engine.products.claims import RULE, Finding
 
+CURVES = "Mean and range over seeds, over the iterations of the stages that log the value:"
 SYNTHETIC = "SynthPed is synthetic: these numbers say nothing about real photographs."
 
 
-def page(content: dict[str, Any]) -> str:
-    """The Markdown page of a results file."""
+def page(content: dict[str, Any], curves: Path | None = None) -> str:
+    """The Markdown page of a results file.
+
+    Args:
+        content: of the file.
+        curves: a picture beside the page, of values over training.
+    """
     runs = content["runs"]
     seeds = len({seed for row in runs.values() for seed in row})
     lines = [
@@ -33,6 +40,8 @@ def page(content: dict[str, Any]) -> str:
     lines += ["", "## Claims", "", RULE, ""]
     lines += ["| claim | published | by seed | mean [95 % interval] | verdict |"]
     lines += ["|---|---|---|---|---|", *map(_claim, content["claims"])]
+    if curves:
+        lines += ["", "## In training", "", CURVES, "", f"![Values over training]({curves.name})"]
     if content["notes"]:
         lines += ["", content["notes"].strip()]
     return "\n".join(lines) + "\n"
