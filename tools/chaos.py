@@ -269,6 +269,9 @@ def main(argv: list[str]) -> int:
     campaign, every = Campaign(base, args.seed), works(base)
     asked = tuple(args.only or [""])
     chosen = [work for work in every if work.share and work.name.startswith(asked)]
+    if not chosen:
+        names = ", ".join(work.name for work in every if work.share)
+        command.error(f"--only {' '.join(asked)}: no such work; there are: {names}")
     needed = {"render"} | ({"label", "train eanet/pap_s_ps"} if args.pairs else set())
     if any(work.name.startswith(("extract", "train")) for work in chosen):
         needed |= {"label", "train eanet/pap_s_ps"}

@@ -1,5 +1,6 @@
 """Processes that are killed at a chosen moment, and what is known of them afterwards."""
 
+import importlib
 import json
 import os
 import signal
@@ -67,6 +68,14 @@ def test_processes_of_a_campaign_that_is_broken_off_are_ended(tmp_path):
 def test_an_exception_is_a_status_of_its_own(tmp_path):
     assert ended(started(lambda: 1 // 0, tmp_path)) == 99
     assert "ZeroDivisionError" in (tmp_path / "log").read_text()
+
+
+def test_a_kind_of_work_that_does_not_exist_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    chaos = importlib.import_module("chaos")
+    with pytest.raises(SystemExit):
+        chaos.main(["--only", "rendr", "--work", str(tmp_path)])
+    assert "--only rendr: no such work; there are: render, " in capsys.readouterr().err
 
 
 @pytest.mark.slow
