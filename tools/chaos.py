@@ -266,12 +266,13 @@ def main(argv: list[str]) -> int:
 
     base = Path(args.work or scratch_folder("reidkit-chaos")).resolve()
     base.mkdir(parents=True, exist_ok=True)
-    campaign, every = Campaign(base, args.seed), works(base)
+    every = works(base)
     asked = tuple(args.only or [""])
     chosen = [work for work in every if work.share and work.name.startswith(asked)]
     if not chosen:
         names = ", ".join(work.name for work in every if work.share)
         command.error(f"--only {' '.join(asked)}: no such work; there are: {names}")
+    campaign = Campaign(base, args.seed)  # imports what will be forked
     needed = {"render"} | ({"label", "train eanet/pap_s_ps"} if args.pairs else set())
     if any(work.name.startswith(("extract", "train")) for work in chosen):
         needed |= {"label", "train eanet/pap_s_ps"}
