@@ -19,7 +19,6 @@ second or two. The exit status is 1 where anything failed. Uses one processor co
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import os
 import random
@@ -27,17 +26,14 @@ import re
 import shutil
 import signal
 import sys
-import threading
 import time
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
-from chaos_works import TRAIN, Work, run_result, stored_labels, works
+from chaos_works import TRAIN, Work, import_everything, run_result, stored_labels, works
 
 from reidkit.cli.common import entry_point
-
-COMMANDS = ("train", "extract", "synthped", "generate_part_labels")
 
 
 @dataclass
@@ -49,22 +45,6 @@ class Trial:
     left_by_kill: int = 0
     seconds: float = 0.0
     problems: list[str] = field(default_factory=list)
-
-
-def import_everything() -> None:
-    """Import what the commands will need, and start no thread: processes are forked from here."""
-    import torch
-
-    for name in COMMANDS:
-        importlib.import_module(f"reidkit.cli.{name}")
-    for name in ("engine.run", "engine.training", "pose.labeller", "evaluation.io.store"):
-        importlib.import_module(f"reidkit.{name}")
-    from reidkit.pose.compat import load_mmpose
-
-    load_mmpose()
-    importlib.import_module("torch.utils.tensorboard")
-    torch.set_num_threads(1)
-    assert threading.active_count() == 1
 
 
 class Campaign:

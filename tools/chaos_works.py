@@ -1,13 +1,16 @@
-"""The kinds of long work that ``chaos.py`` breaks off: commands, and what must come of them."""
+"""The long work that ``chaos.py`` breaks off: commands, what must come of them, their imports."""
 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+COMMANDS = ("train", "extract", "synthped", "generate_part_labels")
 TRAIN = (
     "train.epochs=2", "train.batch_size=12", "input.size=(64,32)", "settings.workers=0",
     "settings.device=cpu", "settings.precision=fp32", "settings.pictures=False",
@@ -127,3 +130,19 @@ def works(base: Path) -> list[Work]:
         train("dgnet/dgnet", narrow, *DGNET),
         Work("extract", extract, lambda f: files_below(f / "features"), share=3),
     ]  # fmt: skip
+
+
+def import_everything() -> None:
+    """Import what the commands will need, and start no thread: processes are forked from here."""
+    import torch
+
+    for name in COMMANDS:
+        importlib.import_module(f"reidkit.cli.{name}")
+    for name in ("engine.run", "engine.training", "pose.labeller", "evaluation.io.store"):
+        importlib.import_module(f"reidkit.{name}")
+    from reidkit.pose.compat import load_mmpose
+
+    load_mmpose()
+    importlib.import_module("torch.utils.tensorboard")
+    torch.set_num_threads(1)
+    assert threading.active_count() == 1

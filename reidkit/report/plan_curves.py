@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reidkit.engine.products.reproduce import Plan, run_name
 from reidkit.errors import UserError
@@ -17,7 +16,7 @@ def draw_curves(path: Path, plan: Plan, folder: Path) -> None:
     """Draw the ``curves`` of a plan, a panel per value and a line per row: mean and range of seeds.
 
     A run of several stages counts from the first stage that logs the value. Nothing is drawn, and
-    an earlier picture stays, where the folder has no finished run of a row.
+    an earlier picture stays, unless the folder has every seed of these rows.
 
     Args:
         path: of the PNG file.
@@ -27,23 +26,27 @@ def draw_curves(path: Path, plan: Plan, folder: Path) -> None:
     Raises:
         UserError: a row that the plan does not have, or rows that log at other iterations.
     """
-    groups: dict[str, dict[str, NDArray]] = {name: {} for name in plan.curves.get("logs", [])}
-    steps: dict[str, NDArray] = {}
-    for row in plan.curves.get("rows", []):
+    rows, logs = (plan.curves.get(key, []) for key in ("rows", "logs"))
+    for row in rows:
         if row not in plan.runs:
             raise UserError(f"curves: no row named {row!r}; rows: {', '.join(plan.runs)}")
-        runs = [folder / run_name(row, seed) for seed in plan.seeds_of(row)]
-        runs = [run for run in runs if (run / "metrics.json").exists()]
-        for name, group in groups.items():
-            curves = [_joined(training_curves(run, [name])) for run in runs]
-            if not curves:
-                return
-            first = steps.setdefault("", curves[0][0])
-            if any(not np.array_equal(at, first) for at, _ in curves):
-                raise UserError(f"curves: {row} logs {name} at other iterations than the first row")
-            group[row] = np.stack([values for _, values in curves])
-    if steps:
-        panels(path, steps[""].tolist(), groups)
+    runs = {row: [folder / run_name(row, seed) for seed in plan.seeds_of(row)] for row in rows}
+    if not runs or not all((run / "metrics.json").exists() for row in rows for run in runs[row]):
+        return
+    curves = {
+        name: {row: [_joined(training_curves(run, [name])) for run in runs[row]] for row in rows}
+        for name in logs
+    }
+    steps = curves[logs[0]][rows[0]][0][0]
+    for name, by_row in curves.items():
+        for row, seeds in by_row.items():
+            if any(not np.array_equal(at, steps) for at, _ in seeds):
+                raise UserError(f"curves: {row} logs {name} at other iterations than {rows[0]}")
+    groups = {
+        name: {row: np.stack([values for _, values in seeds]) for row, seeds in by_row.items()}
+        for name, by_row in curves.items()
+    }
+    panels(path, steps.tolist(), groups)
 
 
 def _joined(stages: dict[str, Curve]) -> Curve:

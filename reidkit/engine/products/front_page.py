@@ -15,7 +15,7 @@ What the papers claim, what they published, and what the shipped quick recipes s
 people. SynthPed is synthetic, networks are small and start from random weights, so only directions
 can be compared. Photographs: [real.md](real.md). Written by `python tools/reproduce.py --front`
 from the plans (`configs/*/reproduce.yaml`) and the results files beside this page; a paper's own
-page has every row, and the commits it was measured at.
+page has every row, and the commits that rows and claims were measured at.
 """
 CONTROLS = """## Controls
 

@@ -38,8 +38,8 @@ def page(content: dict[str, Any], curves: Path | None = None) -> str:
     if content["published"]:
         lines += ["", *_published(content["published"])]
     lines += ["", "## Claims", "", RULE, ""]
-    lines += ["| claim | published | by seed | mean [95 % interval] | verdict |"]
-    lines += ["|---|---|---|---|---|", *map(_claim, content["claims"])]
+    lines += ["| claim | published | by seed | mean [95 % interval] | verdict | commit |"]
+    lines += ["|---|---|---|---|---|---|", *map(_claim, content["claims"])]
     if curves:
         lines += ["", "## In training", "", CURVES, "", f"![Values over training]({curves.name})"]
     if content["notes"]:
@@ -100,4 +100,5 @@ def _claim(content: dict[str, Any]) -> str:
     digits = 2 if finding.key.startswith("log ") else 1
     listed = ", ".join(f"{gap:+.{digits}f}" for gap in finding.differences)
     gain = finding.gain() if finding.low is not None else ""
-    return f"| {finding.claim} | {finding.published} | {listed} | {gain} | {finding.verdict} |"
+    said = [finding.claim, finding.published, listed, gain, finding.verdict]
+    return f"| {' | '.join([*said, ', '.join(finding.commits)])} |"

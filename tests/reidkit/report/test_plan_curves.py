@@ -58,14 +58,16 @@ def test_stages_follow_each_other_and_seeds_are_stacked(plan, tmp_path, monkeypa
     )
 
 
-def test_a_picture_is_drawn_and_stays_without_runs(plan, tmp_path):
+def test_a_picture_is_drawn_of_all_seeds_or_stays(plan, tmp_path):
     path = tmp_path / "x.png"
     plan_curves.draw_curves(path, plan, tmp_path / "elsewhere")
     assert not path.exists()
     plan_curves.draw_curves(path, plan, tmp_path)
     before = path.read_bytes()
     assert cv2.imread(str(path)).std() > 5
-    plan_curves.draw_curves(path, plan, tmp_path / "elsewhere")
+    (tmp_path / "second-s1" / "metrics.json").unlink()  # one seed less: no other picture
+    log(tmp_path / "first-s0" / "stage2", [0.1, 0.1])
+    plan_curves.draw_curves(path, plan, tmp_path)
     assert path.read_bytes() == before
 
 
@@ -74,9 +76,8 @@ def test_rows_that_cannot_be_drawn_together(plan, tmp_path):
     (run / "log" / "log.log").unlink()
     (run / "log").rmdir()
     log(run, [0.7, 0.5], every=5)
-    with pytest.raises(UserError, match="Second logs overlap at other iterations than the first"):
+    with pytest.raises(UserError, match="Second logs overlap at other iterations than First"):
         plan_curves.draw_curves(tmp_path / "x.png", plan, tmp_path)
     plan.curves["rows"].append("Thrid")
-    (run / "metrics.json").unlink()
     with pytest.raises(UserError, match="no row named 'Thrid'; rows: First, Second"):
         plan_curves.draw_curves(tmp_path / "x.png", plan, tmp_path)
