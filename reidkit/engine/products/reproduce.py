@@ -19,7 +19,7 @@ from reidkit.errors import UserError
 from reidkit.utils.processor import has_bf16_units
 from reidkit.utils.trouble import make_folder
 
-CODE = "code.txt"  # in a run's folder: the commit that it was made by, and the machine
+RESULT = "metrics.json"  # what a run leaves in its folder
 
 
 @dataclass
@@ -113,12 +113,11 @@ def run_all(
             row,
             seed,
             _train_command(spec, seed, folder / run_name(row, seed), overrides),
-            folder / run_name(row, seed),
+            folder / run_name(row, seed) / RESULT,
         )
         for seed in plan.all_seeds
         for row, spec in wanted.items()
-        if seed in plan.seeds_of(row)
-        and not (folder / run_name(row, seed) / "metrics.json").exists()
+        if seed in plan.seeds_of(row) and not (folder / run_name(row, seed) / RESULT).exists()
     ]
     print(f"{len(train)} runs to train, {jobs} at a time, in {folder}", flush=True)
     _execute(train, folder, jobs)
@@ -130,7 +129,7 @@ def run_all(
             f"{row}, {name}",
             seed,
             _retest_command(spec, folder / run_name(row, seed), out, machine),
-            None,
+            out,
         )
         for seed in plan.all_seeds
         for name, spec in plan.retests.items()
@@ -150,7 +149,7 @@ def _execute(work: list[tuple], folder: Path, jobs: int) -> None:
     make_folder(folder)
     running: set[subprocess.Popen] = set()
 
-    def one(row: str, seed: int, command: list[str], run: Path | None) -> str:
+    def one(row: str, seed: int, command: list[str], result: Path) -> str:
         log = folder / f"{run_name(row, seed)}.txt"
         with (
             open(log, "w") as file,
@@ -162,8 +161,7 @@ def _execute(work: list[tuple], folder: Path, jobs: int) -> None:
         if status:
             tail = "\n".join(log.read_text().splitlines()[-5:])
             raise UserError(f"{row}, seed {seed} failed; the end of {log}:\n{tail}")
-        if run is not None:
-            (run / CODE).write_text(f"{commit()}\n{machine()}\n")
+        code_file(result).write_text(f"{commit()}\n{machine()}\n")
         return f"{row}, seed {seed}"
 
     with ThreadPoolExecutor(jobs) as pool:
@@ -207,6 +205,19 @@ def slug(name: str) -> str:
         'f_prim___f_fine'
     """
     return "".join(c if c.isalnum() else "_" for c in name.lower()).strip("_")
+
+
+def code_file(result: Path) -> Path:
+    """Where it stands which commit a result is of, and which machine: two lines.
+
+    Args:
+        result: of a run, or of a repeated test, which may be of another commit than its run.
+
+    Example:
+        >>> code_file(Path("run/metrics.json")).name, code_file(Path("run/retest_rr.json")).name
+        ('code.txt', 'retest_rr.code.txt')
+    """
+    return result.with_name("code.txt" if result.name == RESULT else f"{result.stem}.code.txt")
 
 
 def run_name(row: str, seed: int) -> str:

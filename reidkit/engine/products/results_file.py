@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from reidkit.engine.products.claims import Scores, claim_rows, judge
-from reidkit.engine.products.reproduce import CODE, Plan, run_name, slug
+from reidkit.engine.products.reproduce import RESULT, Plan, code_file, run_name, slug
 from reidkit.errors import UserError
 from reidkit.evaluation.io.queries import read_queries
 from reidkit.evaluation.metrics.intervals import per_query_metrics
@@ -114,11 +114,11 @@ def read_runs(plan: Plan, folder: Path) -> dict[str, dict[str, Run]]:
     for row, (trained, retest) in _rows(plan).items():
         for seed in plan.all_seeds:
             run = folder / run_name(trained, seed)
-            file = run / (f"retest_{slug(retest)}.json" if retest else "metrics.json")
+            file = run / (f"retest_{slug(retest)}.json" if retest else RESULT)
             if file.exists():
                 tables = file.with_suffix("") if retest else run
                 one = dict(trained=trained, spec=_spec(plan, row))
-                one |= _read_run(plan, row, run, file, tables)
+                one |= _read_run(plan, row, file, tables)
                 runs.setdefault(row, {})[str(seed)] = one
     return runs
 
@@ -138,7 +138,7 @@ def _spec(plan: Plan, row: str) -> list[str]:
     return [spec["config"], *spec.get("overrides", []), *again.get("overrides", [])]
 
 
-def _read_run(plan: Plan, row: str, run: Path, file: Path, tables: Path) -> Run:
+def _read_run(plan: Plan, row: str, file: Path, tables: Path) -> Run:
     content = json.loads(file.read_text())
     values = {
         f"{test} {metric}": 100 * result["metrics"][metric]
@@ -148,7 +148,7 @@ def _read_run(plan: Plan, row: str, run: Path, file: Path, tables: Path) -> Run:
     }
     logs = content.get("logs", {})
     values |= {f"log {name}": logs[name] for name in plan.logs if name in logs}
-    code = (run / CODE).read_text().splitlines() if (run / CODE).exists() else []
+    code = code_file(file).read_text().splitlines() if code_file(file).exists() else []
     commit, place = [*code, "unknown", "unknown"][:2]
     read: Run = dict(commit=commit, machine=place)
     read["values"] = {key: round(float(value), 6) for key, value in values.items()}

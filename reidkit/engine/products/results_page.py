@@ -50,10 +50,11 @@ def page(content: dict[str, Any], curves: Path | None = None) -> str:
 def _code(runs: dict[str, dict[str, dict]]) -> str:
     """Where and by which commits the rows were run."""
     by: dict[str, dict[str, list[str]]] = {}
-    for seeds in runs.values():
+    for row, seeds in runs.items():
         for run in seeds.values():
             rows = by.setdefault(run["machine"], {}).setdefault(run["commit"], [])
-            rows += [run["trained"]] if run["trained"] not in rows else []
+            name = run["trained"] if row == run["trained"] else f"{run['trained']} (tested again)"
+            rows += [name] if {name, run["trained"]}.isdisjoint(rows) else []
     if not by:
         return "No row has been run on present code."
     if sum(map(len, by.values())) == 1:

@@ -10,7 +10,7 @@ import pytest
 from reidkit.cli.reproduce import main
 from reidkit.config import prepare_config
 from reidkit.engine.products.claims import claim_rows
-from reidkit.engine.products.reproduce import read_plan
+from reidkit.engine.products.reproduce import commit, machine, read_plan
 from reidkit.errors import UserError
 
 PLAN = """
@@ -51,6 +51,8 @@ def test_a_table_of_runs_and_its_page_without_them(tiny_data, tmp_path):
     rows = ["GlobalPool", "PCB", "PCB, re-ranked"]
     assert list(content["runs"]) == rows and content["not_run"] == []
     assert all(f"| {row} |" in page.read_text() for row in rows)
+    by = {(run["commit"], run["machine"]) for row in rows for run in content["runs"][row].values()}
+    assert by == {(commit(), machine())}
     for claim in content["claims"]:
         assert claim["verdict"] == "too few seeds to say" and len(claim["differences"]) == 1
     first = content["runs"]["PCB"]["0"]

@@ -59,7 +59,8 @@ def finished(tmp_path):
                 (folder / f"{file}.json").write_text(json.dumps({"tests": tests}))
                 table.mkdir(exist_ok=True)
                 queries(table / "queries_target.csv", values)
-            (folder / "code.txt").write_text("abc1234\nan abacus\n")
+                code = reproduce.code_file(folder / f"{file}.json")
+                code.write_text("abc1234\nan abacus\n")
     plan = tmp_path / "plugin" / "reproduce.yaml"
     plan.parent.mkdir()
     plan.write_text(PLAN)
@@ -141,8 +142,14 @@ def test_the_front_page_has_every_published_claim(finished):
     assert page.index("| +9 mAP |") < page.index("## Controls") < page.index("| a control |")
 
 
-def test_a_run_says_by_which_commit_it_was_made():
+def test_a_repeated_test_may_be_of_another_commit_than_its_run(finished):
     assert reproduce.commit() == "unknown" or len(reproduce.commit().rstrip("+")) >= 7
+    plan, folder = finished
+    (folder / "first-s1" / "retest_cut.code.txt").write_text("def5678\nan abacus\n")
+    found = content(plan, folder)
+    said = "by commit: abc1234: First, Second; def5678: First (tested again)."
+    assert said in results_page.page(found)
+    assert found["claims"][4]["commits"] == ["abc1234", "def5678"]
 
 
 def test_unknown_plans_keys_and_rows(tmp_path, finished):
