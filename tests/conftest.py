@@ -1,7 +1,6 @@
 """Fixtures for the whole suite: data rendered or drawn, and command lines as a user runs them."""
 
 import fcntl
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -45,18 +44,14 @@ def tiny_data(shared_folder) -> Path:
 
 
 @pytest.fixture
-def run_command():
-    """Run ``python -m reidkit.cli.main ARGS`` in a process of its own; returns the finished one."""
+def run_command(capsys):
+    """Run ``reidkit ARGS`` in this process: its exit status, and what it prints."""
+    from reidkit.cli.main import main
 
-    def run(*args: str, env: dict | None = None, cwd: Path = ROOT) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            [sys.executable, "-m", "reidkit.cli.main", *map(str, args)],
-            capture_output=True,
-            text=True,
-            cwd=cwd,
-            env={**os.environ, "OMP_NUM_THREADS": "1", **(env or {})},
-            timeout=600,
-        )
+    def run(*args: object) -> subprocess.CompletedProcess:
+        capsys.readouterr()
+        status = main([str(arg) for arg in args])
+        return subprocess.CompletedProcess(args, status, *capsys.readouterr())
 
     return run
 

@@ -193,7 +193,7 @@ def test_the_published_recipe_at_full_size_takes_two_steps(easy_data, tmp_path):
     root = tmp_path / "data"
     for domain, place in (("A", "market1501"), ("B", "dukemtmcreid")):
         source = next((easy_data / "synthped").glob(f"*-easy/{domain}"))
-        for folder, count in (("bounding_box_train", 8), ("query", 4), ("bounding_box_test", 8)):
+        for folder, count in (("bounding_box_train", 4), ("query", 2), ("bounding_box_test", 4)):
             (root / place / folder).mkdir(parents=True)
             for file in chosen(source / folder, count):
                 name = duke_name(file.name) if place == "dukemtmcreid" else file.name
@@ -202,7 +202,7 @@ def test_the_published_recipe_at_full_size_takes_two_steps(easy_data, tmp_path):
         [
             *(sys.executable, "tools/train.py", "configs/eanet/pap_st_ps.py", "recipe=paper"),
             *("data=market1501_to_dukemtmcreid", "model.backbone.pretrained=None"),
-            *("train.epochs=1", "train.batch_size=4", "settings.workers=0"),
+            *("train.epochs=1", "train.batch_size=2", "settings.workers=0"),
             *("pose=synthped", "data.labeller.on_photographs=True"),
             *(f"settings.data_root={root}", "--work-dir", str(tmp_path / "run")),
         ],
