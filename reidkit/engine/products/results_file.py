@@ -202,7 +202,8 @@ def _finding(
         same = (before["claim"], before["key"]) == (found.claim, found.key)
         if same and len(before["differences"]) > len(found.differences):
             return before | dict(published=found.published)
-    commits = [run["commit"] for row in scores for run in runs[row].values()]
+    compared = set.intersection(*(set(runs.get(row, {})) for row in rows))
+    commits = [run["commit"] for row in scores for s, run in runs[row].items() if s in compared]
     return found.as_dict() | dict(commits=list(dict.fromkeys(commits)))
 
 

@@ -150,6 +150,10 @@ def test_a_repeated_test_may_be_of_another_commit_than_its_run(finished):
     said = "by commit: abc1234: First, Second; def5678: First (tested again)."
     assert said in results_page.page(found)
     assert found["claims"][4]["commits"] == ["abc1234", "def5678"]
+    assert found["claims"][2]["commits"] == []  # a row was not run: nothing is compared
+    (folder / "first-s1" / "retest_cut.json").unlink()  # so seed 1 is not compared
+    (folder / "first-s1" / "code.txt").write_text("9abcdef\nan abacus\n")
+    assert content(plan, folder)["claims"][4]["commits"] == ["abc1234"]
 
 
 def test_unknown_plans_keys_and_rows(tmp_path, finished):
