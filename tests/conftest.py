@@ -1,4 +1,4 @@
-"""Fixtures for the whole suite: data rendered or drawn, and command lines as a user runs them."""
+"""Fixtures for the whole suite: data rendered or drawn, and commands."""
 
 import fcntl
 import subprocess

@@ -31,7 +31,9 @@ def draw_curves(path: Path, plan: Plan, folder: Path) -> None:
         if row not in plan.runs:
             raise UserError(f"curves: no row named {row!r}; rows: {', '.join(plan.runs)}")
     runs = {row: [folder / run_name(row, seed) for seed in plan.seeds_of(row)] for row in rows}
-    if not runs or not all((run / "metrics.json").exists() for row in rows for run in runs[row]):
+    if not (rows and logs) or not all(
+        (run / "metrics.json").exists() for row in rows for run in runs[row]
+    ):
         return
     curves = {
         name: {row: [_joined(training_curves(run, [name])) for run in runs[row]] for row in rows}

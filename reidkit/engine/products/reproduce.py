@@ -208,16 +208,16 @@ def slug(name: str) -> str:
 
 
 def code_file(result: Path) -> Path:
-    """Where it stands which commit a result is of, and which machine: two lines.
+    """The file that names the commit and the machine of a result, a line each.
 
     Args:
         result: of a run, or of a repeated test, which may be of another commit than its run.
 
     Example:
         >>> code_file(Path("run/metrics.json")).name, code_file(Path("run/retest_rr.json")).name
-        ('code.txt', 'retest_rr.code.txt')
+        ('metrics.code.txt', 'retest_rr.code.txt')
     """
-    return result.with_name("code.txt" if result.name == RESULT else f"{result.stem}.code.txt")
+    return result.with_suffix(".code.txt")
 
 
 def run_name(row: str, seed: int) -> str:

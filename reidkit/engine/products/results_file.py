@@ -148,8 +148,9 @@ def _read_run(plan: Plan, row: str, file: Path, tables: Path) -> Run:
     }
     logs = content.get("logs", {})
     values |= {f"log {name}": logs[name] for name in plan.logs if name in logs}
-    code = code_file(file).read_text().splitlines() if code_file(file).exists() else []
-    commit, place = [*code, "unknown", "unknown"][:2]
+    code = code_file(file)
+    lines = code.read_text().splitlines() if code.exists() else []
+    commit, place = [*lines, "unknown", "unknown"][:2]
     read: Run = dict(commit=commit, machine=place)
     read["values"] = {key: round(float(value), 6) for key, value in values.items()}
     read["scores"], read["queries"] = {}, {}

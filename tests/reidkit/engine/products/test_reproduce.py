@@ -152,7 +152,7 @@ def test_a_repeated_test_may_be_of_another_commit_than_its_run(finished):
     assert found["claims"][4]["commits"] == ["abc1234", "def5678"]
     assert found["claims"][2]["commits"] == []  # a row was not run: nothing is compared
     (folder / "first-s1" / "retest_cut.json").unlink()  # so seed 1 is not compared
-    (folder / "first-s1" / "code.txt").write_text("9abcdef\nan abacus\n")
+    (folder / "first-s1" / "metrics.code.txt").write_text("9abcdef\nan abacus\n")
     assert content(plan, folder)["claims"][4]["commits"] == ["abc1234"]
 
 
