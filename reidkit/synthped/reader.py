@@ -32,6 +32,9 @@ class SynthPed(Market1501):
         style: render the domain's people under another domain's cameras: a perfect style
             transfer. Geometry and file names stay, so labels of the plain domain fit.
         seed: another world of the same kind.
+        true_keypoints: for controls, which ask what a pose model without a fault would give: bring
+            the joints as they were drawn, in place of a pose model's. Label stores have names of
+            their own. Domain P brings them always.
 
     Raises:
         ValueError: unknown domain, preset or style.
@@ -55,6 +58,7 @@ class SynthPed(Market1501):
         preset: str = "standard",
         style: str | None = None,
         seed: int = 0,
+        true_keypoints: bool = False,
     ):
         for option, value, allowed in (
             ("domain", domain, DOMAINS),
@@ -67,12 +71,15 @@ class SynthPed(Market1501):
         self.style = None if style == domain else style
         folder = layout.domain_folder(data_root, preset, domain, seed, self.style)
         super().__init__(data_root, folder.relative_to(data_root).as_posix())
-        self.plain = SynthPed(data_root, domain, preset, seed=seed) if self.style else None
+        known_joints = dict(seed=seed, true_keypoints=true_keypoints)
+        self.plain = SynthPed(data_root, domain, preset, **known_joints) if self.style else None
         known = PRESETS[preset]
         sizes = known.pose_sizes if domain == "P" else known.sizes
         crops = sizes.train_tracks * sum(map(len, pl.train_views(preset, domain, seed)))
         self.counts = {"train": (crops, sizes.train_ids)}
-        self.name = folder.relative_to(data_root).as_posix()
+        self.brings_keypoints = true_keypoints or domain == "P"
+        own_labels = "-true_keypoints" if true_keypoints and domain != "P" else ""
+        self.name = folder.relative_to(data_root).as_posix() + own_labels
 
     @property
     def folder(self) -> Path:
@@ -88,7 +95,7 @@ class SynthPed(Market1501):
         super().prepare()
 
     def read(self, folder: Path) -> dict[str, Split]:
-        """See ``Reader.read``; adds times and, for domain P, keypoints and part labels."""
+        """See ``Reader.read``; adds times and, where wanted, keypoints and drawn part labels."""
         truth = layout.load_truth(folder)
         rows = {path: row for row, path in enumerate(truth["paths"].tolist())}
         splits = {key: self._complete(s, truth, rows) for key, s in super().read(folder).items()}
@@ -104,9 +111,9 @@ class SynthPed(Market1501):
     def _complete(self, split: Split, truth: dict[str, np.ndarray], rows: dict) -> Split:
         index = np.array([rows[path] for path in split.paths])
         extra: dict = dict(pictures=self.pictures, times=truth["seconds"][index])
-        if self.domain == "P":
+        if self.brings_keypoints:
             extra["keypoints"] = truth["joints"][index]
-            if split.name == "train":
+            if self.domain == "P" and split.name == "train":
                 stems = [Path(path).stem for path in split.paths]
                 extra["part_label_paths"] = tuple(f"{pl.PART_LABELS}/{s}.png" for s in stems)
         return replace(split, **extra)

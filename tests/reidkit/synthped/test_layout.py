@@ -99,6 +99,17 @@ def test_domain_p_brings_keypoints_and_part_labels(root):
         assert label.shape == image.shape[:2] and 0 < label.max() <= 7
 
 
+def test_true_keypoints_are_the_drawn_ones_under_labels_of_their_own(root):
+    known = SynthPed(str(root), "A", "easy", true_keypoints=True)
+    known.prepare()
+    query = known.splits()["query"]
+    np.testing.assert_array_equal(query.keypoints, known.truth("query")["joints"])
+    assert query.part_label_paths is None and known.brings_keypoints
+    assert query.label_key != SynthPed(str(root), "A", "easy").splits()["query"].label_key
+    styled = SynthPed(str(root), "A", "easy", style="B", true_keypoints=True)
+    assert styled.plain.name == known.name
+
+
 def test_truth_and_files_are_those_of_the_world(root):
     reader = SynthPed(str(root), "P", "easy")
     truth, split = reader.truth("train"), reader.splits()["train"]
