@@ -71,8 +71,11 @@ class SynthPed(Market1501):
         self.style = None if style == domain else style
         folder = layout.domain_folder(data_root, preset, domain, seed, self.style)
         super().__init__(data_root, folder.relative_to(data_root).as_posix())
-        known_joints = dict(seed=seed, true_keypoints=true_keypoints)
-        self.plain = SynthPed(data_root, domain, preset, **known_joints) if self.style else None
+        self.plain: SynthPed | None = None
+        if self.style:
+            self.plain = SynthPed(
+                data_root, domain, preset, seed=seed, true_keypoints=true_keypoints
+            )
         known = PRESETS[preset]
         sizes = known.pose_sizes if domain == "P" else known.sizes
         crops = sizes.train_tracks * sum(map(len, pl.train_views(preset, domain, seed)))
