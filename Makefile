@@ -55,7 +55,7 @@ ray-lock: setup
 	  -o requirements/ray.txt
 
 gpu:
-	PYTHONPATH=. $(GPU_PY) tools/gpu.py $(ARGS)
+	PYTHONPATH=.$${PYTHONPATH:+:$$PYTHONPATH} $(GPU_PY) tools/gpu.py $(ARGS)
 
 docs: setup
 	$(PY) tools/docs.py components

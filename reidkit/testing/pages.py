@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 from reidkit.errors import UserError
+from reidkit.utils.commit import commit
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -44,6 +44,4 @@ def write_section(page: Path, name: str, text: str) -> None:
 
 def program_version() -> str:
     """Commit and Python that something was measured with, for a page."""
-    git = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(git, capture_output=True, text=True).stdout.strip() or "no commit"
-    return f"{commit}, Python {sys.version.split()[0]}"
+    return f"{commit()}, Python {sys.version.split()[0]}"

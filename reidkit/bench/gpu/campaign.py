@@ -23,6 +23,7 @@ import torch
 
 from reidkit.bench.gpu.measurement import Measurement
 from reidkit.plugin.extend import extensions
+from reidkit.utils.commit import commit
 from reidkit.utils.io import atomic_write
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -122,16 +123,13 @@ def machine() -> dict[str, str]:
     """Card, processor, versions and code that numbers are of."""
     card = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     found = {name: _version(name) for name in PACKAGES}
-    code = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True
-    ).stdout.strip()
     driver = torch.version.cuda or "none"
     return {
         "card": card,
         "processor": f"{platform.machine()}, {os.cpu_count()} cores",
         "python": platform.python_version(),
         "cuda": driver,
-        "code": code or "unknown",
+        "code": commit(),
         **found,
     }
 

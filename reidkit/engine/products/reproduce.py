@@ -16,6 +16,7 @@ import yaml
 
 from reidkit.engine.folder import begun
 from reidkit.errors import UserError
+from reidkit.utils.commit import commit
 from reidkit.utils.processor import has_bf16_units
 from reidkit.utils.trouble import make_folder
 
@@ -235,19 +236,3 @@ def machine() -> str:
     units = "bfloat16" if has_bf16_units() else "float32"
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"no GPU, {units}"
     return f"{platform.machine()}, {os.cpu_count()} cores, {device}, torch {torch.__version__}"
-
-
-def commit() -> str:
-    """The commit of this code, "+" where files differ from it; "unknown" outside of a checkout."""
-    here = Path(__file__).parent
-    git = ["git", "-C", str(here)]
-    try:
-        name = subprocess.run(
-            [*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
-        )
-        changed = subprocess.run(
-            [*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return name.stdout.strip() + ("+" if changed.stdout.strip() else "")

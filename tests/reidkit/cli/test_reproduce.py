@@ -10,8 +10,9 @@ import pytest
 from reidkit.cli.reproduce import main
 from reidkit.config import prepare_config
 from reidkit.engine.products.claims import claim_rows
-from reidkit.engine.products.reproduce import commit, machine, read_plan
+from reidkit.engine.products.reproduce import machine, read_plan
 from reidkit.errors import UserError
+from reidkit.utils.commit import commit
 
 PLAN = """
 title: A table

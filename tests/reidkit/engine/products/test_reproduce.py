@@ -143,7 +143,6 @@ def test_the_front_page_has_every_published_claim(finished):
 
 
 def test_a_repeated_test_may_be_of_another_commit_than_its_run(finished):
-    assert reproduce.commit() == "unknown" or len(reproduce.commit().rstrip("+")) >= 7
     plan, folder = finished
     (folder / "first-s1" / "retest_cut.code.txt").write_text("def5678\nan abacus\n")
     found = content(plan, folder)
