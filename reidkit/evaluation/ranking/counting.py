@@ -1,7 +1,6 @@
-"""How many negatives are closer than each positive, counted in tiles of distances.
+"""How many negatives are closer than each positive, counted in tiles of distances on the CPU.
 
-On the CPU numpy gathers what can decide a rank from each tile, while it lies in the processor's
-cache; elsewhere torch counts in whole blocks.
+numpy gathers what can decide a rank from each tile, while it lies in the processor's cache.
 
 Shape letters: G gallery images, b queries of a block, w columns of a tile, n positives of all
 queries of a block, k negatives kept of one query.
@@ -242,50 +241,6 @@ def _count_closer(closer: NDArray, positives: NDArray, out: NDArray) -> None:
         closer = np.sort(closer)
         out[1, :left] = closer.searchsorted(positives[:left], "left")
         out[2, :left] = closer.searchsorted(positives[:left], "right")
-
-
-def count_device(
-    values: Tensor, queries: NDArray, truth: GroundTruth, matcher: nn.Module | None = None
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """As `count_cpu`, on any device: the n-th positives of all queries are compared at once.
-
-    Args:
-        values: (b, G); own images and junk are put infinitely far.
-        queries: index of each row's query (b,).
-        truth: of all queries.
-        matcher: gave the values; named when some are refused.
-
-    Shape:
-        returns (3, n) int64, as `CloserNegatives.count`, and the distances of the n positives.
-
-    Raises:
-        UserError: NaN or infinite values.
-    """
-    if not torch.isfinite(values.sum()):
-        refuse(values, 0, matcher)
-    device, width = values.device, values.shape[1]
-    rows, own, positive = flatten(queries, truth)
-    at = torch.from_numpy(rows * width + own).to(device)
-    mine = values.view(-1)[at].cpu().numpy()
-    leave_out(values, queries, truth)
-    turn = np.lexsort((own[positive], mine[positive], rows[positive]))
-    rows, positives, columns = (x[positive][turn] for x in (rows, mine, own))
-    first = np.searchsorted(rows, np.arange(len(queries)))
-    nth = np.arange(len(rows)) - first[rows]
-    counts = np.bincount(rows, minlength=len(queries))
-    closer = torch.zeros(3, len(rows), dtype=torch.int64, device=device)
-    for n in range(counts.max(initial=0)):  # the queries that have an n-th positive, all at once
-        picked = np.flatnonzero(nth == n)
-        index = torch.from_numpy(rows[picked]).to(device)
-        limit = torch.from_numpy(positives[picked]).to(device)[:, None]
-        block = values if len(picked) == len(queries) else values[index]
-        lowest, highest = (block < limit).sum(1), (block <= limit).sum(1)
-        closer[1, picked], closer[2, picked] = lowest, highest
-        closer[0, picked] = lowest
-        tied = torch.nonzero(lowest < highest).flatten().tolist()
-        for i in tied:
-            closer[0, picked[i]] += (block[i, : columns[picked[i]]] == limit[i]).sum()
-    return closer.cpu().numpy(), positives
 
 
 def flatten(queries: NDArray, truth: GroundTruth) -> tuple[NDArray, NDArray, NDArray]:

@@ -21,7 +21,8 @@ from reidkit.evaluation.matchers.prepared import Prepared
 from reidkit.evaluation.metrics.verification import Verification
 from reidkit.evaluation.protocols import GroundTruth
 from reidkit.evaluation.ranking.blocks import blocks, prepared_blocks
-from reidkit.evaluation.ranking.counting import count_cpu, count_device, leave_out
+from reidkit.evaluation.ranking.counting import count_cpu, leave_out
+from reidkit.evaluation.ranking.counting_device import count_device
 from reidkit.evaluation.ranking.repeats import Repeats
 from reidkit.evaluation.ranking.tiles import count_in_tiles, tiled
 from reidkit.structures import Embedding

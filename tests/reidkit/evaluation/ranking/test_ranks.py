@@ -1,5 +1,7 @@
 """Streamed ranking against an obvious one: ties, junk, distractors, block sizes, devices."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 import torch
@@ -17,7 +19,7 @@ from reidkit.evaluation import (
 )
 from reidkit.evaluation.matchers.precomputed import PrecomputedMatcher, RowIds
 from reidkit.evaluation.protocols import PROTOCOLS
-from reidkit.evaluation.ranking import counting
+from reidkit.evaluation.ranking import counting, counting_device
 from reidkit.evaluation.ranking import ranks as ranking
 from reidkit.evaluation.ranking.reference import reference_ranks
 from reidkit.structures import Embedding
@@ -132,15 +134,16 @@ def test_ranks_are_those_of_the_reference(case):
 
 
 @settings(max_examples=60, deadline=None)
-@given(cases())
-def test_whole_block_operations_count_the_same(case):
+@given(cases(), st.sampled_from([1, 20, counting_device.STRIP]))
+def test_whole_block_operations_count_the_same(case, strip):
     table, query, gallery = case
     truth = match_labels(MARKET, query, gallery)
     members = truth.valid
     if len(members):
         values = torch.from_numpy(table[members])
         wanted = counting.count_cpu(values.clone(), members, truth)
-        found = counting.count_device(values.clone(), members, truth)
+        with mock.patch.object(counting_device, "STRIP", strip):
+            found = counting_device.count_device(values.clone(), members, truth)
         for one, two in zip(wanted, found, strict=True):
             np.testing.assert_array_equal(one, two)
 

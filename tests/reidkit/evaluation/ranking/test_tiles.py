@@ -19,7 +19,8 @@ from reidkit.evaluation.matchers.precomputed import PrecomputedMatcher, RowIds
 from reidkit.evaluation.protocols import PROTOCOLS
 from reidkit.evaluation.ranking import counting, tiles
 from reidkit.evaluation.ranking import ranks as ranking
-from reidkit.evaluation.ranking.counting import CloserNegatives, count_cpu, count_device
+from reidkit.evaluation.ranking.counting import CloserNegatives, count_cpu
+from reidkit.evaluation.ranking.counting_device import count_device
 from reidkit.evaluation.ranking.ranks import rank_positives
 from reidkit.structures import Embedding
 
