@@ -14,13 +14,14 @@ from pathlib import Path
 import torch
 import yaml
 
+from reidkit.engine.devices import choose_device, choose_precision
 from reidkit.engine.folder import begun
 from reidkit.errors import UserError
 from reidkit.utils.commit import commit
-from reidkit.utils.processor import has_bf16_units
 from reidkit.utils.trouble import make_folder
 
 RESULT = "metrics.json"  # what a run leaves in its folder
+WORDS = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 
 
 @dataclass
@@ -115,6 +116,7 @@ def run_all(
             seed,
             _train_command(spec, seed, folder / run_name(row, seed), overrides),
             folder / run_name(row, seed) / RESULT,
+            machine([*spec.get("overrides", []), *overrides]),
         )
         for seed in plan.all_seeds
         for row, spec in wanted.items()
@@ -122,15 +124,15 @@ def run_all(
     ]
     print(f"{len(train)} runs to train, {jobs} at a time, in {folder}", flush=True)
     _execute(train, folder, jobs)
-    machine = [
-        o for o in overrides if o.lstrip("+").startswith("settings.")
-    ]  # where data lies, ...
+    # where data lies, ...
+    settings = [o for o in overrides if o.lstrip("+").startswith("settings.")]
     retest = [
         (
             f"{row}, {name}",
             seed,
-            _retest_command(spec, folder / run_name(row, seed), out, machine),
+            _retest_command(spec, folder / run_name(row, seed), out, settings),
             out,
+            machine([*plan.runs[row].get("overrides", []), *settings, *spec["overrides"]]),
         )
         for seed in plan.all_seeds
         for name, spec in plan.retests.items()
@@ -150,7 +152,7 @@ def _execute(work: list[tuple], folder: Path, jobs: int) -> None:
     make_folder(folder)
     running: set[subprocess.Popen] = set()
 
-    def one(row: str, seed: int, command: list[str], result: Path) -> str:
+    def one(row: str, seed: int, command: list[str], result: Path, where: str) -> str:
         log = folder / f"{run_name(row, seed)}.txt"
         with (
             open(log, "w") as file,
@@ -162,7 +164,7 @@ def _execute(work: list[tuple], folder: Path, jobs: int) -> None:
         if status:
             tail = "\n".join(log.read_text().splitlines()[-5:])
             raise UserError(f"{row}, seed {seed} failed; the end of {log}:\n{tail}")
-        code_file(result).write_text(f"{commit()}\n{machine()}\n")
+        code_file(result).write_text(f"{commit()}\n{where}\n")
         return f"{row}, seed {seed}"
 
     with ThreadPoolExecutor(jobs) as pool:
@@ -185,11 +187,11 @@ def _train_command(spec: dict, seed: int, out: Path, overrides: Sequence[str]) -
     return [*base, *seeded, "--work-dir", str(out), *resume]
 
 
-def _retest_command(spec: dict, run: Path, out: Path, machine: list[str]) -> list[str]:
+def _retest_command(spec: dict, run: Path, out: Path, settings: list[str]) -> list[str]:
     base = [sys.executable, "-m", "reidkit.cli.main", "test", str(run)]
     return [
         *base,
-        *machine,
+        *settings,
         *spec["overrides"],
         "--out",
         str(out),
@@ -231,8 +233,14 @@ def run_name(row: str, seed: int) -> str:
     return f"{slug(row)}-s{seed}"
 
 
-def machine() -> str:
-    """What the runs are made on, in words."""
-    units = "bfloat16" if has_bf16_units() else "float32"
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"no GPU, {units}"
-    return f"{platform.machine()}, {os.cpu_count()} cores, {device}, torch {torch.__version__}"
+def machine(overrides: Sequence[str] = ()) -> str:
+    """What runs are made on and in which precision, in words.
+
+    Args:
+        overrides: of the runs; ``settings.precision`` may be among them.
+    """
+    asked = [o.partition("=")[2] for o in overrides if o.startswith("settings.precision=")]
+    card = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    precision = choose_precision(asked[-1] if asked else "auto", choose_device("auto"))
+    where = f"{platform.machine()}, {os.cpu_count()} cores, {card}"
+    return f"{where}, {WORDS[precision]}, torch {torch.__version__}"

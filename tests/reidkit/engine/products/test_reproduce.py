@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
 from reidkit.engine.products import reproduce, results_page
 from reidkit.engine.products.claims import judge, paired_interval, verdict
@@ -15,6 +16,7 @@ from reidkit.engine.products.reproduce import read_plan, run_all
 from reidkit.engine.products.results_file import read_results, results
 from reidkit.errors import UserError
 from reidkit.evaluation.io.queries import write_queries
+from reidkit.utils.processor import has_bf16_units
 
 PLAN = """
 title: A page
@@ -202,7 +204,7 @@ def test_tests_are_repeated_where_the_person_says_that_data_lies(finished, monke
     commands = []
     monkeypatch.setattr(reproduce, "_execute", lambda work, folder, jobs: commands.extend(work))
     run_all(plan, folder, ["settings.data_root=/data", "recipe=paper"], 1, only=["First"])
-    (row, seed, command, _), = commands  # fmt: skip
+    (row, seed, command, *_), = commands  # fmt: skip
     assert (row, seed) == ("First, cut", 1) and "recipe=paper" not in command
     assert command[2:7] == [
         "reidkit.cli.main", "test", str(folder / "first-s1"), "settings.data_root=/data", "x=1",
@@ -231,7 +233,7 @@ def test_a_run_that_was_stopped_before_its_first_checkpoint_goes_on(finished, mo
     work = []
     monkeypatch.setattr(reproduce, "_execute", lambda items, *_: work.extend(items))
     run_all(plan, folder, [], 1, only=["Third"])
-    assert ["--resume" in command for _, _, command, _ in work] == [False, True, False]
+    assert ["--resume" in command for _, _, command, *_ in work] == [False, True, False]
 
 
 def test_an_earlier_file_keeps_what_the_folder_has_no_runs_of(finished, tmp_path_factory):
@@ -309,3 +311,11 @@ def test_a_results_file_is_not_added_to_with_other_overrides(finished):
     file.write_text("[1, 2")
     with pytest.raises(UserError, match="not a results file; move it away"):
         read_results(file, [])
+
+
+def test_the_machine_says_the_precision_that_a_row_asks_for(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    said = reproduce.machine(["train.epochs=1", "settings.precision=fp32"])
+    assert ", no GPU, float32, torch" in said
+    units = "bfloat16" if has_bf16_units() else "float32"
+    assert f", no GPU, {units}, torch" in reproduce.machine()
