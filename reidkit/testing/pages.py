@@ -9,8 +9,6 @@ from pathlib import Path
 from reidkit.errors import UserError
 from reidkit.utils.commit import commit
 
-ROOT = Path(__file__).resolve().parents[2]
-
 
 def write_section(page: Path, name: str, text: str) -> None:
     """Put a text between the marks of a section, and leave the rest of the page alone.
