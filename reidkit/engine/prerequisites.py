@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import re
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -13,14 +12,13 @@ from mmengine.config import Config
 from mmengine.dist import barrier, broadcast_object_list, is_main_process
 
 from reidkit.config import prepare, prepare_config, with_keys
-from reidkit.engine.folder import CHECKPOINT, run_name
-from reidkit.engine.resume import changes
+from reidkit.engine.folder import CHECKPOINT
+from reidkit.engine.resume import changes, usual_name
 from reidkit.errors import UserError
 from reidkit.utils.locks import alone, wait_for
 
 SHARED = ("data", "input", "settings")  # what the needed run takes from the one that needs it
 MOST_LINES = 5  # of a message
-OF_ITS_OWN = re.compile(r"prerequisites\.\w+\.run:")  # filled in when it was trained
 Train = Callable[[Config, Path, bool], None]  # config, folder, whether to resume
 
 
@@ -50,9 +48,7 @@ def train_prerequisites(cfg: Config, train: Train) -> None:
                     f"python tools/train.py {need['config']}, or leave prerequisites.{role}.run out"
                 )
         else:
-            groups, settings = cfg.groups, cfg.settings
-            name = run_name(need["config"], groups.data, groups.recipe, settings.seed)
-            folder = Path(settings.work_dir, name)
+            folder = Path(cfg.settings.work_dir, usual_name(cfg, need))
             _ensure(role, wanted, folder, train)
         _check(role, wanted, folder)
         need["run"] = str(folder)
@@ -97,7 +93,7 @@ def _finished(folder: Path) -> bool:
 
 def _check_recipe(role: str, wanted: Config, folder: Path) -> None:
     """Refuse a run of the usual name, finished or not, that other options have trained."""
-    found = [line for line in changes(wanted, folder) if not OF_ITS_OWN.match(line)]
+    found = changes(wanted, folder)
     if found:
         more = [f"and {len(found) - MOST_LINES} more"] if len(found) > MOST_LINES else []
         listed = "".join(f"\n  {line}" for line in [*found[:MOST_LINES], *more])

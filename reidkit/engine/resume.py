@@ -10,7 +10,7 @@ from typing import Any
 from mmengine.config import Config
 
 from reidkit.config import prepare, stage_configs
-from reidkit.engine.folder import CHECKPOINT, numbered
+from reidkit.engine.folder import CHECKPOINT, numbered, run_name
 from reidkit.engine.load import run_checkpoint
 from reidkit.errors import UserError
 
@@ -62,6 +62,9 @@ def resumable(parent: Path, name: str, cfg: Config) -> Path:
 def changes(cfg: Config, folder: Path) -> list[str]:
     """Keys in which a run differs from a config, as "key: there -> here".
 
+    A run that it builds on (``prerequisites.<role>.run``) may be filled in there and not named
+    here where it is the one that is meant without a name.
+
     Args:
         cfg: the resolved config of the command.
         folder: a run folder; one without a config differs in nothing.
@@ -76,7 +79,23 @@ def changes(cfg: Config, folder: Path) -> list[str]:
         for key in keys
         if there.get(key) != here.get(key)
         and not any(key == free or key.startswith(f"{free}.") for free in FREE)
+        and not _filled_in(cfg, key, there.get(key))
     ]
+
+
+def usual_name(cfg: Config, need: Mapping) -> str:
+    """Name of the folder of a run that ``cfg`` builds on, where no run is named."""
+    return run_name(need["config"], cfg.groups.data, cfg.groups.recipe, cfg.settings.seed)
+
+
+def _filled_in(cfg: Config, key: str, there: str | None) -> bool:
+    """Whether a key names what the run there builds on, and the config means the same unnamed."""
+    names = {
+        f"prerequisites.{role}.run": usual_name(cfg, need)
+        for role, need in cfg.get("prerequisites", {}).items()
+        if not need.get("run")
+    }
+    return key in names and there is not None and Path(json.loads(there) or "").name == names[key]
 
 
 def continuation(cfg: Config, folder: Path) -> str:

@@ -56,6 +56,23 @@ def test_another_experiment_is_refused_with_what_differs(tmp_path):
     )
 
 
+def test_runs_that_it_builds_on(tmp_path):
+    """They are filled in when a run begins, so the command that began it names none."""
+
+    def student(teacher=None):
+        given = [f"prerequisites.teacher.run={teacher}"] if teacher else []
+        return prepare_config("dgnet/dgnet", given)
+
+    usual = "runs/dgnet-teacher-synthped_few_shot-quick-s0"
+    folder = run(tmp_path, "dgnet", student(usual))
+    assert resumable(tmp_path, "dgnet", student()) == folder
+    assert changes(student(usual), folder) == []
+    key = "prerequisites.teacher.run"
+    assert changes(student("runs/other"), folder) == [f'{key}: "{usual}" -> "runs/other"']
+    named = run(tmp_path, "named", student("runs/other"))
+    assert changes(student(), named) == [f'{key}: "runs/other" -> null']
+
+
 def test_nothing_to_resume(tmp_path):
     run(tmp_path, NAME, config(), finished=True)
     with pytest.raises(UserError, match=f"--resume: no unfinished run named {NAME} in "):
